@@ -1,0 +1,42 @@
+package experiment
+
+import (
+	"slices"
+	"time"
+)
+
+// Scope is one thing an API key may do.
+type Scope string
+
+// The scopes. Admin implies all others.
+const (
+	ScopeEvaluate Scope = "evaluate"
+	ScopeIngest   Scope = "ingest"
+	ScopeRead     Scope = "read"
+	ScopeWrite    Scope = "write"
+	ScopeAdmin    Scope = "admin"
+)
+
+// ValidScope reports whether s is one of the scopes.
+func ValidScope(s Scope) bool {
+	switch s {
+	case ScopeEvaluate, ScopeIngest, ScopeRead, ScopeWrite, ScopeAdmin:
+		return true
+	}
+	return false
+}
+
+// APIKey is a credential of a program. The secret is known to its holder
+// only; Splitcast keeps its hash.
+type APIKey struct {
+	ID        int64     `json:"id"`
+	Name      string    `json:"name"`
+	Hash      string    `json:"hash"` // hex SHA-256 of the secret
+	Scopes    []Scope   `json:"scopes"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Allows reports whether the key may do what s names.
+func (k *APIKey) Allows(s Scope) bool {
+	return slices.Contains(k.Scopes, s) || slices.Contains(k.Scopes, ScopeAdmin)
+}

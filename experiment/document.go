@@ -1,0 +1,197 @@
+package experiment
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Limits of a document.
+const (
+	MaxDocumentBytes  = 1 << 20
+	MaxArms           = 12
+	MinArms           = 2
+	MaxArmWeight      = 1_000_000
+	MaxArmValueBytes  = 16 << 10
+	MaxOverrides      = 1_000
+	MaxNameBytes      = 200
+	MaxHypothesisSize = 4_000
+)
+
+// Document is the file of `splitcast apply` in JSON form.
+type Document struct {
+	Experiments []Spec `json:"experiments"`
+}
+
+// ParseDocument reads a document strictly: an unknown field is an error, so
+// that a misspelt guardrail is never silently missing.
+func ParseDocument(b []byte) (Document, error) {
+	var d Document
+	if err := decodeStrict(b, &d); err != nil {
+		return Document{}, err
+	}
+	if len(d.Experiments) == 0 {
+		return Document{}, Invalidf("experiments", "the document holds no experiment")
+	}
+	for i := range d.Experiments {
+		d.Experiments[i].Normalize()
+	}
+	return d, nil
+}
+
+// ParseSpec reads one experiment strictly.
+func ParseSpec(b []byte) (Spec, error) {
+	var s Spec
+	if err := decodeStrict(b, &s); err != nil {
+		return Spec{}, err
+	}
+	s.Normalize()
+	return s, nil
+}
+
+func decodeStrict(b []byte, into any) error {
+	if len(b) > MaxDocumentBytes {
+		return Errorf(CodeTooLarge, "", "the document is larger than %d bytes", MaxDocumentBytes)
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		field := ""
+		var typ *json.UnmarshalTypeError
+		if errors.As(err, &typ) {
+			field = typ.Field
+		}
+		return Invalidf(field, "%v", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Invalidf("", "there is text after the document")
+	}
+	return nil
+}
+
+// Normalize sets what may be left out: design ab, status draft, the name, the
+// plan's defaults, and all slots of a layer of its own.
+func (e *Spec) Normalize() {
+	if e.Design == "" {
+		e.Design = DesignAB
+	}
+	if e.Status == "" {
+		e.Status = StatusDraft
+	}
+	if e.Name == "" {
+		e.Name = e.Key
+	}
+	if e.Slots == 0 && e.Layer == "" {
+		e.Slots = TotalSlots
+	}
+	e.Plan = e.Plan.WithDefaults()
+}
+
+// Validate returns every fault of the experiment as Errors of CodeInvalid, or
+// nil. known tells whether a metric is in the catalogue.
+func (e *Spec) Validate(known func(metric string) bool) error {
+	var f faultList
+	e.validateHead(&f)
+	e.validateArms(&f)
+	if len(e.Overrides) > MaxOverrides {
+		f.addf("overrides", "at most %d overrides", MaxOverrides)
+	}
+	for unit, arm := range e.Overrides {
+		if !ValidUnitID(unit) {
+			f.addf("overrides", "%q is not a unit id", unit)
+		}
+		if e.ArmIndex(arm) < 0 {
+			f.addf("overrides."+unit, "there is no arm %q", arm)
+		}
+	}
+	if e.Audience != nil {
+		rules := 0
+		e.Audience.validate(&f, "audience", 1, &rules)
+	}
+	e.Plan.validate(&f, known)
+	return f.err()
+}
+
+func (e *Spec) validateHead(f *faultList) {
+	if !ValidKey(e.Key) {
+		f.addf("key", "must be 1 to %d characters of a-z, 0-9, _ . - and begin with a letter or digit", MaxKeyBytes)
+	}
+	if len(e.Name) > MaxNameBytes {
+		f.addf("name", "must be at most %d bytes", MaxNameBytes)
+	}
+	if len(e.Hypothesis) > MaxHypothesisSize {
+		f.addf("hypothesis", "must be at most %d bytes", MaxHypothesisSize)
+	}
+	if len(e.Owner) > MaxNameBytes {
+		f.addf("owner", "must be at most %d bytes", MaxNameBytes)
+	}
+	if !ValidUnitType(e.Unit) {
+		f.addf("unit", "must be viewer, broadcaster, device, session or block")
+	}
+	if e.Design != DesignAB {
+		f.addf("design", "this version runs ab experiments; %q cannot be analysed yet", e.Design)
+	}
+	if e.Layer != "" && !ValidKey(e.Layer) {
+		f.addf("layer", "must be a key as of experiments")
+	}
+	if e.Slots < 1 || e.Slots > TotalSlots {
+		f.addf("slots", "must be 1 to %d of the layer's %d slots", TotalSlots, TotalSlots)
+	}
+	if !ValidStatus(e.Status) {
+		f.addf("status", "must be draft, running, paused, stopped or archived")
+	}
+}
+
+func (e *Spec) validateArms(f *faultList) {
+	if n := len(e.Arms); n < MinArms || n > MaxArms {
+		f.addf("arms", "must be %d to %d arms, the first is control", MinArms, MaxArms)
+		return
+	}
+	seen := map[string]bool{}
+	var kind string
+	for i := range e.Arms {
+		a := &e.Arms[i]
+		field := fmt.Sprintf("arms[%d]", i)
+		if !ValidKey(a.Key) {
+			f.addf(field+".key", "must be a key as of experiments")
+		}
+		if seen[a.Key] {
+			f.addf(field+".key", "%q is used twice", a.Key)
+		}
+		seen[a.Key] = true
+		if a.Weight < 1 || a.Weight > MaxArmWeight {
+			f.addf(field+".weight", "must be an integer from 1 to %d", MaxArmWeight)
+		}
+		k := valueKind(a.Value)
+		if k == "" || len(a.Value) > MaxArmValueBytes {
+			f.addf(field+".value", "must be a JSON boolean, string, number or object of at most %d bytes", MaxArmValueBytes)
+		}
+		if i > 0 && k != kind {
+			f.addf(field+".value", "is a %s, but the first arm's value is a %s: services ask for one type", k, kind)
+		}
+		if i == 0 {
+			kind = k
+		}
+	}
+}
+
+// valueKind names the type of a JSON value; empty for what an arm may not hold.
+func valueKind(v json.RawMessage) string {
+	v = bytes.TrimSpace(v)
+	if len(v) == 0 || !json.Valid(v) {
+		return ""
+	}
+	switch v[0] {
+	case '{':
+		return "object"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n', '[':
+		return ""
+	}
+	return "number"
+}
