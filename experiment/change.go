@@ -33,7 +33,7 @@ func Diff(old *Spec, now Spec) []Change {
 	slices.Sort(paths)
 	var out []Change
 	for _, p := range paths {
-		if !bytes.Equal(before[p], after[p]) {
+		if !sameJSON(before[p], after[p]) {
 			out = append(out, Change{p, before[p], after[p]})
 		}
 	}

@@ -1,0 +1,97 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// Store is what the job needs of an event store. PostgreSQL implements it in
+// package postgres; the interface stands here because imports point this way.
+type Store interface {
+	// Look runs do in one transaction that holds the lock of the
+	// experiment's version, and commits when do returns nil. It returns
+	// false without running do when another process holds the lock.
+	Look(ctx context.Context, exp *experiment.Experiment, do func(LookTx) error) (ran bool, err error)
+	// FoldSessions turns event records of sessions that closed before now
+	// into sessions and returns how many it folded.
+	FoldSessions(ctx context.Context, now time.Time) (int, error)
+}
+
+// LookTx is the event store within the transaction of one look.
+type LookTx interface {
+	// Last returns the newest look of the experiment's version with its
+	// cells, and false before the first one.
+	Last(ctx context.Context) (Look, bool, error)
+	// Closed calls each for every exposure whose window w closed in
+	// (after, upTo], in the order (closes_at, unit). The value is valid
+	// during the call only.
+	Closed(ctx context.Context, w Window, after, upTo time.Time, each func(*Closed) error) error
+	// AppendOutcomes stores outcomes of window w, fixed at look number look.
+	AppendOutcomes(ctx context.Context, w Window, look int, outcomes []Outcome) error
+	// AppendLook stores the next look with its cells.
+	AppendLook(ctx context.Context, l Look) error
+	// Counts returns per arm the exposed, crossed and overridden units known at upTo.
+	Counts(ctx context.Context, upTo time.Time) ([]ArmCounts, error)
+}
+
+// Window names a metric group's window: which of a unit's sessions count.
+type Window string
+
+// The windows of viewer A/B experiments.
+const (
+	// WindowFirst holds the first session that started within FirstSpan of the exposure.
+	WindowFirst Window = "first"
+	// WindowDay holds the sessions that started within DaySpan of the exposure.
+	WindowDay Window = "day"
+)
+
+// Spans and graces of the windows. Grace is how long after the span a session's
+// records may still arrive and count.
+const (
+	FirstSpan  = 30 * time.Minute
+	FirstGrace = 2 * time.Minute
+	DaySpan    = 24 * time.Hour
+	DayGrace   = time.Hour
+)
+
+// Span returns how long after the exposure a session may start to count.
+func (w Window) Span() time.Duration {
+	if w == WindowFirst {
+		return FirstSpan
+	}
+	return DaySpan
+}
+
+// Grace returns how long after the span the outcome is fixed.
+func (w Window) Grace() time.Duration {
+	if w == WindowFirst {
+		return FirstGrace
+	}
+	return DayGrace
+}
+
+// Closed is an exposure whose window closed, with the sessions observed in it.
+type Closed struct {
+	Unit      string
+	Arm       int // index into the experiment's arms
+	ExposedAt time.Time
+	ClosesAt  time.Time // max(exposed + span, first recorded) + grace: the order in which the job reads
+	Crossed   bool      // seen in two arms
+	Override  bool
+	Dims      map[string]string // attributes at exposure
+	Sessions  []telemetry.Session
+}
+
+// ArmCounts are the units of one arm.
+type ArmCounts struct {
+	Arm        int   `json:"arm"`
+	Exposed    int64 `json:"exposed"`    // neither crossed nor overridden
+	Crossed    int64 `json:"crossed"`    // seen in two arms, excluded
+	Overridden int64 `json:"overridden"` // forced, excluded
+	// ClosedFirst and ClosedDay count the outcomes fixed so far by window.
+	ClosedFirst int64 `json:"closed_first"`
+	ClosedDay   int64 `json:"closed_day"`
+}
