@@ -2,7 +2,7 @@ package experiment
 
 import (
 	"cmp"
-	"strconv"
+	"math"
 	"strings"
 )
 
@@ -21,19 +21,40 @@ func ParseSemver(s string) (Semver, bool) {
 	if hasPre && pre == "" || len(s) > MaxKeyBytes {
 		return Semver{}, false
 	}
-	parts := strings.Split(core, ".")
-	if len(parts) > 3 {
-		return Semver{}, false
-	}
 	var n [3]uint64
-	for i, p := range parts {
-		v, err := strconv.ParseUint(p, 10, 32)
-		if err != nil {
+	for i := range n {
+		part, rest, more := strings.Cut(core, ".")
+		v, ok := parseNumber(part)
+		if !ok || v > math.MaxUint32 {
 			return Semver{}, false
 		}
 		n[i] = v
+		if !more {
+			return Semver{n[0], n[1], n[2], pre}, true
+		}
+		core = rest
 	}
-	return Semver{n[0], n[1], n[2], pre}, true
+	return Semver{}, false // a fourth number
+}
+
+// maxDigits keeps a number of a version within a uint64.
+const maxDigits = 19
+
+// parseNumber reads decimal digits. It exists because assignment parses a
+// version at each evaluation and must not allocate, not even for what is no
+// number, as strconv does.
+func parseNumber(s string) (uint64, bool) {
+	if s == "" || len(s) > maxDigits {
+		return 0, false
+	}
+	var n uint64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(s[i]-'0')
+	}
+	return n, true
 }
 
 // Compare orders versions as semver.org section 11 does: -1, 0 or 1.
@@ -62,15 +83,15 @@ func comparePre(a, b string) int {
 		var x, y string
 		x, a, _ = strings.Cut(a, ".")
 		y, b, _ = strings.Cut(b, ".")
-		nx, errX := strconv.ParseUint(x, 10, 64)
-		ny, errY := strconv.ParseUint(y, 10, 64)
+		nx, numX := parseNumber(x)
+		ny, numY := parseNumber(y)
 		var c int
 		switch {
-		case errX == nil && errY == nil:
+		case numX && numY:
 			c = cmp.Compare(nx, ny)
-		case errX == nil:
+		case numX:
 			c = -1 // numeric identifiers come first
-		case errY == nil:
+		case numY:
 			c = 1
 		default:
 			c = cmp.Compare(x, y)
