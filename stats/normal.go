@@ -1,0 +1,86 @@
+package stats
+
+import "math"
+
+// Tails is a point of a distribution seen from both ends: the natural
+// logarithms of the probability at or below it and of the one above it. Each is
+// computed on its own, so the small one keeps all its digits.
+type Tails struct {
+	LogCDF float64
+	LogSF  float64
+}
+
+// flip exchanges the ends.
+func (t Tails) flip() Tails { return Tails{LogCDF: t.LogSF, LogSF: t.LogCDF} }
+
+// upperTails makes Tails of the logarithm of the smaller, upper tail.
+func upperTails(logSF float64) Tails {
+	return Tails{LogCDF: math.Log1p(-math.Exp(logSF)), LogSF: logSF}
+}
+
+// Normal is the standard normal distribution.
+type Normal struct{}
+
+// LogDensity returns ln of the density.
+func (Normal) LogDensity(x float64) float64 { return -x*x/2 - halfLog2Pi }
+
+// Tails returns both log tails; |x| may be as large as 1e150.
+func (Normal) Tails(x float64) Tails {
+	if x < 0 {
+		return Normal{}.Tails(-x).flip()
+	}
+	if x < normalBulk {
+		return upperTails(math.Log(math.Erfc(x/math.Sqrt2) / 2))
+	}
+	return upperTails(-x*x/2 - halfLog2Pi + math.Log(millsRatio(x)))
+}
+
+// normalBulk is where the continued fraction takes over from erfc, whose
+// argument is rounded: a relative error of x^2 eps.
+const normalBulk = 6
+
+// millsRatio returns (1-Phi(x))/phi(x) for x >= normalBulk by Laplace's
+// continued fraction 1/(x+ 1/(x+ 2/(x+ 3/(x+ ...)))).
+func millsRatio(x float64) float64 {
+	const terms = 40 // 1e-17 at 6, and fewer are needed beyond
+	f := x
+	for k := terms; k >= 1; k-- {
+		f = x + float64(k)/f
+	}
+	return 1 / f
+}
+
+// Quantile returns the x whose lower tail is p. p = 0 and p = 1 give the
+// infinite ends, and anything outside [0, 1] NaN.
+func (Normal) Quantile(p float64) float64 {
+	if p > 0.5 {
+		return -Normal{}.LogQuantile(math.Log1p(-p))
+	}
+	return Normal{}.LogQuantile(math.Log(p))
+}
+
+// LogQuantile returns the x whose lower tail has the logarithm logP <= 0.
+func (Normal) LogQuantile(logP float64) float64 {
+	if logP > -math.Ln2 {
+		return -Normal{}.LogQuantile(log1mexp(logP))
+	}
+	if math.IsInf(logP, -1) || math.IsNaN(logP) {
+		return logP
+	}
+	// ln Phi is concave and rising: from the left of the root Newton climbs to
+	// it. Phi(x) <= exp(-x^2/2)/2 for x <= 0 puts the start there.
+	x := -math.Sqrt(-2 * (logP + math.Ln2))
+	for range newtonSteps {
+		logCDF := Normal{}.Tails(x).LogCDF
+		step := (logP - logCDF) * math.Exp(logCDF-Normal{}.LogDensity(x))
+		x += step
+		if math.Abs(step) <= newtonSettled*math.Abs(x) {
+			break
+		}
+	}
+	return x
+}
+
+// newtonSettled is the relative step after which one quadratic step more would
+// change nothing: the error left is of the order of its square.
+const newtonSettled = 1e-11

@@ -1,0 +1,71 @@
+package stats
+
+// PairMoments is the joint moments of two variables of the same unit: y and x
+// of a ratio y/x, or y and its pre-period covariate x. The zero value is an
+// empty sample. See Moments for why the moments are centred and why each mean
+// has two parts.
+type PairMoments struct {
+	N     int64   `json:"n"`
+	MeanY float64 `json:"mean_y"`
+	MeanX float64 `json:"mean_x"`
+	M2Y   float64 `json:"m2_y"` // sum of (y - mean_y)^2
+	M2X   float64 `json:"m2_x"` // sum of (x - mean_x)^2
+	CXY   float64 `json:"c_xy"` // sum of (y - mean_y)(x - mean_x)
+	LowY  float64 `json:"low_y,omitempty"`
+	LowX  float64 `json:"low_x,omitempty"`
+}
+
+// Add counts one unit with the two values y and x.
+func (p *PairMoments) Add(y, x float64) {
+	p.N++
+	n := float64(p.N)
+	dy := y - p.MeanY - p.LowY
+	dx := x - p.MeanX - p.LowX
+	p.MeanY, p.LowY = shiftMean(p.MeanY, p.LowY, dy/n)
+	p.MeanX, p.LowX = shiftMean(p.MeanX, p.LowX, dx/n)
+	weight := (n - 1) / n
+	p.M2Y += dy * dy * weight
+	p.M2X += dx * dx * weight
+	p.CXY += dy * dx * weight
+}
+
+// Merge adds the sample that o describes. Merging an empty sample changes nothing.
+func (p *PairMoments) Merge(o PairMoments) {
+	if o.N == 0 {
+		return
+	}
+	if p.N == 0 {
+		*p = o
+		return
+	}
+	na, nb := float64(p.N), float64(o.N)
+	n := na + nb
+	dy := o.MeanY - p.MeanY + (o.LowY - p.LowY)
+	dx := o.MeanX - p.MeanX + (o.LowX - p.LowX)
+	share := nb / n
+	weight := na * share
+	p.N += o.N
+	p.MeanY, p.LowY = shiftMean(p.MeanY, p.LowY, dy*share)
+	p.MeanX, p.LowX = shiftMean(p.MeanX, p.LowX, dx*share)
+	p.M2Y += o.M2Y + dy*dy*weight
+	p.M2X += o.M2X + dx*dx*weight
+	p.CXY += o.CXY + dy*dx*weight
+}
+
+// Y returns the moments of y alone.
+func (p PairMoments) Y() Moments {
+	return Moments{N: p.N, Mean: p.MeanY, M2: p.M2Y, Low: p.LowY}
+}
+
+// X returns the moments of x alone.
+func (p PairMoments) X() Moments {
+	return Moments{N: p.N, Mean: p.MeanX, M2: p.M2X, Low: p.LowX}
+}
+
+// Covariance returns the sample covariance C/(n-1). It is false below two units.
+func (p PairMoments) Covariance() (float64, bool) {
+	if p.N < 2 {
+		return 0, false
+	}
+	return p.CXY / float64(p.N-1), true
+}

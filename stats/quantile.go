@@ -1,0 +1,91 @@
+package stats
+
+import "math"
+
+// quantileLevel is the confidence level of the order-statistic interval from
+// which the variance of a quantile is taken. Any level would do asymptotically;
+// 95 % is what GrowthBook uses, so that numbers agree.
+const quantileLevel = 0.95
+
+// quantileZ is the standard normal quantile at (1+quantileLevel)/2.
+const quantileZ = 1.9599639845400542
+
+// Quantile is a quantile of one sample with its order-statistic interval: the
+// sample quantiles at nu -/+ z sqrt(nu(1-nu)/n), z for 95 %.
+type Quantile struct {
+	Nu    float64 `json:"nu"` // the level, 0.95 for p95
+	Value float64 `json:"value"`
+	Lower float64 `json:"lower"`
+	Upper float64 `json:"upper"`
+	N     int64   `json:"n"`
+}
+
+// Quantile returns the quantile at level nu in (0, 1). It refuses with
+// InvalidArgument (nu), NonFinite (a NaN was counted), TooFewUnits (the interval
+// would reach beyond the smallest or the largest value) or OutOfRange (the
+// interval touches the overflow).
+func (h *Histogram) Quantile(nu float64) (Quantile, error) {
+	if err := checkProbability("quantile level", nu); err != nil {
+		return Quantile{}, err
+	}
+	if h.nan > 0 {
+		return Quantile{}, refuse(NonFinite, "%d values of the histogram are not numbers.", h.nan)
+	}
+	n := float64(h.total)
+	reach := quantileZ * math.Sqrt(n*nu*(1-nu))
+	rank := n * nu
+	if h.total < 2 || rank-reach < 0 || rank+reach > n {
+		return Quantile{}, refuse(TooFewUnits,
+			"%d values are too few for an interval of the quantile at %v.", h.total, nu)
+	}
+	q := Quantile{Nu: nu, N: h.total}
+	var okValue, okUpper bool
+	q.Lower, _ = h.at(rank - reach)
+	q.Value, okValue = h.at(rank)
+	q.Upper, okUpper = h.at(rank + reach)
+	if !okValue || !okUpper {
+		return Quantile{}, refuse(OutOfRange,
+			"The quantile at %v is above the largest value that the histogram resolves.", nu)
+	}
+	return q, nil
+}
+
+// Arm returns the quantile as an Arm of its n values: the squared standard
+// error is ((Upper-Lower)/(2z))^2 and the per-value variance n times that.
+func (q Quantile) Arm() Arm {
+	se := (q.Upper - q.Lower) / (2 * quantileZ)
+	return Arm{N: q.N, Value: q.Value, Variance: float64(q.N) * se * se}
+}
+
+// QuantileDifference compares the quantiles at level nu on their own scale,
+// when every value is a unit of its own. It refuses as Histogram.Quantile and
+// Difference do.
+func QuantileDifference(control, treatment *Histogram, nu float64) (Effect, error) {
+	c, t, err := quantileArms(control, treatment, nu)
+	if err != nil {
+		return Effect{}, err
+	}
+	return Difference(c, t)
+}
+
+// QuantileLift compares the quantiles at level nu as a log-ratio, when every
+// value is a unit of its own. It refuses as Histogram.Quantile and LogLift do.
+func QuantileLift(control, treatment *Histogram, nu float64) (Effect, error) {
+	c, t, err := quantileArms(control, treatment, nu)
+	if err != nil {
+		return Effect{}, err
+	}
+	return LogLift(c, t)
+}
+
+func quantileArms(control, treatment *Histogram, nu float64) (c, t Arm, err error) {
+	qc, err := control.Quantile(nu)
+	if err != nil {
+		return Arm{}, Arm{}, err
+	}
+	qt, err := treatment.Quantile(nu)
+	if err != nil {
+		return Arm{}, Arm{}, err
+	}
+	return qc.Arm(), qt.Arm(), nil
+}
