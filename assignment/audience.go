@@ -1,0 +1,270 @@
+package assignment
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// rule is an Audience in the form that evaluation reads: values typed,
+// versions parsed, lists indexed.
+type rule struct {
+	op      opcode
+	attr    string
+	kids    []rule // opAll, opAny, opNot
+	value   attr   // what the attribute is compared with
+	version experiment.Semver
+	set     *valueSet
+}
+
+type opcode uint8
+
+const (
+	opAll opcode = iota
+	opAny
+	opNot
+	opEq
+	opNe
+	opIn
+	opNotIn
+	opLt
+	opLe
+	opGt
+	opGe
+	opSemverEq
+	opSemverLt
+	opSemverLe
+	opSemverGt
+	opSemverGe
+	opContains
+	opStartsWith
+	opEndsWith
+	opPresent
+	opAbsent
+)
+
+var opcodes = map[experiment.Op]opcode{
+	experiment.OpEq: opEq, experiment.OpNe: opNe, experiment.OpIn: opIn, experiment.OpNotIn: opNotIn,
+	experiment.OpLt: opLt, experiment.OpLe: opLe, experiment.OpGt: opGt, experiment.OpGe: opGe,
+	experiment.OpSemverEq: opSemverEq, experiment.OpSemverLt: opSemverLt, experiment.OpSemverLe: opSemverLe,
+	experiment.OpSemverGt: opSemverGt, experiment.OpSemverGe: opSemverGe,
+	experiment.OpContains: opContains, experiment.OpStartsWith: opStartsWith, experiment.OpEndsWith: opEndsWith,
+	experiment.OpPresent: opPresent, experiment.OpAbsent: opAbsent,
+}
+
+// holds reports whether the context satisfies the rule. A comparison with an
+// attribute that is absent or of another type is false, except for ne, not_in
+// and absent.
+func (r *rule) holds(ctx *Context) bool {
+	switch r.op {
+	case opAll:
+		for i := range r.kids {
+			if !r.kids[i].holds(ctx) {
+				return false
+			}
+		}
+		return true
+	case opAny:
+		for i := range r.kids {
+			if r.kids[i].holds(ctx) {
+				return true
+			}
+		}
+		return false
+	case opNot:
+		return !r.kids[0].holds(ctx)
+	}
+	a := ctx.find(r.attr)
+	if a == nil {
+		return r.op == opAbsent || r.op == opNe || r.op == opNotIn
+	}
+	return r.compare(a)
+}
+
+func (r *rule) compare(a *attr) bool {
+	switch r.op {
+	case opPresent:
+		return true
+	case opAbsent:
+		return false
+	case opEq:
+		return a.equals(&r.value)
+	case opNe:
+		return !a.equals(&r.value)
+	case opIn:
+		return r.set.has(a)
+	case opNotIn:
+		return !r.set.has(a)
+	case opLt, opLe, opGt, opGe:
+		return a.kind == kindNumber && r.compareNumber(a.num)
+	}
+	return a.kind == kindString && r.compareString(a.str)
+}
+
+func (r *rule) compareNumber(v float64) bool {
+	switch r.op {
+	case opLt:
+		return v < r.value.num
+	case opLe:
+		return v <= r.value.num
+	case opGt:
+		return v > r.value.num
+	}
+	return v >= r.value.num
+}
+
+func (r *rule) compareString(s string) bool {
+	switch r.op {
+	case opContains:
+		return strings.Contains(s, r.value.str)
+	case opStartsWith:
+		return strings.HasPrefix(s, r.value.str)
+	case opEndsWith:
+		return strings.HasSuffix(s, r.value.str)
+	}
+	v, ok := experiment.ParseSemver(s)
+	if !ok {
+		return false
+	}
+	c := v.Compare(r.version)
+	switch r.op {
+	case opSemverEq:
+		return c == 0
+	case opSemverLt:
+		return c < 0
+	case opSemverLe:
+		return c <= 0
+	case opSemverGt:
+		return c > 0
+	}
+	return c >= 0
+}
+
+// equals compares type and value. Numbers compare exactly: an attribute is a
+// fact, not a measurement.
+func (a *attr) equals(b *attr) bool {
+	return a.kind == b.kind && a.kind != kindOther && a.num == b.num && a.str == b.str
+}
+
+// audienceCompiler compiles equal audiences once: many experiments share one.
+type audienceCompiler struct {
+	known      map[string]*rule // by JSON
+	attributes map[string]bool
+}
+
+func (ac *audienceCompiler) compile(a *experiment.Audience) (*rule, error) {
+	if a == nil {
+		return nil, nil //nolint:nilnil // no audience is everyone, which is not an error
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("encode audience: %w", err)
+	}
+	if r, ok := ac.known[string(text)]; ok {
+		return r, nil
+	}
+	r, err := ac.rule(a)
+	if err != nil {
+		return nil, err
+	}
+	ac.known[string(text)] = &r
+	return &r, nil
+}
+
+func (ac *audienceCompiler) names() []string { return slices.Sorted(maps.Keys(ac.attributes)) }
+
+func (ac *audienceCompiler) rule(a *experiment.Audience) (rule, error) {
+	switch {
+	case a.All != nil:
+		return ac.group(opAll, a.All)
+	case a.Any != nil:
+		return ac.group(opAny, a.Any)
+	case a.Not != nil:
+		return ac.group(opNot, []experiment.Audience{*a.Not})
+	}
+	op, ok := opcodes[a.Op]
+	if !ok || a.Attr == "" {
+		return rule{}, experiment.Invalidf("audience", "%q on %q is not a comparison", a.Op, a.Attr)
+	}
+	ac.attributes[a.Attr] = true
+	r := rule{op: op, attr: a.Attr, value: attrOf(a.Value)}
+	switch op {
+	case opIn, opNotIn:
+		r.set = newValueSet(a.Values)
+	case opSemverEq, opSemverLt, opSemverLe, opSemverGt, opSemverGe:
+		if r.version, ok = experiment.ParseSemver(r.value.str); !ok {
+			return rule{}, experiment.Invalidf("audience", "%q is not a version", r.value.str)
+		}
+	}
+	return r, nil
+}
+
+func (ac *audienceCompiler) group(op opcode, kids []experiment.Audience) (rule, error) {
+	r := rule{op: op, kids: make([]rule, len(kids))}
+	for i := range kids {
+		k, err := ac.rule(&kids[i])
+		if err != nil {
+			return rule{}, err
+		}
+		r.kids[i] = k
+	}
+	return r, nil
+}
+
+func attrOf(s experiment.Scalar) attr {
+	switch v := s.V.(type) {
+	case string:
+		return attr{kind: kindString, str: v}
+	case float64:
+		return attr{kind: kindNumber, num: v}
+	case bool:
+		a := attr{kind: kindBool}
+		if v {
+			a.num = 1
+		}
+		return a
+	}
+	return attr{}
+}
+
+// valueSet is the list of in and not_in.
+type valueSet struct {
+	few  []attr // all values, when they are few
+	many map[attr]struct{}
+}
+
+// maxLinearValues is where a map becomes faster than comparing one by one.
+const maxLinearValues = 8
+
+func newValueSet(values []experiment.Scalar) *valueSet {
+	s := &valueSet{}
+	if len(values) > maxLinearValues {
+		s.many = make(map[attr]struct{}, len(values))
+	}
+	for _, v := range values {
+		a := attrOf(v)
+		if s.many != nil {
+			s.many[a] = struct{}{}
+			continue
+		}
+		s.few = append(s.few, a)
+	}
+	return s
+}
+
+func (s *valueSet) has(a *attr) bool {
+	if s.many != nil {
+		_, ok := s.many[attr{kind: a.kind, num: a.num, str: a.str}]
+		return ok && a.kind != kindOther
+	}
+	for i := range s.few {
+		if a.equals(&s.few[i]) {
+			return true
+		}
+	}
+	return false
+}
