@@ -27,13 +27,20 @@ type LookTx interface {
 	Last(ctx context.Context) (Look, bool, error)
 	// Closed calls each for every exposure whose window w closed in
 	// (after, upTo], in the order (closes_at, unit). The value is valid
-	// during the call only.
+	// during the call only. A zero after means from the beginning. each may
+	// call AppendOutcomes, so that a long backlog needs little memory: an
+	// implementation reads in pages and holds no open result meanwhile.
 	Closed(ctx context.Context, w Window, after, upTo time.Time, each func(*Closed) error) error
 	// AppendOutcomes stores outcomes of window w, fixed at look number look.
+	// The slice is valid during the call only. A unit that has an outcome of
+	// the window is an error: it would be counted twice.
 	AppendOutcomes(ctx context.Context, w Window, look int, outcomes []Outcome) error
-	// AppendLook stores the next look with its cells.
+	// AppendLook stores the next look with its cells. A number that is not
+	// the last one plus 1 is an error.
 	AppendLook(ctx context.Context, l Look) error
-	// Counts returns per arm the exposed, crossed and overridden units known at upTo.
+	// Counts returns per arm, in order and every arm, the exposed, crossed
+	// and overridden units recorded up to upTo, and the outcomes fixed so far,
+	// those of this transaction included.
 	Counts(ctx context.Context, upTo time.Time) ([]ArmCounts, error)
 }
 

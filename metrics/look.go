@@ -1,0 +1,48 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/splitcast/splitcast/stats"
+)
+
+// Look is one numbered, append-only state of an experiment's version: what all
+// outcomes whose windows closed up to the watermark add up to.
+type Look struct {
+	Number    int         `json:"number"` // from 1
+	At        time.Time   `json:"at"`
+	Watermark time.Time   `json:"watermark"` // windows that closed up to here are in it
+	Arms      []ArmCounts `json:"arms"`
+	// Cells are in the order of Cell.Compare. Every metric has a total cell for
+	// each arm, empty ones included: they record with which definition the
+	// experiment's version is measured. Dimension cells may be absent from a
+	// look that is not the newest; they follow from the outcomes.
+	Cells []Cell `json:"cells"`
+}
+
+// Outcome is what a unit did within a window. It is written once, when the
+// window has closed, and never changed.
+type Outcome struct {
+	Unit       string
+	Arm        int
+	ExposedAt  time.Time
+	ClosesAt   time.Time
+	Quantities Quantities
+	Dims       [DimensionCount]string // in the order of Dimensions(); empty: unknown
+}
+
+// Cell is a metric of one arm, over all units or those of one dimension value.
+type Cell struct {
+	Metric        string `json:"metric"`
+	MetricVersion int    `json:"metric_version"`
+	Uncapped      bool   `json:"uncapped,omitempty"`
+	Arm           int    `json:"arm"`
+	Dimension     string `json:"dimension,omitempty"` // empty: total
+	Value         string `json:"value,omitempty"`
+	// Pair is the joint moments of numerator (y) and denominator (x) over the
+	// units whose denominator is above 0. Of a quantile metric y is the unit's
+	// value and x is 1.
+	Pair stats.PairMoments `json:"pair"`
+	// Hist counts the units' values of a quantile metric; nil for other kinds.
+	Hist *stats.Histogram `json:"hist,omitempty"`
+}

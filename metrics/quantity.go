@@ -1,0 +1,137 @@
+package metrics
+
+// Quantity is one base quantity of an outcome: a sum over the unit's sessions
+// in the window. Metrics are quotients of two of them.
+//
+// A quantity and its denominator are summed over the same sessions: those whose
+// source observes both. Where nothing was observed the denominator is 0, and
+// the unit is not part of the metric; it is never a zero of it.
+type Quantity int
+
+// The closed list. Its order is the order in storage: append, never reorder.
+const (
+	// Units is 1 for every outcome.
+	Units Quantity = iota
+	// Attempts counts sessions in which play was requested or began.
+	Attempts
+	// CoveredAttempts counts attempts that told how they went: a record after
+	// the first frame, a fatal error or an orderly end.
+	CoveredAttempts
+	// WaitedAttempts counts attempts of which the start is observed and that
+	// started in a known time, failed, or waited at least MinWaitMs.
+	WaitedAttempts
+	// QuickStarts counts WaitedAttempts that started within QuickStartMs.
+	QuickStarts
+	// FateAttempts counts attempts that started, failed or waited at least
+	// MinWaitMs, of which failures are observed.
+	FateAttempts
+	// Exits counts FateAttempts left without a first frame and without an error.
+	Exits
+	// Failures counts FateAttempts with a fatal error before the first frame.
+	Failures
+	// Starts counts sessions with a first frame.
+	Starts
+	// TimedStarts counts Starts of which the start time is known.
+	TimedStarts
+	// StartupMs is the start time summed over TimedStarts.
+	StartupMs
+	// WatchUnits is 1 when the play time of every session is observed; a unit
+	// without sessions watched nothing, which is known.
+	WatchUnits
+	// WatchMs is play time of WatchUnits, at most WatchCapMs a unit.
+	WatchMs
+	// WatchMsUncapped is WatchMs without its cap.
+	WatchMsUncapped
+	// StallSessions counts started sessions of which stalls and play time are observed.
+	StallSessions
+	// StalledSessions counts StallSessions that stalled at least StalledMs in all.
+	StalledSessions
+	// Stalls counts stalls in StallSessions.
+	Stalls
+	// StallMs is stall time in StallSessions, at most StallCapMs a session.
+	StallMs
+	// StallBaseMs is play time plus StallMs in StallSessions.
+	StallBaseMs
+	// StallMsUncapped is StallMs without its cap.
+	StallMsUncapped
+	// StallBaseMsUncapped is play time plus StallMsUncapped in StallSessions.
+	StallBaseMsUncapped
+	// RungKbpsMs is the bitrate in kbit/s times the milliseconds played at it.
+	RungKbpsMs
+	// RungMs is the time played at a known bitrate.
+	RungMs
+	// LatencyMs is the sum of live latency samples, at most LatencyCapMs times
+	// the samples of a session.
+	LatencyMs
+	// LatencySamples counts the samples in LatencyMs.
+	LatencySamples
+	// LatencyMsUncapped is LatencyMs without its cap.
+	LatencyMsUncapped
+
+	// QuantityCount is the number of quantities.
+	QuantityCount = int(iota)
+)
+
+// Quantities holds one value per Quantity. All are whole numbers below 2^53, so
+// that float64 holds them exactly.
+type Quantities [QuantityCount]float64
+
+// The caps, thresholds and limits of the quantities. They are fixed here, not
+// read from data, because a cap that moves between looks would break the
+// sequential guarantees.
+const (
+	MinWaitMs    = 1_000      // shorter waits are previews and mis-clicks, not attempts (Mux, CTA-2066)
+	QuickStartMs = 10_000     // a start that took longer was a failure to the viewer
+	StalledMs    = 500        // shorter interruptions are hardly seen
+	StallCapMs   = 300_000    // a session: beyond 5 min it is a forgotten tab
+	WatchCapMs   = 86_400_000 // a unit: nobody watches more than 24 h a day
+	LatencyCapMs = 60_000     // a sample on average: beyond 60 s a viewer went back in time
+)
+
+var quantityNames = [QuantityCount]string{
+	"units", "attempts", "covered_attempts",
+	"waited_attempts", "quick_starts", "fate_attempts", "exits", "failures",
+	"starts", "timed_starts", "startup_ms",
+	"watch_units", "watch_ms", "watch_ms_uncapped",
+	"stall_sessions", "stalled_sessions", "stalls",
+	"stall_ms", "stall_base_ms", "stall_ms_uncapped", "stall_base_ms_uncapped",
+	"rung_kbps_ms", "rung_ms",
+	"latency_ms", "latency_samples", "latency_ms_uncapped",
+}
+
+// String returns the quantity's name, as in the catalogue and in storage.
+func (q Quantity) String() string {
+	if q < 0 || int(q) >= QuantityCount {
+		return "?"
+	}
+	return quantityNames[q]
+}
+
+// ParseQuantity returns the quantity of a name; ok is false for any other text.
+func ParseQuantity(name string) (q Quantity, ok bool) {
+	for i, n := range quantityNames {
+		if n == name {
+			return Quantity(i), true
+		}
+	}
+	return 0, false
+}
+
+// UnmarshalText reads a name. It returns an UnknownQuantityError for any other text.
+func (q *Quantity) UnmarshalText(b []byte) error {
+	v, ok := ParseQuantity(string(b))
+	if !ok {
+		return &UnknownQuantityError{Name: string(b)}
+	}
+	*q = v
+	return nil
+}
+
+// MarshalText writes the name.
+func (q Quantity) MarshalText() ([]byte, error) { return []byte(q.String()), nil }
+
+// UnknownQuantityError is the error of a name that is no quantity.
+type UnknownQuantityError struct{ Name string }
+
+// Error names the offender.
+func (e *UnknownQuantityError) Error() string { return "\"" + e.Name + "\" is not a base quantity" }
