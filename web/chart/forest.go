@@ -10,6 +10,7 @@ import (
 const (
 	rowHeight  = 38
 	axisHeight = 30
+	frameWidth = 1000 // units across a row
 )
 
 // Row is one comparison of a forest. Values are improvements as fractions of
@@ -50,7 +51,7 @@ func NewForest(rows []Row) (*Forest, error) {
 		rows[i].extend(&e)
 	}
 	f := &Forest{rows: rows, scale: e.fit(rowClip)}
-	f.ticks = f.scale.ticks(4)
+	f.ticks = f.scale.ticks(6)
 	return f, nil
 }
 
@@ -125,30 +126,36 @@ func anchor(xPct float64) string {
 	return ""
 }
 
-// Row draws the i-th row.
+// Row draws the i-th row. The strokes are paths in a frame of frameWidth units
+// that stretches with the container; text stands outside it and does not.
 func (f *Forest) Row(i int) string {
 	r := &f.rows[i]
 	var c canvas
 	c.open("forest is-"+string(r.State), rowHeight, r.Words, "")
+	c.raw(`<svg viewBox="0 0 1000 38" preserveAspectRatio="none">`)
 	if r.Margin != nil {
 		f.wall(&c, *r.Margin)
 	}
-	for _, v := range f.ticks {
-		if v != 0 {
-			c.vertical("grid", f.scale.at(v), "0", "100%")
-		}
-	}
-	c.vertical("zero", f.scale.at(0), "0", "100%")
+	f.grid(&c)
 	if r.Anytime != nil {
-		f.wings(&c, r)
+		f.wings(&c, r.Anytime)
 	}
 	if r.Fixed != nil {
-		f.bar(&c, *r.Fixed)
+		f.bar(&c, r.Fixed)
 	}
 	if r.Estimate != nil && f.on(*r.Estimate) {
-		c.vertical("estimate", f.scale.at(*r.Estimate), "15", "31")
+		c.path("estimate", f.x(*r.Estimate), "14v18")
+	}
+	c.raw("</svg>")
+	if r.Anytime != nil {
+		f.ends(&c, r)
 	}
 	return c.close()
+}
+
+// x returns the position of v in the frame, at its edge when v is off the axis.
+func (f *Forest) x(v float64) float64 {
+	return frameWidth / 100 * f.scale.clip(v)
 }
 
 // on reports whether v lies on the axis.
@@ -156,35 +163,76 @@ func (f *Forest) on(v float64) bool {
 	return v >= f.scale.lo && v <= f.scale.hi
 }
 
+// path appends a path that starts at x and goes on as rest says.
+func (c *canvas) path(class string, x float64, rest string) {
+	c.raw(`<path class="`, class, `" d="M`)
+	c.num(x)
+	c.raw(" ", rest, `"/>`)
+}
+
 // wall shades everything beyond the margin.
 func (f *Forest) wall(c *canvas, margin float64) {
-	x := f.scale.clip(margin)
+	x := f.x(margin)
 	if x > 0 {
-		c.raw(`<rect class="wall" x="0" y="0" height="100%"`)
-		c.pct("width", x)
-		c.raw("/>")
+		c.raw(`<path class="wall" d="M0 0H`)
+		c.num(x)
+		c.raw(`v38H0z"/>`)
 	}
 	if f.on(margin) {
-		c.vertical("wall-edge", x, "0", "100%")
+		c.path("wall-edge", x, "0v38")
 	}
 }
 
-// wings draws the anytime interval with a cap at each end, or an arrow and the
-// number where the end is off the axis.
-func (f *Forest) wings(c *canvas, r *Row) {
-	lo, hi := f.scale.clip(r.Anytime.Lo), f.scale.clip(r.Anytime.Hi)
-	c.raw(`<line class="wing" y1="23" y2="23"`)
-	c.pct("x1", lo)
-	c.pct("x2", hi)
-	c.raw("/>")
-	if f.on(r.Anytime.Lo) {
-		c.vertical("wing", lo, "18", "28")
+// grid draws the lines of the ticks and the line of no difference.
+func (f *Forest) grid(c *canvas) {
+	c.raw(`<path class="grid" d="`)
+	for _, v := range f.ticks {
+		if v != 0 {
+			c.raw("M")
+			c.num(f.x(v))
+			c.raw(" 0v38")
+		}
+	}
+	c.raw(`"/>`)
+	c.path("zero", f.x(0), "0v38")
+}
+
+// wings draws the anytime interval with a cap at each end that is on the axis.
+func (f *Forest) wings(c *canvas, in *Interval) {
+	lo, hi := f.x(in.Lo), f.x(in.Hi)
+	c.raw(`<path class="wing" d="M`)
+	c.num(lo)
+	if f.on(in.Lo) {
+		c.raw(" 17v12m0-6")
 	} else {
+		c.raw(" 23")
+	}
+	c.raw("H")
+	c.num(hi)
+	if f.on(in.Hi) {
+		c.raw("m0-6v12")
+	}
+	c.raw(`"/>`)
+}
+
+// bar draws the interval that is valid at one look.
+func (f *Forest) bar(c *canvas, in *Interval) {
+	lo, hi := f.x(in.Lo), f.x(in.Hi)
+	c.raw(`<path class="bar" d="M`)
+	c.num(lo)
+	c.raw(" 18.5H")
+	c.num(hi)
+	c.raw("v9H")
+	c.num(lo)
+	c.raw(`z"/>`)
+}
+
+// ends draws an arrow and the number for each end that is off the axis.
+func (f *Forest) ends(c *canvas, r *Row) {
+	if !f.on(r.Anytime.Lo) {
 		c.end(r.Anytime.Lo < f.scale.lo, r.LoText)
 	}
-	if f.on(r.Anytime.Hi) {
-		c.vertical("wing", hi, "18", "28")
-	} else if f.on(r.Anytime.Lo) || r.Anytime.Hi > f.scale.hi {
+	if !f.on(r.Anytime.Hi) && (f.on(r.Anytime.Lo) || r.Anytime.Lo < f.scale.lo && r.Anytime.Hi > f.scale.hi) {
 		c.end(r.Anytime.Hi < f.scale.lo, r.HiText)
 	}
 }
@@ -192,19 +240,10 @@ func (f *Forest) wings(c *canvas, r *Row) {
 // end draws the arrow of an end that leaves the axis, with its number.
 func (c *canvas) end(left bool, number string) {
 	if left {
-		c.raw(`<svg class="arrow" x="0" y="23"><path d="M8-5 0 0 8 5z"/></svg><text class="end-text start" x="0" y="11">`)
+		c.raw(`<svg class="arrow" x="0" y="23"><path d="M9-5 0 0 9 5z"/></svg><text class="end-text start" x="0" y="11">`)
 	} else {
-		c.raw(`<svg class="arrow" x="100%" y="23"><path d="M-8-5 0 0-8 5z"/></svg><text class="end-text end" x="100%" y="11">`)
+		c.raw(`<svg class="arrow" x="100%" y="23"><path d="M-9-5 0 0-9 5z"/></svg><text class="end-text end" x="100%" y="11">`)
 	}
 	c.text(number)
 	c.raw("</text>")
-}
-
-// bar draws the interval that is valid at one look.
-func (f *Forest) bar(c *canvas, in Interval) {
-	lo, hi := f.scale.clip(in.Lo), f.scale.clip(in.Hi)
-	c.raw(`<rect class="bar" y="18.5" height="9" rx="2"`)
-	c.pct("x", lo)
-	c.pct("width", hi-lo)
-	c.raw("/>")
 }

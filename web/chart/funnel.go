@@ -126,7 +126,7 @@ func newPlot(points []Point, marks ...*float64) plot {
 		}
 	}
 	p := plot{points: points, y: e.fit(lookClip)}
-	p.ticks = p.y.ticks(5)
+	p.ticks = p.y.ticks(7)
 	p.step = p.ticks[1] - p.ticks[0]
 	return p
 }

@@ -92,7 +92,7 @@ func (e *extent) fit(factor float64) scale {
 	return scale{lo: lo - pad, hi: hi + pad}
 }
 
-// ticks returns about n round values on the scale, zero among them.
+// ticks returns at most n + 1 round values on the scale, zero among them.
 func (s scale) ticks(n int) []float64 {
 	step := roundUp((s.hi - s.lo) / float64(n))
 	var out []float64

@@ -83,14 +83,6 @@ func (c *canvas) open(class string, height int, title, desc string) {
 	}
 }
 
-// vertical appends a line from top to bottom at x per cent.
-func (c *canvas) vertical(class string, xPct float64, top, bottom string) {
-	c.raw(`<line class="`, class, `"`)
-	c.pct("x1", xPct)
-	c.pct("x2", xPct)
-	c.raw(` y1="`, top, `" y2="`, bottom, `"/>`)
-}
-
 // close ends the drawing.
 func (c *canvas) close() string {
 	c.raw("</svg>")
