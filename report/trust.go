@@ -1,0 +1,36 @@
+package report
+
+// CheckState is the outcome of a trust check.
+type CheckState string
+
+// The outcomes.
+const (
+	CheckOK      CheckState = "ok"
+	CheckWarn    CheckState = "warn"
+	CheckFail    CheckState = "fail" // the verdict is withheld
+	CheckUnknown CheckState = "unknown"
+)
+
+// Check is one way in which the numbers could be wrong, and whether they are.
+type Check struct {
+	Key   string     `json:"key"`
+	Title string     `json:"title"`
+	State CheckState `json:"state"`
+	// Statistic and Threshold are texts to be read side by side.
+	Statistic    string `json:"statistic"`
+	Threshold    string `json:"threshold"`
+	FirstTripped int    `json:"first_tripped,omitempty"` // the first look at which it failed
+	Detail       string `json:"detail"`
+	Fix          string `json:"fix,omitempty"` // what to look at when it is not ok
+}
+
+// The keys of the checks, in the order of a report.
+const (
+	CheckBalance          = "balance"           // arms of the units exposed, against the weights
+	CheckBalanceReporting = "balance_reporting" // arms of the units that reported telemetry
+	CheckCoverage         = "coverage"          // telemetry lost, by arm
+	CheckCrossed          = "crossed"           // units seen in two arms
+	CheckStartTimes       = "start_times"       // starts without a start time, by arm
+	CheckFreshness        = "freshness"         // age of the data
+	CheckPlan             = "plan"              // the plan is the one fixed at launch
+)
