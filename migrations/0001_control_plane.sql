@@ -47,7 +47,7 @@ create table experiments (
     layer_id    integer not null references layers (id),
     salt        text not null check (salt <> ''),
     status      text not null check (status in ('draft', 'running', 'paused', 'stopped', 'archived')),
-    spec        jsonb not null check (jsonb_typeof(spec) = 'object'),
+    spec        json not null check (json_typeof(spec) = 'object'), -- json, not jsonb: kept as written
     plan_hash   text not null check (plan_hash ~ '^[0-9a-f]{64}$'),
     shipped_arm text not null default '',
     created_at  timestamptz not null,
@@ -78,7 +78,7 @@ create table experiment_versions (
     experiment_id bigint not null references experiments (id),
     revision      integer not null check (revision >= 1),
     version       integer not null check (version >= 1),
-    spec          jsonb not null,
+    spec          json not null,
     plan_hash     text not null,
     slots         int4multirange not null,
     changed_at    timestamptz not null,

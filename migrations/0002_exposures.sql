@@ -17,7 +17,7 @@ create table exposures (
     session_id      text collate "C" not null default '',
     override        boolean not null,
     crossed_at      timestamptz, -- when the unit was first seen in another arm
-    attributes      jsonb not null,
+    attributes      json not null,
     first_closes_at timestamptz not null,
     day_closes_at   timestamptz not null,
     primary key (experiment_id, version, unit_id),

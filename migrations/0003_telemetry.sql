@@ -61,7 +61,7 @@ create table sessions (
     latency_max            bigint not null,
     observed               integer not null,
     epoch                  bigint not null,
-    epochs                 jsonb, -- null while all records are of one epoch
+    epochs                 json, -- null while all records are of one epoch
     -- Set within an ingest transaction on rows whose epochs differ from those of
     -- the batch; the transaction merges them in Go before it commits.
     needs_merge            boolean not null default false,
