@@ -23,7 +23,6 @@ type compiled struct {
 	overrides  map[string]uint8 // unit id → arm
 	audience   *rule            // nil: everyone
 	shippedArm int              // when state is stateShipped
-	source     *experiment.Audience
 }
 
 // state is what the status and the shipped arm together mean for a unit.
@@ -74,7 +73,6 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, audien
 		}
 	}
 	var err error
-	c.source = e.Audience
 	c.audience, err = audiences.compile(e.Audience)
 	return c, err
 }
