@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// LoadConfig returns what assignment needs, as of one version: all layers, all
+// experiments that are not archived, and the API keys that are not revoked.
+func (db *DB) LoadConfig(ctx context.Context) (experiment.Config, error) {
+	var cfg experiment.Config
+	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) (err error) {
+		if err := tx.GetContext(ctx, &cfg.Version, `select version from config_version`); err != nil {
+			return fmt.Errorf("read version: %w", err)
+		}
+		cfg.Layers = []experiment.Layer{}
+		if err := tx.SelectContext(ctx, &cfg.Layers, `select key, unit, salt from layers order by key`); err != nil {
+			return fmt.Errorf("read layers: %w", err)
+		}
+		if cfg.Experiments, err = listExperiments(ctx, tx, experiment.StatusArchived); err != nil {
+			return err
+		}
+		cfg.Keys, err = listKeys(ctx, tx)
+		return err
+	})
+	return cfg, wrap("load configuration", err)
+}
+
+// ConfigVersion returns the newest version of what LoadConfig returns.
+func (db *DB) ConfigVersion(ctx context.Context) (int64, error) {
+	var version int64
+	err := db.sql.GetContext(ctx, &version, `select version from config_version`)
+	return version, wrap("read configuration version", err)
+}
+
+// lockConfig makes the transaction the only writer of the control plane and
+// returns the version before it.
+func lockConfig(ctx context.Context, tx *sqlx.Tx) (int64, error) {
+	var version int64
+	err := tx.GetContext(ctx, &version, `select version from config_version for update`)
+	return version, wrap("lock configuration", err)
+}
+
+// bumpConfig announces a new version; a trigger notifies the replicas at commit.
+func bumpConfig(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `update config_version set version = version + 1`)
+	return wrap("announce configuration", err)
+}
+
+// stamp cuts a moment to what PostgreSQL keeps, so that what is returned equals
+// what is read later.
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// mustJSON writes a value of ours, which always has a JSON form.
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("value does not marshal: %v", err)) // a mistake in the type, not in the data
+	}
+	return string(b)
+}

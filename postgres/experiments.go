@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// Get returns one experiment. It returns experiment.CodeNotFound when there is
+// none with the key.
+func (db *DB) Get(ctx context.Context, key string) (experiment.Experiment, error) {
+	var exp experiment.Experiment
+	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) error {
+		stored, err := loadExperiment(ctx, tx, key)
+		if err == nil && stored == nil {
+			err = experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
+		}
+		if err == nil {
+			exp = stored.exp
+		}
+		return err
+	})
+	return exp, wrap("get experiment", err)
+}
+
+// List returns all experiments in the order of their keys.
+func (db *DB) List(ctx context.Context) ([]experiment.Experiment, error) {
+	var out []experiment.Experiment
+	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) (err error) {
+		out, err = listExperiments(ctx, tx, "")
+		return err
+	})
+	return out, wrap("list experiments", err)
+}
+
+// Revision is an experiment as it was applied at one time.
+type Revision struct {
+	Revision  int                    `json:"revision"` // from 1
+	Version   int                    `json:"version"`
+	Spec      experiment.Spec        `json:"spec"`
+	PlanHash  string                 `json:"plan_hash"`
+	Slots     []experiment.SlotRange `json:"slots"`
+	ChangedAt time.Time              `json:"changed_at"`
+	ChangedBy string                 `json:"changed_by"`
+}
+
+// Versions returns every revision of an experiment, oldest first. It returns
+// experiment.CodeNotFound when there is no such experiment.
+func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
+	const query = `
+		select v.revision, v.version, v.spec, v.plan_hash, v.changed_at, v.changed_by,
+		       coalesce((select json_agg(json_build_object('from', lower(r), 'to', upper(r)) order by r)
+		                 from unnest(v.slots) r), '[]') as slots
+		from experiment_versions v join experiments e on e.id = v.experiment_id
+		where e.key = $1
+		order by v.revision`
+	var rows []struct {
+		Revision  int       `db:"revision"`
+		Version   int       `db:"version"`
+		Spec      []byte    `db:"spec"`
+		PlanHash  string    `db:"plan_hash"`
+		ChangedAt time.Time `db:"changed_at"`
+		ChangedBy string    `db:"changed_by"`
+		Slots     []byte    `db:"slots"`
+	}
+	if err := db.sql.SelectContext(ctx, &rows, query, key); err != nil {
+		return nil, wrap("list versions", err)
+	}
+	if len(rows) == 0 {
+		return nil, experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
+	}
+	out := make([]Revision, len(rows))
+	for i, r := range rows {
+		out[i] = Revision{
+			Revision: r.Revision, Version: r.Version, PlanHash: r.PlanHash,
+			ChangedAt: r.ChangedAt.UTC(), ChangedBy: r.ChangedBy,
+		}
+		if err := errors.Join(json.Unmarshal(r.Spec, &out[i].Spec), json.Unmarshal(r.Slots, &out[i].Slots)); err != nil {
+			return nil, fmt.Errorf("read revision %d of %s: %w", r.Revision, key, err)
+		}
+	}
+	return out, nil
+}
+
+// storedExperiment is an experiment with the place of its layer.
+type storedExperiment struct {
+	exp     experiment.Experiment
+	layerID int
+}
+
+// experimentColumns are the columns of experimentRow.
+const experimentColumns = `
+	e.id, e.key, e.version, e.layer_id, e.salt, e.spec, e.plan_hash, e.shipped_arm,
+	e.created_at, e.started_at, e.stopped_at,
+	coalesce((select json_agg(json_build_object('from', lower(s.slots), 'to', upper(s.slots)) order by s.slots)
+	          from layer_slots s where s.experiment_id = e.id), '[]') as slots`
+
+type experimentRow struct {
+	ID         int64      `db:"id"`
+	Key        string     `db:"key"`
+	Version    int        `db:"version"`
+	LayerID    int        `db:"layer_id"`
+	Salt       string     `db:"salt"`
+	Spec       []byte     `db:"spec"`
+	PlanHash   string     `db:"plan_hash"`
+	ShippedArm string     `db:"shipped_arm"`
+	CreatedAt  time.Time  `db:"created_at"`
+	StartedAt  *time.Time `db:"started_at"`
+	StoppedAt  *time.Time `db:"stopped_at"`
+	Slots      []byte     `db:"slots"`
+}
+
+func (r *experimentRow) read() (storedExperiment, error) {
+	exp := experiment.Experiment{
+		ID: r.ID, Version: r.Version, Salt: r.Salt, PlanHash: r.PlanHash, ShippedArm: r.ShippedArm,
+		CreatedAt: r.CreatedAt.UTC(), StartedAt: utc(r.StartedAt), StoppedAt: utc(r.StoppedAt),
+	}
+	if err := errors.Join(json.Unmarshal(r.Spec, &exp.Spec), json.Unmarshal(r.Slots, &exp.SlotRanges)); err != nil {
+		return storedExperiment{}, fmt.Errorf("read experiment %s: %w", r.Key, err)
+	}
+	return storedExperiment{exp: exp, layerID: r.LayerID}, nil
+}
+
+// utc returns the moment in UTC; nil for nil.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// loadExperiment returns the experiment with the key, or nil.
+func loadExperiment(ctx context.Context, tx *sqlx.Tx, key string) (*storedExperiment, error) {
+	var row experimentRow
+	err := tx.GetContext(ctx, &row, `select `+experimentColumns+` from experiments e where e.key = $1`, key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read experiment: %w", err)
+	}
+	stored, err := row.read()
+	return &stored, err
+}
+
+// listExperiments returns the experiments that are not in the given status.
+func listExperiments(ctx context.Context, tx *sqlx.Tx, without experiment.Status) ([]experiment.Experiment, error) {
+	const query = `select ` + experimentColumns + ` from experiments e where e.status <> $1 order by e.key`
+	var rows []experimentRow
+	if err := tx.SelectContext(ctx, &rows, query, string(without)); err != nil {
+		return nil, fmt.Errorf("read experiments: %w", err)
+	}
+	out := make([]experiment.Experiment, len(rows))
+	for i := range rows {
+		stored, err := rows[i].read()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = stored.exp
+	}
+	return out, nil
+}

@@ -1,0 +1,14 @@
+package postgres
+
+// The keys of advisory locks that stand for one thing of the whole database.
+const (
+	// lockExposures is held shared by transactions that insert exposures. The
+	// job takes it alone for a moment, to know that no exposure recorded before
+	// that moment is still on its way.
+	lockExposures int64 = 0x53504c4954_01 // "SPLIT", 1
+	// lockPartitions is held while a partition is made.
+	lockPartitions int64 = 0x53504c4954_02
+)
+
+// lockClassLook and an experiment's hash make the key of its look lock.
+const lockClassLook int32 = 0x4c4f4f4b // "LOOK"
