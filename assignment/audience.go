@@ -19,7 +19,6 @@ type rule struct {
 	value   attr   // what the attribute is compared with
 	version experiment.Semver
 	set     *valueSet
-	source  *experiment.Audience // at the top: what it was compiled from
 }
 
 type opcode uint8
@@ -172,7 +171,6 @@ func (ac *audienceCompiler) compile(a *experiment.Audience) (*rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.source = a
 	ac.known[string(text)] = &r
 	return &r, nil
 }

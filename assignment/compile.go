@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -55,7 +56,7 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, audien
 	}
 	c.unit = unitIndexOf(e.Unit)
 	c.layerSalt, c.armSalt = layer.Salt+":", e.Salt+":"
-	c.slots = e.SlotRanges
+	c.slots = slices.Clone(e.SlotRanges)
 	c.state = stateSplit
 	if e.ShippedArm != "" {
 		c.state, c.shippedArm = stateShipped, e.ArmIndex(e.ShippedArm)
