@@ -13,9 +13,10 @@ type Tails struct {
 // flip exchanges the ends.
 func (t Tails) flip() Tails { return Tails{LogCDF: t.LogSF, LogSF: t.LogCDF} }
 
-// upperTails makes Tails of the logarithm of the smaller, upper tail.
+// upperTails makes Tails of the logarithm of the upper tail, which should be
+// the smaller one.
 func upperTails(logSF float64) Tails {
-	return Tails{LogCDF: math.Log1p(-math.Exp(logSF)), LogSF: logSF}
+	return Tails{LogCDF: logComplement(logSF), LogSF: logSF}
 }
 
 // Normal is the standard normal distribution.

@@ -22,6 +22,16 @@ func log1pmx(x float64) float64 {
 	return r * (2*r2*sum - x)
 }
 
+// logRatioExcess returns ln(x/y) - (x-y)/y for positive x and y whose difference
+// is given, because the caller may know it better than subtraction does.
+func logRatioExcess(x, y, difference float64) float64 {
+	r := difference / y
+	if r < -0.4 || r > 0.6 {
+		return math.Log(x/y) - r
+	}
+	return log1pmx(r)
+}
+
 // stirlingError returns lnGamma(x) - ((x-1/2) ln x - x + ln(2 pi)/2) for x > 0:
 // what Stirling's formula lacks, 1/(12x) - 1/(360x^3) + ...  Differences of
 // lnGamma at large arguments lose their digits; differences of this do not.

@@ -1,0 +1,65 @@
+package stats
+
+import "math"
+
+// rootSteps bounds the iterations of every bracketing solver: 64 halvings use
+// up the digits of a float64, the rest pays for growing the bracket.
+const rootSteps = 300
+
+// monotoneRoot returns the root of a rising function, from a start and a first
+// step of the right order. f returns the value and the slope; a slope that is
+// zero or not finite is ignored. It grows a bracket, then takes Newton's steps
+// that stay inside and halves otherwise.
+func monotoneRoot(f func(x float64) (value, slope float64), start, step float64) float64 {
+	low, high := math.Inf(-1), math.Inf(1)
+	x := start
+	smallest := 1e-3 * step // a root nearer to zero than this is known absolutely
+	for range rootSteps {
+		value, slope := f(x)
+		if value == 0 {
+			return x
+		}
+		if value < 0 {
+			low = x
+		} else {
+			high = x
+		}
+		newton := x - value/slope
+		next := newton
+		switch {
+		case math.IsInf(low, -1) && !(newton > x-16*step && newton < x):
+			next, step = x-step, 2*step
+		case math.IsInf(high, 1) && !(newton < x+16*step && newton > x):
+			next, step = x+step, 2*step
+		case !(newton > low && newton < high):
+			next = low + (high-low)/2
+		}
+		size := max(math.Abs(x), smallest)
+		settled := 2e-16 * size
+		if next == newton {
+			settled = newtonSettled * size
+		}
+		if math.Abs(next-x) <= settled || next == low || next == high {
+			return next
+		}
+		x = next
+	}
+	return x
+}
+
+// bisect returns the point of [low, high] at which holds turns from false to
+// true, to the last digit. holds(high) is taken for granted.
+func bisect(holds func(x float64) bool, low, high float64) float64 {
+	for range rootSteps {
+		middle := low + (high-low)/2
+		if middle <= low || middle >= high {
+			break
+		}
+		if holds(middle) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high
+}
