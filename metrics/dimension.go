@@ -38,3 +38,36 @@ func DimensionIndex(name string) (i int, ok bool) {
 	}
 	return 0, false
 }
+
+// The slots that every dimension has; further values follow as they come.
+const (
+	slotUnknown = iota
+	slotOther
+	firstValueSlot
+)
+
+// slotTable gives the values of a dimension their slots, first come first
+// served, until they are all taken.
+type slotTable struct {
+	names []string
+	slots map[string]int
+}
+
+func newSlotTable() slotTable {
+	t := slotTable{slots: map[string]int{"": slotUnknown}}
+	t.names = []string{DimensionUnknown, DimensionOther}
+	t.slots[DimensionUnknown], t.slots[DimensionOther] = slotUnknown, slotOther
+	return t
+}
+
+func (t *slotTable) slot(value string) int {
+	if i, ok := t.slots[value]; ok {
+		return i
+	}
+	if len(t.names) == firstValueSlot+MaxDimensionValues {
+		return slotOther
+	}
+	t.names = append(t.names, value)
+	t.slots[value] = len(t.names) - 1
+	return len(t.names) - 1
+}

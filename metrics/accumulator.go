@@ -1,0 +1,189 @@
+package metrics
+
+import (
+	"slices"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// Accumulator adds outcomes up in cells. Its whole state is in its cells: one
+// that continues from the cells of a look goes on as if it had never stopped,
+// apart from the rounding of the last digit.
+type Accumulator struct {
+	definitions []Definition
+	segmented   []bool // by definition: cells by dimension, too
+	arms        int
+	groups      [2]group // in the order of Windows
+	slots       [DimensionCount]slotTable
+}
+
+// Windows returns the windows in the order in which a look reads them. A unit's
+// first window closes before its day does, so the values of a dimension that
+// come first are the same however looks fall.
+func Windows() [2]Window { return [2]Window{WindowFirst, WindowDay} }
+
+// CellSpec is what an Accumulator adds up.
+type CellSpec struct {
+	// Definitions are the metrics, each key once; CoverageKey is one of them.
+	Definitions []Definition
+	Arms        int
+	// Segmented are the keys of the metrics that also have cells by dimension;
+	// CoverageKey always has them: they hold every unit that closed.
+	Segmented []string
+}
+
+// NewAccumulator returns an empty accumulator. It returns an experiment.Error of
+// CodeInvalid for a number of arms outside the limits, a key that occurs twice
+// and definitions without CoverageKey.
+func NewAccumulator(spec CellSpec) (*Accumulator, error) {
+	if spec.Arms < experiment.MinArms || spec.Arms > experiment.MaxArms {
+		return nil, experiment.Invalidf("arms", "must be %d to %d, not %d",
+			experiment.MinArms, experiment.MaxArms, spec.Arms)
+	}
+	a := &Accumulator{definitions: spec.Definitions, arms: spec.Arms}
+	seen := map[string]bool{}
+	for _, d := range spec.Definitions {
+		if seen[d.Key] {
+			return nil, experiment.Invalidf("definitions", "%s occurs twice", d.Key)
+		}
+		seen[d.Key] = true
+		segmented := d.Key == CoverageKey || slices.Contains(spec.Segmented, d.Key)
+		a.segmented = append(a.segmented, segmented)
+		g := a.group(d.Window)
+		g.addSeries(seriesOf(&d, false), spec.Arms, segmented)
+		if d.Uncapped != nil {
+			g.addSeries(seriesOf(&d, true), spec.Arms, false)
+		}
+	}
+	if !seen[CoverageKey] {
+		return nil, experiment.Invalidf("definitions", "%s is missing", CoverageKey)
+	}
+	for i := range a.slots {
+		a.slots[i] = newSlotTable()
+	}
+	return a, nil
+}
+
+func (a *Accumulator) group(w Window) *group {
+	if w == WindowFirst {
+		return &a.groups[0]
+	}
+	return &a.groups[1]
+}
+
+// Add adds one outcome of window w. Outcomes are added in closing order, those
+// of a look by window in the order of Windows.
+func (a *Accumulator) Add(w Window, o *Outcome) {
+	g := a.group(w)
+	g.total.add(g.series, a.arms, o)
+	if len(g.bySegment) == 0 {
+		return
+	}
+	for d := range a.slots {
+		slot := a.slots[d].slot(o.Dims[d])
+		g.slot(d, slot, a.arms).add(g.bySegment, a.arms, o)
+	}
+}
+
+// Load continues from the cells of a look. Cells of metrics that the
+// accumulator does not have, or of other versions, are ignored.
+func (a *Accumulator) Load(cells []Cell) {
+	for i := range cells {
+		c := &cells[i]
+		d := a.definition(c)
+		if d == nil || c.Arm < 0 || c.Arm >= a.arms {
+			continue
+		}
+		t := a.tallyOf(d, c)
+		if t == nil {
+			continue
+		}
+		t.merged = c.Pair
+		if c.Hist != nil {
+			t.hist = c.Hist.Clone()
+		}
+	}
+}
+
+func (a *Accumulator) definition(c *Cell) *Definition {
+	for i := range a.definitions {
+		d := &a.definitions[i]
+		if d.Key == c.Metric && d.Version == c.MetricVersion {
+			return d
+		}
+	}
+	return nil
+}
+
+func (a *Accumulator) tallyOf(d *Definition, c *Cell) *tally {
+	g := a.group(d.Window)
+	want := seriesOf(d, c.Uncapped)
+	if c.IsTotal() {
+		if i := slices.Index(g.series, want); i >= 0 {
+			return &g.total[i*a.arms+c.Arm]
+		}
+		return nil
+	}
+	dim, ok := DimensionIndex(c.Dimension)
+	i := slices.Index(g.bySegment, want)
+	if !ok || i < 0 {
+		return nil
+	}
+	return &g.slot(dim, a.slots[dim].slot(c.Value), a.arms)[i*a.arms+c.Arm]
+}
+
+// Cells returns the cells so far in the order of looks: a total for every metric
+// and arm, empty ones included, and those of dimension values that hold a unit.
+// They share nothing with the accumulator.
+func (a *Accumulator) Cells() []Cell {
+	var out []Cell
+	for i := range a.definitions {
+		d := &a.definitions[i]
+		g := a.group(d.Window)
+		at := slices.Index(g.series, seriesOf(d, false))
+		out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version}, g.total, at)
+		if d.Uncapped != nil {
+			at := slices.Index(g.series, seriesOf(d, true))
+			out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version, Uncapped: true}, g.total, at)
+		}
+		if a.segmented[i] {
+			out = a.appendSegments(out, d, g)
+		}
+	}
+	SortCells(out)
+	return out
+}
+
+func (a *Accumulator) appendSegments(out []Cell, d *Definition, g *group) []Cell {
+	at := slices.Index(g.bySegment, seriesOf(d, false))
+	for dim := range a.slots {
+		for slot, tallies := range g.byValue[dim] {
+			if tallies == nil {
+				continue
+			}
+			out = a.appendCells(out, Cell{
+				Metric: d.Key, MetricVersion: d.Version,
+				Dimension: dimensionNames[dim], Value: a.slots[dim].names[slot],
+			}, tallies, at)
+		}
+	}
+	return out
+}
+
+// appendCells appends the cells of one series, one an arm; model holds what they
+// have in common.
+func (a *Accumulator) appendCells(out []Cell, model Cell, tallies tallies, at int) []Cell {
+	for arm := range a.arms {
+		t := &tallies[at*a.arms+arm]
+		c := model
+		c.Arm, c.Pair = arm, t.pair()
+		if !c.IsTotal() && c.Pair.N == 0 {
+			continue
+		}
+		if t.hist != nil {
+			c.Hist = t.hist.Clone()
+		}
+		out = append(out, c)
+	}
+	return out
+}

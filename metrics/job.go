@@ -1,0 +1,270 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// Job turns exposures whose windows have closed into outcomes, cells and looks.
+// Its work is proportional to what closed since the last look. A crash at any
+// moment loses and repeats nothing, because a look is one transaction; several
+// jobs may run at once, because each look holds its experiment's lock.
+type Job struct {
+	Store Store
+	// Experiments lists the experiments that may have open windows; the job
+	// picks those that Due approves.
+	Experiments func(ctx context.Context) ([]experiment.Experiment, error)
+	// Catalogue defines the metrics of experiments that have no look yet; nil is Builtin.
+	Catalogue *Catalogue
+}
+
+// Limits of a look.
+const (
+	// WatermarkLag keeps the watermark behind the clock of the job, so that
+	// servers whose clocks differ a little agree on what has closed.
+	WatermarkLag = 2 * time.Second
+	// DrainTime is how long after its end an experiment is still looked at: its
+	// last window and grace, and a week in which the job may have been down.
+	DrainTime = DaySpan + DayGrace + 7*24*time.Hour
+	// outcomeChunk is how many outcomes are written at once: a few hundred kB.
+	outcomeChunk = 1_000
+)
+
+// Summary is what one run did.
+type Summary struct {
+	Experiments int // due, whether or not anything had closed
+	Looks       int // written
+	Busy        int // experiments that another job was looking at
+	Failed      int // experiments whose look failed; their errors are returned
+	Folded      int // sessions made from event records
+	First       int // outcomes of WindowFirst written
+	Day         int // outcomes of WindowDay written
+	Excluded    int // closed windows of units that were crossed or forced
+}
+
+// Due reports whether windows of the experiment may be open at now: it runs, or
+// ended less than DrainTime ago.
+func Due(e *experiment.Experiment, now time.Time) bool {
+	switch e.Status {
+	case experiment.StatusRunning, experiment.StatusPaused:
+		return true
+	case experiment.StatusStopped, experiment.StatusArchived:
+		return e.StoppedAt != nil && now.Sub(*e.StoppedAt) < DrainTime
+	}
+	return false
+}
+
+// RunOnce takes one look at every experiment that is due. Failure of one does
+// not stop the others: the errors are joined, and what succeeded is in the
+// summary.
+func (j *Job) RunOnce(ctx context.Context, now time.Time) (Summary, error) {
+	var sum Summary
+	folded, err := j.Store.FoldSessions(ctx, now)
+	sum.Folded = folded
+	if err != nil {
+		return sum, fmt.Errorf("fold sessions: %w", err)
+	}
+	list, err := j.Experiments(ctx)
+	if err != nil {
+		return sum, fmt.Errorf("list experiments: %w", err)
+	}
+	var failures []error
+	for i := range list {
+		exp := &list[i]
+		if !Due(exp, now) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			failures = append(failures, err)
+			break
+		}
+		sum.Experiments++
+		if err := j.look(ctx, exp, now, &sum); err != nil {
+			sum.Failed++
+			failures = append(failures, fmt.Errorf("look at %s version %d: %w", exp.Key, exp.Version, err))
+		}
+	}
+	return sum, errors.Join(failures...)
+}
+
+// Clock is the time that a Loop lives in; the demo's runs faster than real time.
+type Clock struct {
+	Now func() time.Time
+	// Sleep waits for a duration of this clock, or returns the error of ctx
+	// when that ends first.
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// Loop runs the job every interval until ctx ends, reports each run to done, and
+// returns the error of ctx. A run that took longer than the interval is followed
+// by the next at once.
+func (j *Job) Loop(ctx context.Context, every time.Duration, clock Clock, done func(Summary, error)) error {
+	for {
+		began := clock.Now()
+		sum, err := j.RunOnce(ctx, began)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		done(sum, err)
+		if rest := every - clock.Now().Sub(began); rest > 0 {
+			if err := clock.Sleep(ctx, rest); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// look takes one look at an experiment and adds what it did to sum once it is
+// committed.
+func (j *Job) look(ctx context.Context, exp *experiment.Experiment, now time.Time, sum *Summary) error {
+	var did Summary
+	ran, err := j.Store.Look(ctx, exp, func(tx LookTx) error {
+		l := looker{exp: exp, tx: tx, now: now, catalogue: j.Catalogue}
+		if l.catalogue == nil {
+			l.catalogue = Builtin()
+		}
+		err := l.take(ctx)
+		did = l.did
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case !ran:
+		sum.Busy++
+		return nil
+	}
+	sum.Looks += did.Looks
+	sum.First += did.First
+	sum.Day += did.Day
+	sum.Excluded += did.Excluded
+	return nil
+}
+
+// looker takes one look within its transaction.
+type looker struct {
+	exp       *experiment.Experiment
+	tx        LookTx
+	now       time.Time
+	catalogue *Catalogue
+	did       Summary
+}
+
+func (l *looker) take(ctx context.Context) error {
+	last, _, err := l.tx.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("read the last look: %w", err)
+	}
+	at := l.now.UTC().Truncate(time.Microsecond) // what every store keeps exactly
+	next := Look{Number: last.Number + 1, At: at, Watermark: at.Add(-WatermarkLag)}
+	if !next.Watermark.After(last.Watermark) {
+		return nil // a clock that went back closes nothing
+	}
+	cells, err := NewAccumulator(l.spec(&last))
+	if err != nil {
+		return err
+	}
+	cells.Load(last.Cells)
+	for _, w := range Windows() {
+		if err := l.read(ctx, w, last.Watermark, &next, cells); err != nil {
+			return fmt.Errorf("window %s: %w", w, err)
+		}
+	}
+	if l.did.First+l.did.Day == 0 {
+		return nil
+	}
+	if next.Arms, err = l.tx.Counts(ctx, next.Watermark); err != nil {
+		return fmt.Errorf("count units: %w", err)
+	}
+	next.Cells = cells.Cells()
+	if err := l.tx.AppendLook(ctx, next); err != nil {
+		return fmt.Errorf("append look %d: %w", next.Number, err)
+	}
+	l.did.Looks = 1
+	return nil
+}
+
+// spec returns what to add up: the definitions that the first look began with,
+// so that a new catalogue never changes what a running experiment measures.
+func (l *looker) spec(last *Look) CellSpec {
+	plan := &l.exp.Plan
+	spec := CellSpec{Arms: len(l.exp.Arms), Segmented: SegmentedMetrics(plan)}
+	if last.Number == 0 {
+		spec.Definitions = l.catalogue.All()
+		return spec
+	}
+	seen := map[string]bool{}
+	for i := range last.Cells {
+		c := &last.Cells[i]
+		if !c.IsTotal() || seen[c.Metric] {
+			continue
+		}
+		seen[c.Metric] = true
+		if d, ok := l.catalogue.LookupVersion(c.Metric, c.MetricVersion); ok {
+			spec.Definitions = append(spec.Definitions, d)
+		}
+	}
+	return spec
+}
+
+// SegmentedMetrics returns the metrics of a plan that are kept by dimension: the
+// primary ones and the guardrails, where harm to a few must not hide.
+func SegmentedMetrics(p *experiment.Plan) []string {
+	out := slices.Clone(p.Primary)
+	for _, g := range p.Guardrails {
+		if !slices.Contains(out, g.Metric) {
+			out = append(out, g.Metric)
+		}
+	}
+	return out
+}
+
+// read turns the exposures whose window w closed after the last watermark into
+// outcomes, and adds them to the cells.
+func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
+	chunk := make([]Outcome, 0, outcomeChunk)
+	flush := func() error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		if err := l.tx.AppendOutcomes(ctx, w, next.Number, chunk); err != nil {
+			return fmt.Errorf("append outcomes: %w", err)
+		}
+		chunk = chunk[:0]
+		return nil
+	}
+	written := 0
+	err := l.tx.Closed(ctx, w, after, next.Watermark, func(c *Closed) error {
+		if c.Excluded() {
+			l.did.Excluded++
+			return nil
+		}
+		if c.Arm < 0 || c.Arm >= len(l.exp.Arms) {
+			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
+		}
+		chunk = append(chunk, Observe(c, w))
+		cells.Add(w, &chunk[len(chunk)-1])
+		written++
+		if len(chunk) == outcomeChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if w == WindowFirst {
+		l.did.First = written
+	} else {
+		l.did.Day = written
+	}
+	return nil
+}

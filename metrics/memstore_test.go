@@ -1,0 +1,269 @@
+package metrics_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/metrics/storetest"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// memStore is metrics.Store in memory: the reference that says in the plainest
+// way what a store does. The conformance suite runs on it as on the others.
+type memStore struct {
+	mu       sync.Mutex
+	nextID   int64
+	runs     map[runKey]*memRun
+	sessions map[string]telemetry.Session
+	links    map[string]string // session → unit
+}
+
+// runKey names a version of an experiment.
+type runKey struct {
+	experiment string
+	version    int
+}
+
+// memRun is all that is stored of one version of an experiment.
+type memRun struct {
+	locked    bool
+	arms      []experiment.Arm
+	exposures map[string]*memExposure // by unit
+	outcomes  map[metrics.Window][]metrics.Outcome
+	looks     []metrics.Look
+}
+
+type memExposure struct {
+	experiment.Exposure
+	arm      int
+	closes   map[metrics.Window]time.Time
+	crossed  bool
+	recorded time.Time
+}
+
+func newMemStore() *memStore {
+	return &memStore{runs: map[runKey]*memRun{}, sessions: map[string]telemetry.Session{}, links: map[string]string{}}
+}
+
+func (m *memStore) Launch(_ context.Context, spec experiment.Spec) (experiment.Experiment, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	exp, err := experiment.Revise(nil, spec)
+	if err != nil {
+		return experiment.Experiment{}, err
+	}
+	m.nextID++
+	exp.ID = m.nextID
+	m.runs[runKey{exp.Key, exp.Version}] = &memRun{
+		arms: exp.Arms, exposures: map[string]*memExposure{}, outcomes: map[metrics.Window][]metrics.Outcome{},
+	}
+	return exp, nil
+}
+
+func (m *memStore) Expose(_ context.Context, recordedAt time.Time, xs []experiment.Exposure) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range xs {
+		run, ok := m.runs[runKey{x.Experiment, x.Version}]
+		if !ok {
+			return fmt.Errorf("no experiment %s version %d", x.Experiment, x.Version)
+		}
+		arm := slices.IndexFunc(run.arms, func(a experiment.Arm) bool { return a.Key == x.Arm })
+		if arm < 0 {
+			return fmt.Errorf("no arm %s", x.Arm)
+		}
+		run.expose(x, arm, recordedAt)
+		if x.Session != "" {
+			m.links[x.Session] = x.Unit
+		}
+	}
+	return nil
+}
+
+func (r *memRun) expose(x experiment.Exposure, arm int, recordedAt time.Time) {
+	closes := map[metrics.Window]time.Time{}
+	for _, w := range metrics.Windows() {
+		end := x.At.Add(w.Span())
+		if recordedAt.After(end) {
+			end = recordedAt
+		}
+		closes[w] = end.Add(w.Grace())
+	}
+	old, seen := r.exposures[x.Unit]
+	switch {
+	case !seen:
+		r.exposures[x.Unit] = &memExposure{Exposure: x, arm: arm, closes: closes, recorded: recordedAt}
+	case old.arm != arm:
+		old.crossed = true
+	case x.At.Before(old.At) && old.closes[metrics.WindowFirst].After(recordedAt):
+		old.Exposure, old.closes = x, closes // no outcome can be fixed yet
+	}
+}
+
+func (m *memStore) Report(_ context.Context, sessions []telemetry.Session) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range sessions {
+		m.sessions[s.SessionID] = telemetry.Merge(m.sessions[s.SessionID], s)
+	}
+	return nil
+}
+
+func (m *memStore) Outcomes(_ context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := slices.Clone(m.runs[runKey{exp.Key, exp.Version}].outcomes[w])
+	slices.SortFunc(out, func(a, b metrics.Outcome) int {
+		return cmp.Or(a.ClosesAt.Compare(b.ClosesAt), cmp.Compare(a.Unit, b.Unit))
+	})
+	return out, nil
+}
+
+func (m *memStore) FoldSessions(context.Context, time.Time) (int, error) { return 0, nil }
+
+func (m *memStore) Look(_ context.Context, exp *experiment.Experiment, do func(metrics.LookTx) error) (bool, error) {
+	run, ok := m.lock(exp)
+	if !ok {
+		return false, nil
+	}
+	tx := &memTx{store: m, run: run, outcomes: map[metrics.Window][]metrics.Outcome{}}
+	err := do(tx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	run.locked = false
+	if err != nil {
+		return false, err
+	}
+	for w, outcomes := range tx.outcomes {
+		run.outcomes[w] = append(run.outcomes[w], outcomes...)
+	}
+	run.looks = append(run.looks, tx.looks...)
+	return true, nil
+}
+
+func (m *memStore) lock(exp *experiment.Experiment) (*memRun, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	run := m.runs[runKey{exp.Key, exp.Version}]
+	if run.locked {
+		return nil, false
+	}
+	run.locked = true
+	return run, true
+}
+
+// memTx holds what its look writes until it is committed.
+type memTx struct {
+	store    *memStore
+	run      *memRun
+	outcomes map[metrics.Window][]metrics.Outcome
+	looks    []metrics.Look
+}
+
+func (tx *memTx) Last(context.Context) (metrics.Look, bool, error) {
+	n := len(tx.run.looks)
+	if n == 0 {
+		return metrics.Look{}, false, nil
+	}
+	return tx.run.looks[n-1], true, nil
+}
+
+func (tx *memTx) Closed(_ context.Context, w metrics.Window, after, upTo time.Time, each func(*metrics.Closed) error) error {
+	for _, c := range tx.closed(w, after, upTo) {
+		if err := each(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *memTx) closed(w metrics.Window, after, upTo time.Time) []metrics.Closed {
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	var out []metrics.Closed
+	for _, x := range tx.run.exposures {
+		if at := x.closes[w]; !at.After(after) || at.After(upTo) {
+			continue
+		}
+		c := metrics.Closed{
+			Unit: x.Unit, Arm: x.arm, ExposedAt: x.At, ClosesAt: x.closes[w],
+			Crossed: x.crossed, Override: x.Override, Dims: x.Attributes,
+		}
+		for _, s := range tx.store.sessions {
+			mine := s.ViewerID == x.Unit || tx.store.links[s.SessionID] == x.Unit
+			if mine && w.Counts(x.At, &s) {
+				c.Sessions = append(c.Sessions, s)
+			}
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b metrics.Closed) int {
+		return cmp.Or(a.ClosesAt.Compare(b.ClosesAt), cmp.Compare(a.Unit, b.Unit))
+	})
+	return out
+}
+
+func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {
+	taken := map[string]bool{}
+	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {
+		taken[o.Unit] = true
+	}
+	for _, o := range outcomes {
+		if taken[o.Unit] {
+			return fmt.Errorf("unit %s has an outcome of window %s", o.Unit, w)
+		}
+		taken[o.Unit] = true
+	}
+	tx.outcomes[w] = append(tx.outcomes[w], outcomes...)
+	return nil
+}
+
+func (tx *memTx) AppendLook(_ context.Context, l metrics.Look) error {
+	if want := len(tx.run.looks) + len(tx.looks) + 1; l.Number != want {
+		return fmt.Errorf("look %d follows look %d", l.Number, want-1)
+	}
+	tx.looks = append(tx.looks, l)
+	return nil
+}
+
+func (tx *memTx) Counts(_ context.Context, upTo time.Time) ([]metrics.ArmCounts, error) {
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	counts := make([]metrics.ArmCounts, len(tx.run.arms))
+	for i := range counts {
+		counts[i].Arm = i
+	}
+	for x := range maps.Values(tx.run.exposures) {
+		if x.recorded.After(upTo) {
+			continue
+		}
+		switch c := &counts[x.arm]; {
+		case x.Override:
+			c.Overridden++
+		case x.crossed:
+			c.Crossed++
+		default:
+			c.Exposed++
+		}
+	}
+	for _, o := range slices.Concat(tx.run.outcomes[metrics.WindowFirst], tx.outcomes[metrics.WindowFirst]) {
+		counts[o.Arm].ClosedFirst++
+	}
+	for _, o := range slices.Concat(tx.run.outcomes[metrics.WindowDay], tx.outcomes[metrics.WindowDay]) {
+		counts[o.Arm].ClosedDay++
+	}
+	return counts, nil
+}
+
+func TestMemStore(t *testing.T) {
+	t.Parallel()
+	storetest.Exercise(t, func(*testing.T) storetest.Subject { return newMemStore() })
+}

@@ -1,0 +1,85 @@
+package metrics
+
+import (
+	"slices"
+
+	"github.com/splitcast/splitcast/stats"
+)
+
+// series is a quotient to add up. Metrics that differ only in their quantile's
+// level share one.
+type series struct {
+	Quotient
+	quantile bool
+}
+
+func seriesOf(d *Definition, uncapped bool) series {
+	s := series{Quotient: d.Quotient, quantile: d.Kind == KindQuantile}
+	if uncapped && d.Uncapped != nil {
+		s.Quotient = *d.Uncapped
+	}
+	return s
+}
+
+// group is what is added up of one window.
+type group struct {
+	series    []series
+	bySegment []series
+	total     tallies
+	byValue   [DimensionCount][]tallies // by slot; nil: no unit yet
+}
+
+func (g *group) addSeries(s series, arms int, segmented bool) {
+	if !slices.Contains(g.series, s) {
+		g.series = append(g.series, s)
+		g.total = newTallies(g.series, arms)
+	}
+	if segmented && !slices.Contains(g.bySegment, s) {
+		g.bySegment = append(g.bySegment, s)
+	}
+}
+
+// slot returns the tallies of a dimension value.
+func (g *group) slot(dim, slot, arms int) tallies {
+	for len(g.byValue[dim]) <= slot {
+		g.byValue[dim] = append(g.byValue[dim], nil)
+	}
+	if g.byValue[dim][slot] == nil {
+		g.byValue[dim][slot] = newTallies(g.bySegment, arms)
+	}
+	return g.byValue[dim][slot]
+}
+
+// tallies holds one tally for each series and arm: series i, arm j is at
+// i*arms + j.
+type tallies []tally
+
+func newTallies(of []series, arms int) tallies {
+	ts := make(tallies, len(of)*arms)
+	for i, s := range of {
+		if !s.quantile {
+			continue
+		}
+		for arm := range arms {
+			ts[i*arms+arm].hist = &stats.Histogram{}
+		}
+	}
+	return ts
+}
+
+func (ts tallies) add(of []series, arms int, o *Outcome) {
+	for i := range of {
+		s := &of[i]
+		x := o.Quantities[s.Denominator]
+		if !(x > 0) {
+			continue // not observed is not zero
+		}
+		y := o.Quantities[s.Numerator]
+		t := &ts[i*arms+o.Arm]
+		if s.quantile {
+			y, x = y/x, 1
+			t.hist.Add(y)
+		}
+		t.add(y, x)
+	}
+}
