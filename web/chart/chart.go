@@ -28,11 +28,11 @@ const (
 	// MaxRows bounds a forest: 40 metrics times 11 treatment arms is the most
 	// that a plan allows.
 	MaxRows = 440
-	// MaxPoints bounds the looks drawn by a funnel. A curve of 96 points is
+	// MaxPoints bounds the looks drawn by a funnel. A curve of 64 points is
 	// smooth at 1,000 px and keeps the page and the table beneath it small.
-	MaxPoints = 96
+	MaxPoints = 64
 	// MaxSparkPoints bounds the looks drawn by a sparkline of 96 px.
-	MaxSparkPoints = 24
+	MaxSparkPoints = 20
 	// MaxLooks bounds the looks that a series may be given before it is thinned.
 	MaxLooks = 100_000
 )
@@ -45,6 +45,7 @@ type State string
 const (
 	Better    State = "better"
 	Worse     State = "worse"
+	Changed   State = "changed" // proven different, of a metric without a good side
 	NotProven State = "open"
 	Withheld  State = "trust" // the data are not trusted, so nothing is claimed
 )

@@ -74,7 +74,7 @@ func (f Funnel) SVG() (string, error) {
 	p.lines(&c, f.MDE, f.Margin)
 	p.clipped(&c)
 	p.times(&c)
-	c.raw(`<line class="cross" x1="0" x2="0" y1="18" y2="262"/>`)
+	p.cross(&c)
 	return c.close(), nil
 }
 
@@ -355,6 +355,19 @@ func (p *plot) far(v float64) string {
 		return "unbounded at first"
 	}
 	return "up to " + percent(v, p.step, true)
+}
+
+// cross appends the hidden hair line that a script moves to the look nearest to
+// the pointer; data-x holds the looks' places in thousandths of the width.
+func (p *plot) cross(c *canvas) {
+	c.raw(`<line class="cross" x1="0" x2="0" y1="18" y2="262" data-x="`)
+	for i := range p.points {
+		if i > 0 {
+			c.raw(" ")
+		}
+		c.num(math.Round(p.x(i)))
+	}
+	c.raw(`"/>`)
 }
 
 // times labels the first, a middle and the last look with their times in UTC.

@@ -146,7 +146,7 @@ func TestSparklineGolden(t *testing.T) {
 func TestShort(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[float64]string{
-		0: "0", 0.005: "+0.5%", -0.02: "−2%", 0.0125: "+1.25%", 1e-6: "+0.0001%", 1: "+100%", -0.123456: "−12.3%",
+		0: "0", 0.005: "+0.5\u00a0%", -0.02: "−2\u00a0%", 0.0125: "+1.25\u00a0%", 1e-6: "+0.0001\u00a0%", 1: "+100\u00a0%", -0.123456: "−12.3\u00a0%",
 	} {
 		if got := short(v); got != want {
 			t.Errorf("short(%v) = %q, want %q", v, got, want)

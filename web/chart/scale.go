@@ -113,6 +113,9 @@ func roundUp(v float64) float64 {
 	return 10 * power
 }
 
+// unit follows every number; the space does not break.
+const unit = "\u00a0%"
+
 // percent formats a fraction as per cent with the decimals that tell it from its
 // neighbours step away.
 func percent(v, step float64, signed bool) string {
@@ -122,12 +125,12 @@ func percent(v, step float64, signed bool) string {
 		return "0"
 	}
 	if signed && v < 0 {
-		return "−" + s + "%"
+		return "−" + s + unit
 	}
 	if signed {
-		return "+" + s + "%"
+		return "+" + s + unit
 	}
-	return s + "%"
+	return s + unit
 }
 
 // short formats a fraction as per cent with a sign and at most three significant
@@ -137,7 +140,7 @@ func short(v float64) string {
 	if err != nil || rounded == 0 {
 		return "0"
 	}
-	s := strconv.FormatFloat(rounded, 'f', -1, 64) + "%"
+	s := strconv.FormatFloat(rounded, 'f', -1, 64) + unit
 	if v < 0 {
 		return "−" + s
 	}

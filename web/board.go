@@ -1,0 +1,221 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+
+	"github.com/splitcast/splitcast/report"
+	"github.com/splitcast/splitcast/web/chart"
+)
+
+// board is a group of rows on one axis.
+type board struct {
+	Axis    template.HTML
+	Rows    []boardRow
+	Margins bool // the rows have margins
+}
+
+// boardRow is one metric of one treatment arm.
+type boardRow struct {
+	Anchor      string
+	Name        string
+	Arm         string // empty when there is only one treatment
+	Unit        string // of the metric and its window
+	URL         string // shows the row's interval over looks
+	State       wording
+	Since       string
+	Evidence    string
+	Margin      string
+	Lift        string
+	Difference  string
+	Forest      template.HTML
+	Control     string
+	Treatment   string
+	ControlN    string
+	TreatmentN  string
+	Precision   *precisionPart
+	Spark       template.HTML
+	Range       string // what the interval says, in words
+	Refusal     string
+	How         *howPart
+	Uncapped    string
+	Description string
+	Pitfalls    string
+}
+
+// precisionPart is how far the interval has narrowed.
+type precisionPart struct {
+	Reached float64
+	Text    string
+	Units   string
+}
+
+// detail is how much of each row a page of a given length affords: 200 KB hold
+// 80 rows when each costs at most 2 KB.
+type detail struct {
+	sparkPoints int
+	terms       bool // the sums of each arm, beside method and variance
+}
+
+// Rows up to which a page shows everything.
+const fullDetailRows = 32
+
+// newDetail returns what a page of n rows affords.
+func newDetail(n int) detail {
+	if n <= fullDetailRows {
+		return detail{sparkPoints: chart.MaxSparkPoints, terms: true}
+	}
+	return detail{sparkPoints: 8}
+}
+
+// boardInput is what a board is made from.
+type boardInput struct {
+	Rows     []report.Row
+	Links    linker
+	Several  bool // there are several treatments, so rows name theirs
+	Withheld bool // the data are not trusted: rows claim nothing
+	Detail   detail
+}
+
+// newBoard prepares a board; nil when the plan has no such metrics.
+func newBoard(in boardInput) (*board, error) {
+	if len(in.Rows) == 0 {
+		return nil, nil //nolint:nilnil // a board that the plan does not have is no fault
+	}
+	drawn := make([]chart.Row, len(in.Rows))
+	for i := range in.Rows {
+		drawn[i] = forestRow(&in.Rows[i], in.Withheld)
+	}
+	forest, err := chart.NewForest(drawn)
+	if err != nil {
+		return nil, fmt.Errorf("draw %s rows: %w", in.Rows[0].Role, err)
+	}
+	b := &board{Axis: markup(forest.Axis())}
+	for i := range in.Rows {
+		row, err := newBoardRow(in, &in.Rows[i])
+		if err != nil {
+			return nil, err
+		}
+		row.Forest = markup(forest.Row(i))
+		b.Margins = b.Margins || row.Margin != ""
+		b.Rows = append(b.Rows, row)
+	}
+	return b, nil
+}
+
+// markup marks a drawing of package chart as safe: it escapes all text itself.
+func markup(svg string) template.HTML {
+	return template.HTML(svg) //nolint:gosec // see above
+}
+
+// forestRow turns a row to the axis on which right is better.
+func forestRow(r *report.Row, withheld bool) chart.Row {
+	row := chart.Row{Words: r.Words, State: stateOf(r, withheld).Class}
+	if r.Margin != nil {
+		margin := -*r.Margin
+		row.Margin = &margin
+	}
+	if r.Effect == nil {
+		return row
+	}
+	e := r.Effect
+	row.Estimate = &e.Chart.Estimate
+	row.Anytime = &chart.Interval{Lo: e.Chart.Lower, Hi: e.Chart.Upper}
+	row.Fixed = &chart.Interval{Lo: e.Chart.FixedLower, Hi: e.Chart.FixedUpper}
+	// The numbers at open ends keep the sign that the page prints elsewhere.
+	lo, hi := e.Lower, e.Upper
+	if r.Metric.Direction < 0 {
+		lo, hi = hi, lo
+	}
+	row.LoText, row.HiText = signedPct(lo, e.Decimals), signedPct(hi, e.Decimals)
+	return row
+}
+
+// stateOf words the state of a row; when the data are not trusted it claims
+// nothing.
+func stateOf(r *report.Row, withheld bool) wording {
+	if withheld {
+		return wording{"Withheld", chart.Withheld}
+	}
+	return rowWording(r.State, r.Role)
+}
+
+// newBoardRow prepares one row without its forest.
+func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
+	row := boardRow{
+		Anchor: r.Metric.Key + "-" + r.ArmKey,
+		Name:   r.Metric.Name, URL: in.Links.funnel(r.Metric.Key, r.ArmKey),
+		State:   stateOf(r, in.Withheld),
+		Control: r.Control.Text, Treatment: r.Treatment.Text,
+		ControlN: count(r.Control.N), TreatmentN: count(r.Treatment.N),
+		Unit: r.Metric.Unit, Description: r.Metric.Description, Pitfalls: r.Metric.Pitfalls,
+		How: newHow(r, in.Detail.terms),
+	}
+	if in.Several {
+		row.Arm = r.ArmName
+	}
+	if r.Margin != nil {
+		row.Margin = share(*r.Margin)
+	}
+	if !in.Withheld {
+		row.Since = since(r)
+		if r.Evidence != nil {
+			row.Evidence = r.Evidence.Text
+		}
+	}
+	if r.Refusal != nil {
+		row.Refusal = r.Refusal.Message
+	}
+	if r.Effect != nil {
+		row.Lift, row.Range = r.Effect.Text, r.Effect.Range
+	}
+	if r.Absolute != nil {
+		row.Difference = r.Absolute.Text
+	}
+	if r.Uncapped != nil && !r.Uncapped.Agrees {
+		row.Uncapped = "Without its cap the estimate has the other sign."
+	}
+	row.Precision = newPrecision(r)
+	spark, err := sparkline(r, row.State.Class, in.Detail.sparkPoints)
+	row.Spark = spark
+	return row, err
+}
+
+// since says since when a row has its state, when that is worth knowing.
+func since(r *report.Row) string {
+	switch {
+	case r.State == report.StateUnknown || r.State == report.StateUnproven:
+		return ""
+	case r.Role == report.RoleGuardrail && r.FirstHarm > 0:
+		return "first at look " + count(r.FirstHarm)
+	case r.SinceLook > 0:
+		return "since look " + count(r.SinceLook)
+	}
+	return ""
+}
+
+// newPrecision words how narrow the interval is.
+func newPrecision(r *report.Row) *precisionPart {
+	if r.Precision == nil {
+		return nil
+	}
+	return &precisionPart{
+		Reached: r.Precision.Reached,
+		Text:    "±" + share(r.Precision.HalfWidth) + " of ±" + share(r.Precision.Target),
+		Units:   count(r.Units),
+	}
+}
+
+// sparkline draws the interval of a row over its looks; empty before the first.
+func sparkline(r *report.Row, state chart.State, points int) (template.HTML, error) {
+	series := funnelPoints(r.Series)
+	if len(series) == 0 {
+		return "", nil
+	}
+	words := "Interval by look, from look " + count(series[0].Look) + " to " + count(series[len(series)-1].Look)
+	svg, err := chart.Sparkline(words, state, chart.Thin(series, points))
+	if err != nil {
+		return "", fmt.Errorf("draw the looks of %s: %w", r.Metric.Key, err)
+	}
+	return markup(svg), nil
+}

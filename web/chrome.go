@@ -1,0 +1,36 @@
+package web
+
+// Chrome is what surrounds every page.
+type Chrome struct {
+	Nav     []Link // the pages that the reader may open
+	User    string // empty: nobody is signed in
+	SignOut string // address of the form that signs out; empty: there is none
+	Token   string // the form token of the session; empty: forms need none
+}
+
+// Link is one entry of the navigation.
+type Link struct {
+	Text    string
+	URL     string
+	Current bool // the page shown belongs to it
+}
+
+// SignInView is the sign-in page.
+type SignInView struct {
+	Chrome
+	Action string // address that takes name and password
+	Next   string // where to go afterwards
+	Name   string // as typed before, when Error is set
+	Error  string // a sentence; empty: first try
+}
+
+// ProblemView is a page that says what went wrong, in the words of an
+// RFC 9457 problem.
+type ProblemView struct {
+	Chrome
+	Status    int
+	Title     string
+	Detail    string
+	RequestID string // shown so that a person can quote it
+	Back      Link   // where to go on; no URL: none is offered
+}

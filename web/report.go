@@ -1,0 +1,218 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/splitcast/splitcast/report"
+)
+
+// ReportView is a report with the reader's choices.
+type ReportView struct {
+	Chrome
+	Report *report.Report
+	// Base is the path of this page; links add a query to it.
+	Base string
+	// Latest is the number of the newest look. A Report of an earlier one is
+	// shown as a replay.
+	Latest int
+	// JSON and CSV are the addresses of the same report for programs; the look
+	// of a replay is added to them.
+	JSON, CSV string
+	// Experiments is the address of the list of experiments.
+	Experiments string
+	Choice      Choice
+}
+
+// Choice is what the reader asked to see, from the query of the page. A choice
+// that the report does not have falls back to the first row of its kind.
+type Choice struct {
+	Metric    string // of the interval funnel
+	Arm       string
+	Where     string // metric of the segment table
+	Dimension string // of the segment table; empty: all
+}
+
+// The query parameters of the report page.
+const (
+	ParamLook      = "look"
+	ParamMetric    = "metric"
+	ParamArm       = "arm"
+	ParamWhere     = "where"
+	ParamDimension = "dimension"
+)
+
+// ReadChoice returns the choice in a query.
+func ReadChoice(q url.Values) Choice {
+	return Choice{
+		Metric: q.Get(ParamMetric), Arm: q.Get(ParamArm),
+		Where: q.Get(ParamWhere), Dimension: q.Get(ParamDimension),
+	}
+}
+
+// reportPage is a report ready for the template: every text is final.
+type reportPage struct {
+	Chrome
+	Title       string
+	Experiments string
+	Head        headPart
+	Replay      *replayPart
+	State       *statePart // what is awaited, when there is something to await
+	Verdict     verdictPart
+	Trust       []trustPart
+	Harm        *board
+	Primary     *board
+	Secondary   *board
+	Funnel      *funnelPart
+	Where       *wherePart
+	JSON, CSV   string
+	Versions    []versionPart
+}
+
+// headPart says what the report is about.
+type headPart struct {
+	Key, Name, Hypothesis, Owner string
+	Status, Design, Unit         string
+	Started, Stopped             stamp
+	Arms                         []armPart
+}
+
+// armPart is one arm with its units.
+type armPart struct {
+	Label, Key, Share string
+	Exposed           string
+	Excluded          string // crossed and forced units; empty: none
+}
+
+// versionPart is one version of the plan.
+type versionPart struct {
+	Version int
+	At      stamp
+	Hash    string
+	Current bool
+}
+
+// replayPart leads through the past looks.
+type replayPart struct {
+	Past             bool // the report shown is not the newest
+	Look, Latest     int
+	At               stamp
+	Prev, Next, Live string // addresses; empty: there is none
+	Hidden           []hidden
+}
+
+// hidden is a form field that keeps a choice.
+type hidden struct{ Name, Value string }
+
+// trustPart is one check.
+type trustPart struct {
+	Title                        string
+	State                        wording
+	Statistic, Threshold, Detail string
+	Fix                          string
+	FirstTripped                 int
+	Open                         bool
+}
+
+// newReportPage prepares a report.
+func newReportPage(v ReportView) (reportPage, error) {
+	r := v.Report
+	links := linker{base: v.Base, choice: v.Choice}
+	if r.Head.Look != v.Latest {
+		links.look = r.Head.Look
+	}
+	p := reportPage{
+		Chrome:      v.Chrome,
+		Title:       r.Head.Name,
+		Experiments: v.Experiments,
+		Head:        newHead(&r.Head),
+		Replay:      newReplay(&r.Head, v.Latest, links),
+		State:       newState(r),
+		Verdict:     newVerdict(r),
+		JSON:        links.export(v.JSON),
+		CSV:         links.export(v.CSV),
+	}
+	for _, c := range r.Trust {
+		p.Trust = append(p.Trust, newTrust(c))
+	}
+	if len(r.Head.Versions) > 1 {
+		for _, version := range r.Head.Versions {
+			p.Versions = append(p.Versions, versionPart{
+				Version: version.Version, At: newStamp(&version.At, clockFormat),
+				Hash: shortHash(version.PlanHash), Current: version.Version == r.Head.Version,
+			})
+		}
+	}
+	if r.Head.Look == 0 {
+		return p, nil
+	}
+	return p, p.addRows(r, v.Choice, links)
+}
+
+// addRows adds the parts that need a look.
+func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) error {
+	withheld := r.Verdict.State == report.VerdictUntrustworthy
+	several := len(r.Head.Arms) > 2
+	detail := newDetail(len(r.Guardrails) + len(r.Primary) + len(r.Secondary))
+	var err error
+	for _, b := range []struct {
+		to   **board
+		rows []report.Row
+	}{{&p.Harm, r.Guardrails}, {&p.Primary, r.Primary}, {&p.Secondary, r.Secondary}} {
+		*b.to, err = newBoard(boardInput{Rows: b.rows, Links: links, Several: several, Withheld: withheld, Detail: detail})
+		if err != nil {
+			return err
+		}
+	}
+	if p.Funnel, err = newFunnel(r, choice, links); err != nil {
+		return err
+	}
+	p.Where, err = newWhere(r, choice, links)
+	return err
+}
+
+// newHead prepares the head.
+func newHead(h *report.Head) headPart {
+	p := headPart{
+		Key: h.Key, Name: h.Name, Hypothesis: h.Hypothesis, Owner: h.Owner,
+		Status: statusWord(h.Status), Design: designWord(h.Design), Unit: string(h.Unit),
+		Started: newStamp(h.StartedAt, dayFormat), Stopped: newStamp(h.StoppedAt, dayFormat),
+	}
+	for _, a := range h.Arms {
+		arm := armPart{Label: a.Label(), Key: a.Key, Share: share(a.Share), Exposed: count(a.Exposed)}
+		if a.Crossed > 0 || a.Overridden > 0 {
+			arm.Excluded = fmt.Sprintf("%s seen in two arms, %s forced; left out", count(a.Crossed), count(a.Overridden))
+		}
+		p.Arms = append(p.Arms, arm)
+	}
+	return p
+}
+
+// newReplay prepares the way through the looks; nil before the second one.
+func newReplay(h *report.Head, latest int, links linker) *replayPart {
+	if latest < 2 {
+		return nil
+	}
+	p := &replayPart{
+		Past: h.Look != latest, Look: h.Look, Latest: latest,
+		At: newStamp(h.At, clockFormat), Hidden: links.kept(ParamLook),
+	}
+	if h.Look > 1 {
+		p.Prev = links.at(h.Look - 1)
+	}
+	if h.Look < latest {
+		p.Next, p.Live = links.at(h.Look+1), links.at(0)
+	}
+	return p
+}
+
+// newTrust prepares one check. What is broken stands open.
+func newTrust(c report.Check) trustPart {
+	return trustPart{
+		Title: c.Title, State: checkWording(c.State), Statistic: c.Statistic, Threshold: c.Threshold,
+		Detail: c.Detail, Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
+	}
+}
+
+// shortHash returns the part of a hash that people compare.
+func shortHash(h string) string { return h[:min(len(h), 12)] }

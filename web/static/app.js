@@ -1,0 +1,112 @@
+// Splitcast: what the pages do beyond HTML. Everything works without it.
+"use strict";
+(() => {
+  // Theme: the choice is kept here and wins over the system's.
+  const root = document.documentElement;
+  const themes = ["auto", "light", "dark"];
+  const stored = () => {
+    try { return localStorage.getItem("theme") || "auto"; } catch { return "auto"; }
+  };
+  const paint = (theme) => {
+    if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+  };
+  paint(stored()); // before the first paint, so that nothing flashes
+
+  const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
+
+  const themeButton = (button) => {
+    const label = () => { button.textContent = "Theme: " + stored(); };
+    button.hidden = false;
+    label();
+    button.addEventListener("click", () => {
+      const next = themes[(themes.indexOf(stored()) + 1) % themes.length];
+      try { localStorage.setItem("theme", next); } catch { /* private window: the choice lasts for this page */ }
+      paint(next);
+      label();
+    });
+  };
+
+  const copyButton = (button) => {
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      const before = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = before; }, 1500);
+    });
+  };
+
+  // A form that only chooses what to see needs no button.
+  const autoForm = (form) => {
+    form.addEventListener("change", (event) => {
+      if (event.target.tagName === "SELECT") form.requestSubmit();
+    });
+    const button = form.querySelector("button");
+    if (button && !form.querySelector("input:not([type=hidden])")) button.hidden = true;
+  };
+
+  // The tooltip of a funnel reads the row of the table beneath the chart: there
+  // is one truth, and the screen reader has it too.
+  const plot = (figure) => {
+    const table = document.getElementById(figure.dataset.plot);
+    const cross = figure.querySelector(".cross");
+    if (!table || !cross) return;
+    const places = cross.dataset.x.split(" ").map(Number);
+    const rows = [...table.tBodies[0].rows];
+    const svg = figure.querySelector("svg");
+    const tip = document.createElement("div");
+    tip.className = "tip";
+    tip.hidden = true;
+    tip.setAttribute("aria-hidden", "true");
+    figure.append(tip);
+    const line = (tag, text) => {
+      const el = document.createElement(tag);
+      el.textContent = text;
+      tip.append(el);
+    };
+    let shown = -1;
+    const hide = () => {
+      tip.hidden = true;
+      cross.classList.remove("on");
+      rows[shown]?.classList.remove("on");
+      shown = -1;
+    };
+    const show = (i) => {
+      if (i === shown) return;
+      rows[shown]?.classList.remove("on");
+      shown = i;
+      const cells = [...rows[i].cells].map((c) => c.textContent.trim());
+      tip.replaceChildren();
+      line("b", `Look ${cells[0]} · ${cells[1]} UTC`);
+      line("div", `${cells[3]}, between ${cells[4]} and ${cells[5]} at any look`);
+      line("div", `${cells[2]} units`);
+      const x = places[i] / 10;
+      cross.setAttribute("x1", x + "%");
+      cross.setAttribute("x2", x + "%");
+      cross.classList.add("on");
+      rows[i].classList.add("on");
+      tip.hidden = false;
+      const left = (svg.clientWidth || svg.getBoundingClientRect().width) * x / 100;
+      const room = figure.clientWidth - tip.offsetWidth;
+      tip.style.left = Math.max(0, Math.min(room, left + 12 > room ? left - tip.offsetWidth - 12 : left + 12)) + "px";
+      tip.style.top = "28px";
+    };
+    svg.addEventListener("pointermove", (event) => {
+      const box = svg.getBoundingClientRect();
+      const at = (event.clientX - box.left) / box.width * 1000;
+      let best = 0;
+      places.forEach((p, i) => { if (Math.abs(p - at) < Math.abs(places[best] - at)) best = i; });
+      show(best);
+    });
+    svg.addEventListener("pointerleave", hide);
+    svg.addEventListener("click", () => { rows[shown]?.querySelector("a")?.click(); });
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    each("[data-theme-toggle]", themeButton);
+    each("[data-copy]", copyButton);
+    each("form[data-auto]", autoForm);
+    each("[data-plot]", plot);
+  });
+})();

@@ -1,0 +1,78 @@
+package web
+
+import (
+	"github.com/splitcast/splitcast/report"
+	"github.com/splitcast/splitcast/web/chart"
+)
+
+// verdictPart is the strip at the top.
+type verdictPart struct {
+	State      wording
+	Sentence   string
+	Action     string
+	Reasons    []reasonPart
+	Arms       []armVerdictPart // when several treatments were compared
+	DataAsOf   stamp
+	Lag        string
+	Look       string
+	Units      string
+	Planned    string
+	Progress   float64
+	Percent    string
+	PlanHash   string
+	PlanFull   string
+	PlanIntact bool
+	End        string
+}
+
+// reasonPart is one clause of the rule.
+type reasonPart struct {
+	Mark, Text string
+	Class      chart.State
+}
+
+// armVerdictPart is the verdict on one of several treatments.
+type armVerdictPart struct {
+	Arm, Sentence string
+	State         wording
+}
+
+// newVerdict prepares the strip.
+func newVerdict(r *report.Report) verdictPart {
+	h := &r.Head
+	p := verdictPart{
+		State: verdictWording(r.Verdict.State), Sentence: r.Verdict.Sentence, Action: r.Verdict.Action,
+		DataAsOf: newStamp(h.Watermark, clockFormat), Lag: span(h.LagSec),
+		Units: count(h.Units), Planned: count(h.NOpt), Progress: min(1, h.Progress), Percent: wholePct(h.Progress),
+		PlanHash: shortHash(h.PlanHash), PlanFull: h.PlanHash, PlanIntact: h.PlanIntact,
+	}
+	if h.Look > 0 {
+		p.Look = count(h.Look)
+	}
+	if h.End != nil {
+		p.End = h.End.Format(dayFormat)
+	}
+	for _, c := range r.Verdict.Reasons {
+		class := chart.NotProven
+		if c.Met == report.MetYes {
+			class = calm
+		}
+		p.Reasons = append(p.Reasons, reasonPart{Mark: metMark(c.Met), Text: c.Text, Class: class})
+	}
+	if len(r.Verdict.Arms) > 1 {
+		for _, a := range r.Verdict.Arms {
+			p.Arms = append(p.Arms, armVerdictPart{Arm: armLabel(h, a.Arm), Sentence: a.Sentence, State: verdictWording(a.State)})
+		}
+	}
+	return p
+}
+
+// armLabel returns the name of an arm by its key.
+func armLabel(h *report.Head, key string) string {
+	for _, a := range h.Arms {
+		if a.Key == key {
+			return a.Label()
+		}
+	}
+	return key
+}

@@ -1,0 +1,98 @@
+// Package web renders the pages of Splitcast: typed views in, HTML out.
+//
+// The pages are html/template with charts from package chart, one style sheet
+// and one small script, all embedded. They hold under the content policy
+// [Policy], work without JavaScript, at 360 px, in the dark, from the keyboard,
+// on paper and for a screen reader. The package does no routing, no SQL and no
+// statistics, and it reads no clock: the numbers and their words are those of
+// package report.
+//
+//	pages, err := web.New()
+//	mux.Handle(web.StaticPath, pages.Static())
+//	err = pages.Report(w, web.ReportView{Base: "/experiments/abr", Report: &r, Latest: r.Head.Look})
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+)
+
+// Policy is the Content-Security-Policy that every page holds under: nothing
+// inline, nothing from elsewhere.
+const Policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+//go:embed templates
+var templateFiles embed.FS
+
+// pageNames are the pages: each is templates/<name>.html, which defines "title"
+// and "main" for templates/layout.html; templates/parts.html is shared.
+var pageNames = [...]string{"experiments", "report", "signin", "problem"}
+
+// Renderer holds the parsed pages and the static files. It is safe for
+// concurrent use.
+type Renderer struct {
+	pages  map[string]*template.Template
+	assets assets
+}
+
+// New parses the embedded pages and hashes the embedded files.
+func New() (*Renderer, error) {
+	files, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
+	r := &Renderer{pages: make(map[string]*template.Template, len(pageNames)), assets: files}
+	for _, name := range pageNames {
+		t := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{"asset": files.url})
+		t, err = t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		r.pages[name] = t
+	}
+	return r, nil
+}
+
+// Experiments writes the list of experiments.
+func (r *Renderer) Experiments(w io.Writer, v ExperimentsView) error {
+	page, err := newExperimentsPage(v)
+	if err != nil {
+		return fmt.Errorf("prepare experiments page: %w", err)
+	}
+	return r.write(w, "experiments", page)
+}
+
+// Report writes the report of one experiment.
+func (r *Renderer) Report(w io.Writer, v ReportView) error {
+	page, err := newReportPage(v)
+	if err != nil {
+		return fmt.Errorf("prepare report page: %w", err)
+	}
+	return r.write(w, "report", page)
+}
+
+// SignIn writes the sign-in page.
+func (r *Renderer) SignIn(w io.Writer, v SignInView) error {
+	return r.write(w, "signin", v)
+}
+
+// Problem writes a page that says what went wrong.
+func (r *Renderer) Problem(w io.Writer, v ProblemView) error {
+	return r.write(w, "problem", v)
+}
+
+// write renders a page as a whole before the first byte leaves, so that a fault
+// never shows as half a page.
+func (r *Renderer) write(w io.Writer, name string, page any) error {
+	var buf bytes.Buffer
+	if err := r.pages[name].Execute(&buf, page); err != nil {
+		return fmt.Errorf("render page %s: %w", name, err)
+	}
+	if _, err := buf.WriteTo(w); err != nil {
+		return fmt.Errorf("write page %s: %w", name, err)
+	}
+	return nil
+}
