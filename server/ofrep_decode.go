@@ -13,8 +13,8 @@ import (
 const maxContextDepth = 32
 
 // decodeContext reads {"context": {...}} into ctx, which refers to the text of
-// body. It accepts what encoding/json accepts, at a tenth of the cost, with
-// two limits: maxContextDepth and assignment.MaxContextAttributes. A member
+// body. It accepts what encoding/json accepts, at an eighth of the cost,
+// with two limits: maxContextDepth and assignment.MaxContextAttributes. A member
 // that is repeated has its last value. It returns a *contextError or an
 // experiment.Error of CodeInvalid.
 func decodeContext(body string, ctx *assignment.Context) error {
