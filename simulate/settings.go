@@ -1,0 +1,92 @@
+package simulate
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// Settings are what an arm can change in a player. The zero value is not
+// control; DefaultSettings is.
+type Settings struct {
+	PrefetchManifest bool // the page fetches the manifest while the player loads
+	HoldBack         int  // segments behind the live edge
+	Rule             Rule
+	TVRewrite        bool // the rewritten TV app, see Viewer.OldTV and Visit.Silent
+}
+
+// The hold-back that the player can be set to, and its default.
+const (
+	minHoldBack     = 1
+	maxHoldBack     = 6
+	defaultHoldBack = 3
+)
+
+// DefaultSettings is the player as shipped: what every control arm sees.
+func DefaultSettings() Settings { return Settings{HoldBack: defaultHoldBack} }
+
+// Set applies the value of a flag and reports whether the player knows the flag
+// and could use the value. As any player should, it ignores what it does not
+// understand and keeps what it had.
+func (s *Settings) Set(flag string, value json.RawMessage) bool {
+	value = bytes.TrimSpace(value)
+	switch flag {
+	case KeyFastStart:
+		return setBool(&s.PrefetchManifest, value)
+	case KeyTVAppRewrite:
+		return setBool(&s.TVRewrite, value)
+	case KeyLowLatency:
+		n, err := strconv.Atoi(string(value))
+		return err == nil && s.setHoldBack(n)
+	case KeyABRBuffer:
+		return s.setRule(value)
+	case KeyAACheck:
+		return true // the player does the same in both arms
+	}
+	return false
+}
+
+func (s *Settings) setHoldBack(segments int) bool {
+	if segments < minHoldBack || segments > maxHoldBack {
+		return false
+	}
+	s.HoldBack = segments
+	return true
+}
+
+// abrValue is the value of the flag KeyABRBuffer.
+type abrValue struct {
+	Rule     string `json:"rule"`
+	HoldBack int    `json:"hold_back"`
+}
+
+func (s *Settings) setRule(value json.RawMessage) bool {
+	var v abrValue
+	if json.Unmarshal(value, &v) != nil {
+		return false
+	}
+	switch v.Rule {
+	case "throughput":
+		s.Rule = RuleThroughput
+		return true // the hold-back is another experiment's to set
+	case "buffer":
+		if !s.setHoldBack(v.HoldBack) {
+			return false
+		}
+		s.Rule = RuleBuffer
+		return true
+	}
+	return false
+}
+
+func setBool(into *bool, value []byte) bool {
+	switch string(value) {
+	case "true":
+		*into = true
+	case "false":
+		*into = false
+	default:
+		return false
+	}
+	return true
+}
