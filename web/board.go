@@ -13,6 +13,7 @@ type board struct {
 	Axis    template.HTML
 	Rows    []boardRow
 	Margins bool // the rows have margins
+	Legend  bool // this board explains the marks for all
 }
 
 // boardRow is one metric of one treatment arm.
@@ -77,10 +78,10 @@ type boardInput struct {
 	Detail   detail
 }
 
-// newBoard prepares a board; nil when the plan has no such metrics.
-func newBoard(in boardInput) (*board, error) {
+// newBoard prepares a board; one without rows when the plan has no such metrics.
+func newBoard(in boardInput) (board, error) {
 	if len(in.Rows) == 0 {
-		return nil, nil //nolint:nilnil // a board that the plan does not have is no fault
+		return board{}, nil
 	}
 	drawn := make([]chart.Row, len(in.Rows))
 	for i := range in.Rows {
@@ -88,13 +89,13 @@ func newBoard(in boardInput) (*board, error) {
 	}
 	forest, err := chart.NewForest(drawn)
 	if err != nil {
-		return nil, fmt.Errorf("draw %s rows: %w", in.Rows[0].Role, err)
+		return board{}, fmt.Errorf("draw %s rows: %w", in.Rows[0].Role, err)
 	}
-	b := &board{Axis: markup(forest.Axis())}
+	b := board{Axis: markup(forest.Axis())}
 	for i := range in.Rows {
 		row, err := newBoardRow(in, &in.Rows[i])
 		if err != nil {
-			return nil, err
+			return board{}, err
 		}
 		row.Forest = markup(forest.Row(i))
 		b.Margins = b.Margins || row.Margin != ""
@@ -160,14 +161,14 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 	if !in.Withheld {
 		row.Since = since(r)
 		if r.Evidence != nil {
-			row.Evidence = r.Evidence.Text
+			row.Evidence = evidence(r)
 		}
 	}
 	if r.Refusal != nil {
-		row.Refusal = r.Refusal.Message
+		row.Refusal = tight(r.Refusal.Message)
 	}
 	if r.Effect != nil {
-		row.Lift, row.Range = r.Effect.Text, r.Effect.Range
+		row.Lift, row.Range = tight(r.Effect.Text), tight(r.Effect.Range)
 	}
 	if r.Absolute != nil {
 		row.Difference = r.Absolute.Text
@@ -192,6 +193,14 @@ func since(r *report.Row) string {
 		return "since look " + count(r.SinceLook)
 	}
 	return ""
+}
+
+// evidence words the odds against what the row hopes to rule out.
+func evidence(r *report.Row) string {
+	if r.Role == report.RoleGuardrail {
+		return "odds " + r.Evidence.Text + " against no harm"
+	}
+	return "odds " + r.Evidence.Text + " against no effect"
 }
 
 // newPrecision words how narrow the interval is.

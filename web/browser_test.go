@@ -51,19 +51,23 @@ func TestDev(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep := sampleReport(37)
-	v := ReportView{
-		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/", Current: true}, {Text: "Planner", URL: "/plan"}}, User: "mira@example.com", SignOut: "/sign-out"},
-		Report: &rep, Base: "/r", Latest: 37, JSON: "/j", CSV: "/c", Experiments: "/",
-	}
+	chrome := Chrome{Nav: []Link{{Text: "Experiments", URL: "/", Current: true}, {Text: "Planner", URL: "/plan"}}, User: "mira@example.com", SignOut: "/sign-out"}
 	url := site(t, map[string]func(http.ResponseWriter) error{
-		"/r": func(w http.ResponseWriter) error { return r.Report(w, v) },
+		"/list":  func(w http.ResponseWriter) error { v := sampleList(); v.Chrome = chrome; return r.Experiments(w, v) },
+		"/empty": func(w http.ResponseWriter) error { return r.Experiments(w, ExperimentsView{Chrome: chrome}) },
+		"/in": func(w http.ResponseWriter) error {
+			return r.SignIn(w, SignInView{Error: "Name and password do not match."})
+		},
+		"/bad": func(w http.ResponseWriter) error {
+			return r.Problem(w, ProblemView{Chrome: chrome, Status: 404, Title: "There is no such experiment", Detail: "No experiment has the key abr-safety-57.", RequestID: "01JC", Back: Link{"All experiments", "/", false}})
+		},
 	})
 	b := webtest.Start(t)
-	p := b.Open(t, url+"/r", webtest.View{Width: 1280, Height: 800})
-	shoot(t, p, "report-light")
-	t.Log(p.Problems())
-	p = b.Open(t, url+"/r", webtest.View{Width: 360, Height: 800, Dark: true})
-	shoot(t, p, "report-360")
-	t.Log(webtest.Eval[int](t, p, "document.documentElement.scrollWidth"))
+	for _, name := range []string{"list", "empty", "in", "bad"} {
+		p := b.Open(t, url+"/"+name, webtest.View{Width: 1280, Height: 800})
+		shoot(t, p, name)
+		t.Log(p.Problems())
+	}
+	p := b.Open(t, url+"/list", webtest.View{Width: 360, Height: 800})
+	shoot(t, p, "list-360")
 }

@@ -151,7 +151,7 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 	withheld := r.Verdict.State == report.VerdictUntrustworthy
 	row.Metric, row.State = first.Metric.Name, stateOf(first, withheld)
 	if first.Effect != nil {
-		row.Lift = first.Effect.Text
+		row.Lift = tight(first.Effect.Text)
 	}
 	spark, err := sparkline(first, row.State.Class, listSparkPoints)
 	if err != nil {

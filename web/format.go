@@ -54,6 +54,11 @@ func wholePct(v float64) string {
 	return strconv.FormatFloat(math.Floor(100*v), 'f', 0, 64) + "\u00a0%"
 }
 
+// tight keeps each number of a sentence on one line with its per cent sign.
+func tight(sentence string) string {
+	return strings.ReplaceAll(sentence, " %", "\u00a0%")
+}
+
 // sig formats a raw number for the reader who checks the arithmetic.
 func sig(v float64) string { return strconv.FormatFloat(v, 'g', 8, 64) }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"slices"
 
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/web/chart"
@@ -41,22 +42,23 @@ type lookRow struct {
 	Current               bool
 }
 
-// newFunnel prepares the chart of the chosen row; nil when there are no rows.
-func newFunnel(r *report.Report, choice Choice, links linker) (*funnelPart, error) {
-	rows := append(append(append([]report.Row(nil), r.Primary...), r.Guardrails...), r.Secondary...)
+// newFunnel prepares the chart of the chosen row; one without options when the
+// plan has no metrics.
+func newFunnel(r *report.Report, choice Choice, links linker) (funnelPart, error) {
+	rows := slices.Concat(r.Primary, r.Guardrails, r.Secondary)
 	row := chosen(rows, choice)
 	if row == nil {
-		return nil, nil //nolint:nilnil // a plan without metrics has no funnel
+		return funnelPart{}, nil
 	}
 	withheld := r.Verdict.State == report.VerdictUntrustworthy
-	p := &funnelPart{
+	p := funnelPart{
 		Name: row.Metric.Name, Arm: row.ArmName, State: stateOf(row, withheld),
 		Hidden: links.kept(ParamMetric, ParamArm), Margin: row.Margin != nil,
 	}
 	p.options(rows, row, &r.Head)
 	points := funnelPoints(row.Series)
 	f := chart.Funnel{
-		Title: "Interval of " + row.Metric.Name + " over " + plural(len(row.Series), "look", "looks"), Desc: row.Words,
+		Title: "Interval of " + row.Metric.Name + " over " + plural(len(row.Series), "look", "looks"), Desc: row.Words, State: p.State.Class,
 		Points: chart.Thin(points, chart.MaxPoints), LowerIsBetter: row.Metric.Direction < 0,
 	}
 	sign := 1.0
@@ -72,11 +74,11 @@ func newFunnel(r *report.Report, choice Choice, links linker) (*funnelPart, erro
 	}
 	svg, err := f.SVG()
 	if err != nil {
-		return nil, fmt.Errorf("draw the looks of %s: %w", row.Metric.Key, err)
+		return funnelPart{}, fmt.Errorf("draw the looks of %s: %w", row.Metric.Key, err)
 	}
 	p.SVG, p.Thinned = markup(svg), r.Head.Look-len(f.Points)
 	if row.Effect != nil {
-		p.Range = row.Effect.Range
+		p.Range = tight(row.Effect.Range)
 	}
 	p.table(row, links, r.Head.Look)
 	return p, nil

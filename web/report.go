@@ -60,11 +60,11 @@ type reportPage struct {
 	State       *statePart // what is awaited, when there is something to await
 	Verdict     verdictPart
 	Trust       []trustPart
-	Harm        *board
-	Primary     *board
-	Secondary   *board
-	Funnel      *funnelPart
-	Where       *wherePart
+	Harm        board
+	Primary     board
+	Secondary   board
+	Funnel      funnelPart
+	Where       *wherePart // nil before the first look
 	JSON, CSV   string
 	Versions    []versionPart
 }
@@ -156,12 +156,18 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 	detail := newDetail(len(r.Guardrails) + len(r.Primary) + len(r.Secondary))
 	var err error
 	for _, b := range []struct {
-		to   **board
+		to   *board
 		rows []report.Row
 	}{{&p.Harm, r.Guardrails}, {&p.Primary, r.Primary}, {&p.Secondary, r.Secondary}} {
 		*b.to, err = newBoard(boardInput{Rows: b.rows, Links: links, Several: several, Withheld: withheld, Detail: detail})
 		if err != nil {
 			return err
+		}
+	}
+	for _, b := range []*board{&p.Harm, &p.Primary, &p.Secondary} {
+		if len(b.Rows) > 0 {
+			b.Legend = true
+			break
 		}
 	}
 	if p.Funnel, err = newFunnel(r, choice, links); err != nil {
@@ -209,8 +215,8 @@ func newReplay(h *report.Head, latest int, links linker) *replayPart {
 // newTrust prepares one check. What is broken stands open.
 func newTrust(c report.Check) trustPart {
 	return trustPart{
-		Title: c.Title, State: checkWording(c.State), Statistic: c.Statistic, Threshold: c.Threshold,
-		Detail: c.Detail, Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
+		Title: c.Title, State: checkWording(c.State), Statistic: tight(c.Statistic), Threshold: tight(c.Threshold),
+		Detail: tight(c.Detail), Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
 	}
 }
 

@@ -159,3 +159,31 @@ func manyArms(r report.Report, n int) report.Report {
 	r.Guardrails, r.Primary, r.Secondary = spread(r.Guardrails), spread(r.Primary), spread(r.Secondary)
 	return r
 }
+
+// sampleList is a list of experiments in every state.
+func sampleList() ExperimentsView {
+	v := ExperimentsView{Base: "/experiments", Total: 40}
+	for i, state := range []report.VerdictState{
+		report.VerdictShip, report.VerdictKeepRunning, report.VerdictHold, report.VerdictRollBack,
+		report.VerdictStopNoEffect, report.VerdictUntrustworthy, report.VerdictCollecting,
+	} {
+		r := sampleReport(37)
+		r.Verdict.State = state
+		if state == report.VerdictUntrustworthy {
+			r.Trust[0].State = report.CheckFail
+		}
+		if state == report.VerdictCollecting {
+			r = sampleReport(0)
+			r.Verdict = report.Verdict{State: state, Sentence: "No window has closed yet."}
+		}
+		x := experiment.Experiment{Spec: experiment.Spec{
+			Key: fmt.Sprintf("abr-%d", i), Name: "ABR safety factor 0.75", Owner: "Playback", Status: experiment.StatusRunning,
+			Design: experiment.DesignAB, Unit: experiment.UnitViewer, Arms: make([]experiment.Arm, 2), Plan: experiment.Plan{Units: 400_000},
+		}}
+		v.Rows = append(v.Rows, ExperimentRow{Experiment: x, URL: "/experiments/" + x.Key, Report: &r, LastLook: &sampleTime})
+	}
+	draft := v.Rows[0].Experiment
+	draft.Status, draft.Key, draft.Name = experiment.StatusDraft, "draft", "مدة البدء على الهاتف"
+	v.Rows = append(v.Rows, ExperimentRow{Experiment: draft, URL: "/experiments/draft"})
+	return v
+}

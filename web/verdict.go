@@ -41,7 +41,7 @@ type armVerdictPart struct {
 func newVerdict(r *report.Report) verdictPart {
 	h := &r.Head
 	p := verdictPart{
-		State: verdictWording(r.Verdict.State), Sentence: r.Verdict.Sentence, Action: r.Verdict.Action,
+		State: verdictWording(r.Verdict.State), Sentence: tight(r.Verdict.Sentence), Action: tight(r.Verdict.Action),
 		DataAsOf: newStamp(h.Watermark, clockFormat), Lag: span(h.LagSec),
 		Units: count(h.Units), Planned: count(h.NOpt), Progress: min(1, h.Progress), Percent: wholePct(h.Progress),
 		PlanHash: shortHash(h.PlanHash), PlanFull: h.PlanHash, PlanIntact: h.PlanIntact,
@@ -57,11 +57,11 @@ func newVerdict(r *report.Report) verdictPart {
 		if c.Met == report.MetYes {
 			class = calm
 		}
-		p.Reasons = append(p.Reasons, reasonPart{Mark: metMark(c.Met), Text: c.Text, Class: class})
+		p.Reasons = append(p.Reasons, reasonPart{Mark: metMark(c.Met), Text: tight(c.Text), Class: class})
 	}
 	if len(r.Verdict.Arms) > 1 {
 		for _, a := range r.Verdict.Arms {
-			p.Arms = append(p.Arms, armVerdictPart{Arm: armLabel(h, a.Arm), Sentence: a.Sentence, State: verdictWording(a.State)})
+			p.Arms = append(p.Arms, armVerdictPart{Arm: armLabel(h, a.Arm), Sentence: tight(a.Sentence), State: verdictWording(a.State)})
 		}
 	}
 	return p

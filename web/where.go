@@ -44,7 +44,7 @@ type whereRow struct {
 func newWhere(r *report.Report, choice Choice, links linker) (*wherePart, error) {
 	s := &r.Segments
 	p := &wherePart{
-		Reason: s.Reason, Alpha: share(s.Alpha), Tested: plural(s.Tested, "comparison", "comparisons"),
+		Reason: tight(s.Reason), Alpha: share(s.Alpha), Tested: plural(s.Tested, "comparison", "comparisons"),
 		Hidden: links.kept(ParamWhere, ParamDimension),
 	}
 	if len(s.Rows) == 0 {
@@ -55,7 +55,7 @@ func newWhere(r *report.Report, choice Choice, links linker) (*wherePart, error)
 	several := len(r.Head.Arms) > 2
 	var shown []report.Segment
 	for _, seg := range s.Rows {
-		if seg.Flagged {
+		if seg.Flagged && !withheld {
 			p.Flagged++
 		}
 		if matches(seg, metric, choice) {
@@ -139,10 +139,10 @@ func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
 			row.Arm = s.ArmKey
 		}
 		if s.Effect != nil {
-			row.Lift = s.Effect.Text
+			row.Lift = tight(s.Effect.Text)
 		}
 		if s.Refusal != nil {
-			row.Refusal = s.Refusal.Message
+			row.Refusal = tight(s.Refusal.Message)
 		}
 		p.Rows = append(p.Rows, row)
 	}

@@ -33,6 +33,7 @@ type Point struct {
 // Funnel is the interval of one comparison over its looks.
 type Funnel struct {
 	Title, Desc   string
+	State         State
 	Points        []Point // ascending by Look
 	LowerIsBetter bool
 	MDE           *float64 // the smallest lift worth detecting, with its sign
@@ -61,16 +62,17 @@ func (f Funnel) SVG() (string, error) {
 	}
 	p := newPlot(Thin(f.Points, MaxPoints), f.MDE, f.Margin)
 	var c canvas
-	c.open("funnel", funnelHeight, f.Title, f.Desc)
+	c.open("funnel is-"+string(f.State), funnelHeight, f.Title, f.Desc)
 	if len(p.points) == 0 {
 		c.raw(`<text class="none" x="50%" y="140">No look yet: the first interval appears here.</text>`)
 		return c.close(), nil
 	}
-	p.frame(&c, f.LowerIsBetter)
 	if f.Margin != nil {
 		p.wall(&c, *f.Margin)
 	}
+	p.grid(&c)
 	p.curves(&c)
+	p.numbers(&c, f.LowerIsBetter)
 	p.lines(&c, f.MDE, f.Margin)
 	p.clipped(&c)
 	p.times(&c)
@@ -147,15 +149,21 @@ func (p *plot) py(v float64) float64 {
 	return min(plotHeight+offPlot, max(-offPlot, plotHeight*(1-p.y.at(v)/100)))
 }
 
-// frame draws the grid, its numbers and the direction of better.
-func (p *plot) frame(c *canvas, lowerIsBetter bool) {
+// grid draws the lines of the ticks.
+func (p *plot) grid(c *canvas) {
 	for _, v := range p.ticks {
-		y := plotTop + p.py(v)
 		if v != 0 {
-			horizontal(c, "grid", y)
+			horizontal(c, "grid", plotTop+p.py(v))
 		}
+	}
+}
+
+// numbers writes the values of the ticks and the direction of better over the
+// curves, for a band may begin as tall as the plot.
+func (p *plot) numbers(c *canvas, lowerIsBetter bool) {
+	for _, v := range p.ticks {
 		c.raw(`<text class="axis-tick start" x="2"`)
-		c.attr("y", y-3)
+		c.attr("y", plotTop+p.py(v)-3)
 		c.raw(">")
 		c.text(percent(v, p.step, true))
 		c.raw("</text>")

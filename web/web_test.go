@@ -1,0 +1,299 @@
+package web
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func renderer(t testing.TB) *Renderer {
+	t.Helper()
+	r, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// reportView is the page of a report as a server would show it.
+func reportView(r report.Report) ReportView {
+	base := "/experiments/" + r.Head.Key
+	return ReportView{
+		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira"},
+		Report: &r, Base: base, Latest: r.Head.Look, Experiments: "/experiments",
+		JSON: "/api/v1" + base + "/report", CSV: "/api/v1" + base + "/report.csv",
+	}
+}
+
+func renderReport(t testing.TB, v ReportView) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := renderer(t).Report(&buf, v); err != nil {
+		t.Fatalf("Report: %v", err)
+	}
+	return buf.String()
+}
+
+// checkPage checks what must hold of every page.
+func checkPage(t *testing.T, page string) {
+	t.Helper()
+	checkWords(t, page)
+	ids := map[string]int{}
+	var wanted []string // ids that something refers to
+	dec := xml.NewDecoder(strings.NewReader(page))
+	dec.Strict, dec.AutoClose, dec.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("parse page: %v", err)
+		}
+		el, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		attrs := map[string]string{}
+		for _, a := range el.Attr {
+			attrs[a.Name.Local] = a.Value
+			checkAttr(t, el.Name.Local, a)
+		}
+		checkElement(t, el.Name.Local, attrs)
+		if id, ok := attrs["id"]; ok {
+			ids[id]++
+		}
+		for _, name := range []string{"for", "aria-labelledby", "aria-describedby", "data-copy", "data-plot"} {
+			if v, ok := attrs[name]; ok && !(name == "data-plot" && !strings.Contains(page, `id="look-table"`)) {
+				wanted = append(wanted, v)
+			}
+		}
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("id %q occurs %d times", id, n)
+		}
+	}
+	for _, id := range wanted {
+		if ids[id] == 0 {
+			t.Errorf("something refers to id %q, which is not there", id)
+		}
+	}
+}
+
+// checkAttr refuses what the content policy refuses, and numbers that are none.
+func checkAttr(t *testing.T, element string, a xml.Attr) {
+	t.Helper()
+	name := a.Name.Local
+	if name == "style" || strings.HasPrefix(name, "on") {
+		t.Errorf("<%s %s=%q> is inline, which the content policy refuses", element, name, a.Value)
+	}
+	if strings.HasPrefix(a.Value, "javascript:") || strings.Contains(a.Value, "NaN") {
+		t.Errorf("<%s %s=%q>", element, name, a.Value)
+	}
+}
+
+// checkElement refuses inline code and pictures without words.
+func checkElement(t *testing.T, name string, attrs map[string]string) {
+	t.Helper()
+	_, hasAlt := attrs["alt"]
+	switch {
+	case name == "style":
+		t.Error("a style element, which the content policy refuses")
+	case name == "script" && !strings.HasPrefix(attrs["src"], StaticPath):
+		t.Errorf("a script that is not a file of ours: %v", attrs)
+	case name == "img" && !hasAlt:
+		t.Error("an image without words")
+	case (name == "a" || name == "form") && strings.Contains(attrs["href"]+attrs["action"], "ZgotmplZ"):
+		t.Errorf("an address that the templates refused: %v", attrs)
+	}
+}
+
+// forbidden are words that no page may show: they are a fault of formatting, or
+// say that what is not proven is not there.
+var forbidden = regexp.MustCompile(`(?i)significan|\bNaN\b|[+-]?\bInf\b|<nil>|&lt;nil&gt;|%!|ZgotmplZ|\bno effect was found\b`)
+
+func checkWords(t *testing.T, page string) {
+	t.Helper()
+	if found := forbidden.FindString(page); found != "" {
+		at := strings.Index(page, found)
+		t.Errorf("page says %q: …%s…", found, page[max(0, at-80):min(len(page), at+80)])
+	}
+}
+
+// variants are reports that the samples are turned into.
+func variants() map[string]report.Report {
+	out := map[string]report.Report{
+		"ship": sampleReport(37), "one look": sampleReport(1), "no look": sampleReport(0), "a thousand looks": sampleReport(1000),
+		"3 arms": manyArms(sampleReport(12), 3), "12 arms": manyArms(sampleReport(12), 12),
+	}
+	for _, s := range []report.VerdictState{
+		report.VerdictCollecting, report.VerdictKeepRunning, report.VerdictHold, report.VerdictRollBack,
+		report.VerdictStopNoEffect, report.VerdictUntrustworthy,
+	} {
+		r := sampleReport(5)
+		r.Verdict.State = s
+		out["verdict "+string(s)] = r
+	}
+	for _, s := range []experiment.Status{
+		experiment.StatusDraft, experiment.StatusPaused, experiment.StatusStopped, experiment.StatusArchived,
+	} {
+		r := sampleReport(5)
+		r.Head.Status = s
+		out["status "+string(s)] = r
+	}
+	shipped := sampleReport(5)
+	shipped.Head.Status, shipped.Head.ShippedArm = experiment.StatusStopped, "treatment"
+	out["shipped"] = shipped
+	unexposed := sampleReport(0)
+	unexposed.Head.Units = 0
+	out["no exposure"] = unexposed
+	bare := report.Report{Head: report.Head{Key: "bare", Name: "Bare", Status: experiment.StatusRunning}}
+	out["bare"] = bare
+	hostile := sampleReport(3)
+	hostile.Head.Name = `"><script>alert(1)</script>`
+	hostile.Head.Arms[1].Name = "ذراع العلاج " + strings.Repeat("unbreakable", 12)
+	hostile.Primary[0].Metric.Name = strings.Repeat("averylongmetricname", 8)
+	hostile.Primary[0].Words = "</title><script>alert(2)</script>"
+	hostile.Segments.Rows[0].Value = "<img src=x onerror=alert(3)>"
+	out["hostile"] = hostile
+	return out
+}
+
+func TestReportRendersEveryVariant(t *testing.T) {
+	t.Parallel()
+	for name, r := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			page := renderReport(t, reportView(r))
+			checkPage(t, page)
+			if !strings.Contains(page, "</html>") {
+				t.Error("the page is not complete")
+			}
+		})
+	}
+}
+
+func TestOtherPages(t *testing.T) {
+	t.Parallel()
+	r := renderer(t)
+	list := sampleList()
+	filtered := sampleList()
+	filtered.Filter = Filter{Status: experiment.StatusDraft, Query: `a"b`}
+	for name, render := range map[string]func(io.Writer) error{
+		"list":     func(w io.Writer) error { return r.Experiments(w, list) },
+		"filtered": func(w io.Writer) error { return r.Experiments(w, filtered) },
+		"first":    func(w io.Writer) error { return r.Experiments(w, ExperimentsView{Server: "https://splitcast.example"}) },
+		"nothing matches": func(w io.Writer) error {
+			return r.Experiments(w, ExperimentsView{Base: "/experiments", Total: 3, Filter: Filter{Query: "x"}})
+		},
+		"sign in": func(w io.Writer) error { return r.SignIn(w, SignInView{Action: "/sign-in"}) },
+		"wrong": func(w io.Writer) error {
+			return r.SignIn(w, SignInView{Action: "/sign-in", Next: "/x", Name: "mira", Error: "Try again."})
+		},
+		"problem": func(w io.Writer) error { return r.Problem(w, ProblemView{Status: 404, Title: "Not here"}) },
+		"long answer": func(w io.Writer) error {
+			return r.Problem(w, ProblemView{Status: 500, Title: "Our fault", Detail: "A detail.", RequestID: "01J", Back: Link{Text: "Home", URL: "/"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var buf bytes.Buffer
+			if err := render(&buf); err != nil {
+				t.Fatal(err)
+			}
+			checkPage(t, buf.String())
+		})
+	}
+}
+
+func TestVerdictIsWithheld(t *testing.T) {
+	t.Parallel()
+	r := sampleReport(5)
+	r.Verdict = report.Verdict{State: report.VerdictUntrustworthy, Sentence: "The arms are not balanced: 53 % of the units are in control."}
+	r.Trust[0].State = report.CheckFail
+	page := renderReport(t, reportView(r))
+	for _, want := range []string{"Verdict withheld", `class="is-trust" open`, "Withheld"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, absent := range []string{`is-better`, `is-worse"`, ">Better<", "odds "} {
+		body := page[strings.Index(page, `<main`):]
+		body = legend.ReplaceAllString(body, "")
+		if strings.Contains(body, absent) {
+			t.Errorf("a report that cannot be trusted claims %q", absent)
+		}
+	}
+}
+
+// legend matches the explanation of the marks, which shows all of them.
+var legend = regexp.MustCompile(`(?s)<ul class="legend".*?</ul>`)
+
+func TestReplayKeepsChoices(t *testing.T) {
+	t.Parallel()
+	v := reportView(sampleReport(12))
+	v.Latest = 37
+	v.Choice = Choice{Metric: "bitrate", Arm: "treatment", Where: "stall_ratio", Dimension: "country"}
+	page := renderReport(t, v)
+	for _, want := range []string{
+		"Replay of look 12",
+		`href="/experiments/abr-safety-75?arm=treatment&amp;dimension=country&amp;look=11&amp;metric=bitrate&amp;where=stall_ratio" rel="prev"`,
+		`look=13&amp;metric=bitrate`,
+		`<option value="bitrate" selected>`,
+		`href="/api/v1/experiments/abr-safety-75/report?look=12"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+func TestUnknownChoiceFallsBack(t *testing.T) {
+	t.Parallel()
+	v := reportView(sampleReport(3))
+	v.Choice = Choice{Metric: "nothing", Arm: "nobody", Where: "nowhere", Dimension: "none"}
+	page := renderReport(t, v)
+	if !strings.Contains(page, `<option value="startup_p90" selected>`) {
+		t.Error("the funnel does not fall back to the first primary metric")
+	}
+}
+
+// normal makes a page comparable: one element a line, no hashes of files.
+func normal(page string) string {
+	page = regexp.MustCompile(`\.[0-9a-f]{10}\.`).ReplaceAllString(page, ".HASH.")
+	page = regexp.MustCompile(`\s+`).ReplaceAllString(page, " ")
+	return strings.ReplaceAll(strings.ReplaceAll(page, "><", ">\n<"), "> <", ">\n<") + "\n"
+}
+
+func golden(t *testing.T, name, page string) {
+	t.Helper()
+	path, got := filepath.Join("testdata", name), normal(page)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs; run with -update and review (-want +got):\n%s", name, diff)
+	}
+}
