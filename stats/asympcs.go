@@ -2,20 +2,10 @@ package stats
 
 import "math"
 
-// Sequence is an anytime-valid result: the interval covers the effect at all
-// looks simultaneously with probability 1-alpha, and P is a p-value at every
-// look. LogE is the natural logarithm of the e-value against no effect: reject
-// when it reaches ln(1/alpha).
-type Sequence struct {
-	Interval
-	Estimate float64 `json:"estimate"`
-	LogE     float64 `json:"log_e"`
-	P        float64 `json:"p"` // min(1, 1/E) at this look, without a running minimum
-}
-
 // AsympCS is the asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha,
-// Kennedy and Ramdas 2024, theorem 2.2; also the normal mixture of Robbins,
-// Johari et al. and Howard et al.).
+// Kennedy and Ramdas 2024, theorem 2.2), the same normal mixture as that of
+// Robbins, of Johari et al. and of Howard et al. with the tuning that needs no
+// knowledge of the variance.
 //
 // Validity: exact for independent normal units of known variance; otherwise
 // asymptotic, by a central limit theorem that is uniform over time, hence the
@@ -26,6 +16,9 @@ type Sequence struct {
 type AsympCS struct {
 	Alpha float64 `json:"alpha"` // total error probability over all looks
 	NOpt  int64   `json:"n_opt"`
+	// Approximate tunes by -2 ln alpha + ln(1 - 2 ln alpha), the leading terms of
+	// Lambert's function, as GrowthBook and Eppo do. The width is practically equal.
+	Approximate bool `json:"approximate,omitempty"`
 }
 
 // TwoSided returns the interval estimate -/+ sqrt(V 2(k+1)/k ln(sqrt(k+1)/alpha))
@@ -37,20 +30,16 @@ func (a AsympCS) TwoSided(e Effect) (Sequence, error) {
 	if err != nil {
 		return Sequence{}, err
 	}
-	radius := math.Sqrt(e.Variance * 2 * (k + 1) / k * (math.Log1p(k)/2 - math.Log(a.Alpha)))
-	logE := -math.Log1p(k)/2 + k/(2*(k+1))*(e.Estimate*e.Estimate/e.Variance)
-	return newSequence(Interval{
-		Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale,
-	}, e.Estimate, logE)
+	return normalMixture{k: k}.twoSided(e, a.Alpha)
 }
 
-// OneSided returns the e-value against "no effect or one to the other side" and
+// OneSided returns the e-value against "no effect, or one to the other side" and
 // the bound that follows from it: for Greater the effect is above Lower at all
 // looks with probability 1-alpha, and Upper is infinite; for Less the mirror
 // image. The mixture is normal truncated to the side (Howard, Ramdas, McAuliffe
-// and Sekhon 2021, eq. 2.7 with the one-sided normal mixture), tuned with
-// 2 alpha in place of alpha; the bound is its exact inversion. It refuses as
-// TwoSided does, and with InvalidArgument for an unknown side.
+// and Sekhon 2021, one-sided normal mixture), tuned with 2 alpha in place of
+// alpha; the bound is its exact inversion. It refuses as TwoSided does, and with
+// InvalidArgument for an unknown side.
 func (a AsympCS) OneSided(e Effect, side Side) (Sequence, error) {
 	if err := side.check(); err != nil {
 		return Sequence{}, err
@@ -66,13 +55,29 @@ func (a AsympCS) OneSided(e Effect, side Side) (Sequence, error) {
 	return newSequence(side.interval(e, radius), e.Estimate, logE)
 }
 
-// Rho2 returns the exact tuning (-W_{-1}(-alpha^2/e)-1)/NOpt, W_{-1} the lower
-// branch of Lambert's function. It refuses as TwoSided does for the settings.
+// OneSidedClosed returns the bound of OneSided in the closed form
+// sqrt(V 2(k+1)/k ln(1 + sqrt(k+1)/(2 alpha))), a little wider, that GrowthBook
+// uses (equation 134 of the paper). It refuses as OneSided does.
+func (a AsympCS) OneSidedClosed(e Effect, side Side) (Interval, error) {
+	if err := side.check(); err != nil {
+		return Interval{}, err
+	}
+	k, err := a.mixture(e, 2*a.Alpha)
+	if err != nil {
+		return Interval{}, err
+	}
+	radius := math.Sqrt(e.Variance * 2 * (k + 1) / k * math.Log1p(math.Sqrt(k+1)/(2*a.Alpha)))
+	return side.interval(e, radius), nil
+}
+
+// Rho2 returns the tuning of the two-sided sequence: (-W_{-1}(-alpha^2/e)-1)/NOpt
+// with the lower branch of Lambert's function, or its approximation. It refuses
+// as TwoSided does for the settings.
 func (a AsympCS) Rho2() (float64, error) {
 	if err := a.check(); err != nil {
 		return 0, err
 	}
-	return lambertTuning(a.Alpha) / float64(a.NOpt), nil
+	return a.tuning(a.Alpha) / float64(a.NOpt), nil
 }
 
 // mixture returns k = N rho^2 with rho tuned at the level alpha.
@@ -83,12 +88,22 @@ func (a AsympCS) mixture(e Effect, alpha float64) (float64, error) {
 	if err := e.check(); err != nil {
 		return 0, err
 	}
-	return float64(e.N) * (lambertTuning(min(alpha, maxTuningAlpha)) / float64(a.NOpt)), nil
+	return float64(e.N) * (a.tuning(alpha) / float64(a.NOpt)), nil
 }
 
 // maxTuningAlpha keeps 2 alpha of a one-sided question below 1, where the
 // tuning has no solution; at such levels no tuning matters.
 const maxTuningAlpha = 0.99
+
+// tuning returns rho^2 NOpt.
+func (a AsympCS) tuning(alpha float64) float64 {
+	alpha = min(alpha, maxTuningAlpha)
+	if a.Approximate {
+		doubled := -2 * math.Log(alpha)
+		return doubled + math.Log1p(doubled)
+	}
+	return lambertTuning(alpha)
+}
 
 func (a AsympCS) check() error {
 	if err := checkProbability("alpha", a.Alpha); err != nil {
@@ -99,16 +114,6 @@ func (a AsympCS) check() error {
 	}
 	return nil
 }
-
-func newSequence(i Interval, estimate, logE float64) (Sequence, error) {
-	if math.IsNaN(i.Lower) || math.IsNaN(i.Upper) || !finite(logE) {
-		return Sequence{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
-	}
-	return Sequence{Interval: i, Estimate: estimate, LogE: logE, P: pOfLogE(logE)}, nil
-}
-
-// pOfLogE returns min(1, 1/E).
-func pOfLogE(logE float64) float64 { return math.Exp(-max(0, logE)) }
 
 // lambertTuning returns u = -W_{-1}(-alpha^2/e) - 1, the solution of
 // u - ln(1+u) = 2 ln(1/alpha), for alpha in (0, 1).
@@ -129,31 +134,42 @@ func lambertTuning(alpha float64) float64 {
 // convergence is monotone and quadratic; none is known to need 20.
 const newtonSteps = 60
 
-// halfNormalMixture is the one-sided normal mixture in units of the standard
-// error: for z = estimate/se,
-// E(z) = 2/sqrt(1+k) exp(k z^2/(2(k+1))) Phi(z sqrt(k/(k+1))).
-type halfNormalMixture struct{ k float64 }
-
-func (m halfNormalMixture) logE(z float64) float64 {
-	w := z * math.Sqrt(m.k/(m.k+1))
-	return math.Ln2 - math.Log1p(m.k)/2 + w*w/2 + Normal{}.Tails(w).LogCDF
+// LyapunovCS is the asymptotic confidence sequence whose tuning Rho2 is in units
+// of the metric, so that it stays valid when the variance of units drifts over
+// time (Waudby-Smith et al. 2024, Lyapunov version).
+type LyapunovCS struct {
+	Alpha float64
+	Rho2  float64
 }
 
-// bound returns the z at which logE reaches target. E rises in z, and ln E is
-// convex, so Newton from above falls to the root.
-func (m halfNormalMixture) bound(target float64) float64 {
-	shrink := math.Sqrt(m.k / (m.k + 1))
-	goal := target - math.Ln2 + math.Log1p(m.k)/2
-	// Phi(w) >= 1/2 for w >= 0 gives the upper start.
-	w := math.Sqrt(2 * max(goal+math.Ln2, 0))
-	for range newtonSteps {
-		logCDF := Normal{}.Tails(w).LogCDF
-		value := w*w/2 + logCDF - goal
-		slope := w + math.Exp(Normal{}.LogDensity(w)-logCDF)
-		w -= value / slope
-		if math.Abs(value) <= 1e-14*math.Max(1, math.Abs(goal)) {
-			break
-		}
+// TwoSided returns estimate -/+ sqrt(2(N s2 r+1)/(N^2 r) ln(sqrt(N s2 r+1)/alpha))
+// with s2 = N V the variance of a unit and r = Rho2. It refuses as
+// AsympCS.TwoSided does.
+func (l LyapunovCS) TwoSided(e Effect) (Sequence, error) {
+	if err := checkProbability("alpha", l.Alpha); err != nil {
+		return Sequence{}, err
 	}
-	return w / shrink
+	if err := checkPositive("tuning", l.Rho2); err != nil {
+		return Sequence{}, err
+	}
+	if err := e.check(); err != nil {
+		return Sequence{}, err
+	}
+	n := float64(e.N)
+	return normalMixture{k: n * n * e.Variance * l.Rho2}.twoSided(e, l.Alpha)
+}
+
+// IteratedLogarithmCS returns the asymptotic confidence sequence that shrinks at
+// the rate of the law of the iterated logarithm,
+// estimate -/+ sqrt(N V) 1.7 sqrt((ln ln(2N) + 0.72 ln(10.4/alpha))/N), tuned to
+// no sample size. It refuses as AsympCS.TwoSided does.
+func IteratedLogarithmCS(e Effect, alpha float64) (Interval, error) {
+	if err := checkProbability("alpha", alpha); err != nil {
+		return Interval{}, err
+	}
+	if err := e.check(); err != nil {
+		return Interval{}, err
+	}
+	radius := e.SE() * 1.7 * math.Sqrt(math.Log(math.Log(2*float64(e.N)))+0.72*math.Log(10.4/alpha))
+	return Interval{Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale}, nil
 }

@@ -59,13 +59,25 @@ func (e Effect) Lift() (float64, bool) {
 
 // check refuses an effect that no inference can be made from.
 func (e Effect) check() error {
+	if err := e.checkVariance(); err != nil {
+		return err
+	}
 	switch {
-	case !finite(e.Estimate, e.Variance) || math.IsNaN(e.DF):
+	case e.N < 1:
+		return refuse(TooFewUnits, "An effect needs units; it has %d.", e.N)
+	case !(e.DF > 0):
+		return refuse(TooFewUnits, "An effect needs degrees of freedom; it has %v.", e.DF)
+	}
+	return nil
+}
+
+// checkVariance refuses an estimate without a usable variance.
+func (e Effect) checkVariance() error {
+	switch {
+	case !finite(e.Estimate, e.Variance):
 		return refuse(NonFinite, "The effect, or its variance, is not a finite number.")
 	case e.Variance <= 0:
 		return refuse(ZeroVariance, "Nothing varied in either arm, so the uncertainty of the effect is unknown.")
-	case e.N < 2:
-		return refuse(TooFewUnits, "An effect needs at least 2 units; it has %d.", e.N)
 	}
 	return nil
 }

@@ -36,6 +36,41 @@ func goldenMeans() map[string]adapter {
 			}
 			return testResults(stats.Welch(effect, in.ConfLevel))
 		}),
+		"noninferiority_welch": on(func(in struct {
+			armPair
+			Margin         float64
+			HigherIsBetter bool `json:"higher_is_better"`
+			Alpha          float64
+		},
+		) (results, error) {
+			effect, err := in.difference()
+			if err != nil {
+				return nil, err
+			}
+			test, err := stats.NonInferiority{
+				Margin: in.Margin, HigherIsBetter: in.HigherIsBetter, Alpha: in.Alpha,
+			}.Test(effect)
+			return results{
+				"t": test.T, "df": test.DF, "p": test.P, "bound": test.Bound, "non_inferior": test.NonInferior,
+			}, err
+		}),
+		"relative_lift": on(func(in struct {
+			MeanC float64 `json:"mean_c"`
+			SEC   float64 `json:"se_c"`
+			MeanT float64 `json:"mean_t"`
+			SET   float64 `json:"se_t"`
+			Alpha float64
+		},
+		) (results, error) {
+			arm := func(mean, se float64) stats.Arm { return stats.Arm{N: 2, Value: mean, Variance: 2 * se * se} }
+			r, err := stats.RelativeLift(arm(in.MeanC, in.SEC), arm(in.MeanT, in.SET), 1-in.Alpha)
+			return results{
+				"lift": r.Lift, "delta_se": r.DeltaSE, "delta_lower": r.Delta.Lower, "delta_upper": r.Delta.Upper,
+				"log_se": r.LogSE, "log_lower": r.Log.Lower, "log_upper": r.Log.Upper,
+				"fieller_g": r.G, "fieller_kind": string(r.Kind),
+				"fieller_lower": r.Fieller.Lower, "fieller_upper": r.Fieller.Upper,
+			}, err
+		}),
 		"welch_t_raw": on(func(in struct {
 			Control, Treatment []float64
 			Alternative        string

@@ -56,6 +56,12 @@ func goldenNumerics() map[string]adapter {
 				"mean": m.Mean, "var": variance,
 			}, nil
 		}),
+		"p_adjust_bh":         adjustment(stats.BenjaminiHochberg),
+		"p_adjust_by":         adjustment(stats.BenjaminiYekutieli),
+		"p_adjust_bonferroni": adjustment(stats.Bonferroni),
+		"p_adjust_hochberg":   adjustment(stats.Hochberg),
+		"p_adjust_holm":       adjustment(stats.Holm),
+		"p_adjust_hommel":     adjustment(stats.Hommel),
 		"moments_merge": on(func(in struct {
 			X, Y   []float64
 			Chunks []int
@@ -98,4 +104,11 @@ func (l logTail) quantile(lower func(logP float64) float64) float64 {
 
 func logTails(t stats.Tails) results {
 	return results{"log_cdf": t.LogCDF, "log_sf": t.LogSF}
+}
+
+func adjustment(by stats.Adjustment) adapter {
+	return on(func(in struct{ P []float64 }) (results, error) {
+		adjusted, err := stats.AdjustP(in.P, by)
+		return results{"adjusted": adjusted}, err
+	})
 }

@@ -48,7 +48,7 @@ func on[In any](f func(in In) (results, error)) adapter {
 func goldenMethods() map[string]adapter {
 	all := map[string]adapter{}
 	for _, part := range []map[string]adapter{
-		goldenNumerics(), goldenMeans(), goldenSequences(), goldenProportions(),
+		goldenNumerics(), goldenMeans(), goldenSequences(), goldenProportions(), goldenRobust(), goldenBoundaries(),
 	} {
 		maps.Copy(all, part)
 	}
@@ -59,23 +59,14 @@ func goldenMethods() map[string]adapter {
 // adapter must not be listed.
 func pending() []string {
 	return strings.Fields(`
-		asympcs_best_rho2 asympcs_lil_margin asympcs_mean_raw asympcs_rho
-		asympcs_std_margin avlm_lm_treatment_effect avlm_log_G_f avlm_log_G_t
-		avlm_optimal_g avlm_t_radius bayes_beta_binomial cluster_robust_diff
-		confseq_bernoulli_ci confseq_beta_binomial_bound confseq_beta_binomial_log_mixture confseq_double_stitching_bound
-		confseq_empirical_process_lil_bound confseq_gamma_exponential_bound confseq_gamma_exponential_log_mixture confseq_gamma_poisson_bound
-		confseq_gamma_poisson_log_mixture confseq_normal_log_mixture confseq_normal_mixture_bound confseq_poly_stitching_bound
-		confseq_quantile_ab_p_value e_bh gb_bayes_effect gb_error
-		gb_mid_experiment_power gb_post_stratified gb_sequential_one_sided_bound gb_sequential_two_sided
-		gb_ttest_one_sided gb_ttest_two_sided gst_boundary gst_boundary_highprec
-		gst_boundary_ldbounds gst_boundary_spotify gst_characteristics gst_power_means
-		gst_sample_size_means hac_newey_west_diff hc_robust_diff mde_t_test
-		msprt_normal multinomial_cs nist_anova nist_univariate
-		noninf_sample_size_means noninf_sample_size_rates noninferiority_welch p_adjust_bh
-		p_adjust_bonferroni p_adjust_by p_adjust_hochberg p_adjust_holm
-		p_adjust_hommel p_to_e poisson_counts_anytime power_prop_test
-		power_t_ratio power_t_test relative_lift sample_size_prop_test
-		sample_size_t_test sample_size_z srm_chisq switchback_ht
+		bayes_beta_binomial gb_bayes_effect gb_error gb_mid_experiment_power
+		gb_post_stratified gb_sequential_one_sided_bound gb_sequential_two_sided gb_ttest_one_sided
+		gb_ttest_two_sided gst_boundary gst_boundary_highprec gst_boundary_ldbounds
+		gst_boundary_spotify gst_characteristics gst_power_means gst_sample_size_means
+		mde_t_test nist_anova nist_univariate noninf_sample_size_means
+		noninf_sample_size_rates power_prop_test power_t_ratio power_t_test
+		sample_size_prop_test sample_size_t_test sample_size_z srm_chisq
+		switchback_ht
 	`)
 }
 

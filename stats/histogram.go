@@ -181,3 +181,11 @@ func bucketOf(v float64) int {
 func edge(i int) float64 {
 	return math.Float64frombits((bucketOrigin + uint64(i)) << bucketShift)
 }
+
+// bucket returns the count of bucket i, which may lie outside what is held.
+func (h *Histogram) bucket(i int) int64 {
+	if at := i - h.first; at >= 0 && at < len(h.counts) {
+		return h.counts[at]
+	}
+	return 0
+}

@@ -61,7 +61,7 @@ func SampleRatio(counts, weights []int64, concentration float64) (SRM, error) {
 }
 
 func newSRM(logE float64) SRM {
-	srm := SRM{LogE: logE, P: pOfLogE(logE), Posterior: 1 / (1 + math.Exp(-logE)), Status: SRMOk}
+	srm := SRM{LogE: logE, P: PFromE(logE), Posterior: MismatchProbability(logE), Status: SRMOk}
 	switch {
 	case logE >= math.Log(SampleRatioAlertE):
 		srm.Status = SRMAlert
@@ -70,6 +70,10 @@ func newSRM(logE float64) SRM {
 	}
 	return srm
 }
+
+// MismatchProbability returns E/(1+E), the posterior probability of the
+// alternative at even prior odds.
+func MismatchProbability(logE float64) float64 { return 1 / (1 + math.Exp(-logE)) }
 
 // Multinomial is the e-process of counts against known shares, under a
 // Dirichlet prior with parameters Concentration times Shares.
@@ -90,22 +94,36 @@ func (m Multinomial) LogE(counts []int64) (float64, error) {
 	for _, c := range counts {
 		units += float64(c)
 	}
-	// Stirling: lnGamma(a) = (a-1/2) ln a - a + ln(2 pi)/2 + stirlingError(a).
-	// With a = K p + c and A = K + units, the terms a ln a - A ln A - c ln p and
-	// those of the prior combine to A p h((a-Ap)/(Ap)), h(r) = (1+r) ln(1+r) - r.
-	k := m.Concentration
-	a := k + units
-	logE := math.Log1p(units/k)/2 - stirlingError(a) + stirlingError(k)
+	logE := dirichletTotal(m.Concentration, units)
 	for i, c := range counts {
-		prior := k * m.Shares[i]
-		posterior := prior + float64(c)
-		expected := a * m.Shares[i]
-		excess := math.FMA(-units, m.Shares[i], float64(c)) // c - units p, exactly a - A p
-		r := excess / expected
-		logE += expected*((1+r)*log1pmx(r)+r*r) - math.Log1p(float64(c)/prior)/2 +
-			stirlingError(posterior) - stirlingError(prior)
+		term := dirichletTerm{
+			share: m.Shares[i], count: float64(c), excess: math.FMA(-units, m.Shares[i], float64(c)),
+		}
+		logE += term.logE(m.Concentration, units)
 	}
 	return logE, nil
+}
+
+// dirichletTotal and the dirichletTerm of every category sum to
+// ln B(K p + c) - ln B(K p) - sum c ln p.
+//
+// By Stirling, lnGamma(a) = (a-1/2) ln a - a + ln(2 pi)/2 + stirlingError(a).
+// With a = K p + c and A = K + units, the terms a ln a - A ln A - c ln p and those
+// of the prior combine to A p h((a-Ap)/(Ap)), h(r) = (1+r) ln(1+r) - r >= 0, in
+// which a - A p = c - units p is the excess of the category.
+func dirichletTotal(concentration, units float64) float64 {
+	return math.Log1p(units/concentration)/2 - stirlingError(concentration+units) + stirlingError(concentration)
+}
+
+// dirichletTerm is one category: its share p under the hypothesis, its count, and
+// the count less the expected units*p, which the caller may know better.
+type dirichletTerm struct{ share, count, excess float64 }
+
+func (d dirichletTerm) logE(concentration, units float64) float64 {
+	prior := concentration * d.share
+	expected := (concentration + units) * d.share
+	return expected*poissonExcess(d.excess/expected) - math.Log1p(d.count/prior)/2 +
+		stirlingError(prior+d.count) - stirlingError(prior)
 }
 
 func (m Multinomial) check(counts []int64) error {
