@@ -11,6 +11,19 @@ const (
 	CheckUnknown CheckState = "unknown"
 )
 
+// severity orders states, worst highest.
+func (s CheckState) severity() int {
+	switch s {
+	case CheckFail:
+		return 3
+	case CheckWarn:
+		return 2
+	case CheckUnknown:
+		return 1
+	}
+	return 0
+}
+
 // Check is one way in which the numbers could be wrong, and whether they are.
 type Check struct {
 	Key   string     `json:"key"`
@@ -23,6 +36,9 @@ type Check struct {
 	Detail       string `json:"detail"`
 	Fix          string `json:"fix,omitempty"` // what to look at when it is not ok
 }
+
+// alarming reports whether somebody should look.
+func (c *Check) alarming() bool { return c.State == CheckFail || c.State == CheckWarn }
 
 // The keys of the checks, in the order of a report.
 const (

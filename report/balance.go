@@ -1,0 +1,139 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/stats"
+)
+
+// looked is the units of each arm at one look.
+type looked struct {
+	number int
+	counts []int64
+}
+
+// checkBalance tests the units exposed against the weights, at every look and now.
+func (b *builder) checkBalance() Check {
+	var looks []looked
+	for _, l := range b.history.looks {
+		counts := make([]int64, len(b.exp.Arms))
+		for _, a := range l.Arms {
+			if a.Arm >= 0 && a.Arm < len(counts) {
+				counts[a.Arm] = a.Exposed
+			}
+		}
+		looks = append(looks, looked{l.Number, counts})
+	}
+	now := make([]int64, len(b.counts))
+	for i := range now {
+		now[i] = b.counts[i].Exposed
+	}
+	looks = append(looks, looked{b.history.newest().Number, now})
+	c := b.balance(looks)
+	c.Key, c.Title = CheckBalance, "Split of exposed units"
+	if c.alarming() {
+		c.Fix = "Look for what decides whether an exposure is recorded: redirects, crashes or filters that one arm has and another has not." +
+			b.guiltySlice()
+	}
+	return c
+}
+
+// checkReporting tests the units that reported telemetry against the weights.
+func (b *builder) checkReporting() Check {
+	d, _ := b.history.definition(metrics.CoverageKey)
+	cursors := make([]cursor, len(b.exp.Arms))
+	for arm := range cursors {
+		cursors[arm].key = cellKey{d.Key, d.Version, false, arm}
+	}
+	var looks []looked
+	for _, l := range b.history.looks {
+		counts := make([]int64, len(cursors))
+		for arm := range cursors {
+			if c := cursors[arm].total(l.Cells); c != nil {
+				counts[arm] = int64(math.Round(float64(c.Pair.N) * (c.Pair.MeanY + c.Pair.LowY)))
+			}
+		}
+		looks = append(looks, looked{l.Number, counts})
+	}
+	c := b.balance(looks)
+	c.Key, c.Title = CheckBalanceReporting, "Split of reporting units"
+	if c.alarming() {
+		c.Fix = "Units were exposed evenly but report unevenly, or the exposure itself is uneven: compare player versions and telemetry errors by arm."
+	}
+	return c
+}
+
+// balance tests a split at every look. An alert once raised stays: units that
+// went missing do not come back.
+func (b *builder) balance(looks []looked) Check {
+	c := Check{State: CheckUnknown, Threshold: fmt.Sprintf("fails at E = %s", count(stats.SampleRatioAlertE)), Statistic: "no units yet"}
+	weights := b.exp.Weights()
+	worst := math.Inf(-1)
+	for _, l := range looks {
+		if sum(l.counts) == 0 {
+			continue
+		}
+		srm, err := stats.SampleRatio(l.counts, weights, stats.SampleRatioConcentration)
+		if err != nil {
+			c.Detail = refusalOf(err).Message
+			continue
+		}
+		worst = max(worst, srm.LogE)
+		if srm.Status == stats.SRMAlert && c.FirstTripped == 0 {
+			c.FirstTripped = max(1, l.number)
+		}
+		c.Statistic = "E = " + eValue(srm.LogE)
+		c.Detail = b.splitWords(l.counts)
+		switch {
+		case c.FirstTripped > 0:
+			c.State = CheckFail
+		case srm.Status == stats.SRMWarn:
+			c.State = CheckWarn
+		default:
+			c.State = CheckOK
+		}
+	}
+	if c.State == CheckFail {
+		c.Statistic += ", at most " + eValue(worst)
+	}
+	return c
+}
+
+// splitWords prints counts with what the weights ask for.
+func (b *builder) splitWords(counts []int64) string {
+	weights := b.exp.Weights()
+	all, total := sum(weights), sum(counts)
+	parts := make([]string, len(counts))
+	for i, n := range counts {
+		want := int64(math.Round(float64(total) * (float64(weights[i]) / float64(all))))
+		parts[i] = fmt.Sprintf("%s %s (planned %s)", count(n), b.armLabel(i), count(want))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// guiltySlice names the dimension value whose split is furthest from the plan,
+// when it is furthest beyond doubt.
+func (b *builder) guiltySlice() string {
+	d, _ := b.history.definition(metrics.CoverageKey)
+	grouped := groupSegments(b.history.newest().Cells)
+	worst, at, detail := math.Log(stats.SampleRatioAlertE), segmentAt{}, ""
+	for _, s := range sortedSegments(grouped) {
+		counts := make([]int64, len(b.exp.Arms))
+		for arm := range counts {
+			if c := findCell(grouped[s], &d, arm); c != nil {
+				counts[arm] = c.Pair.N
+			}
+		}
+		srm, err := stats.SampleRatio(counts, b.exp.Weights(), stats.SampleRatioConcentration)
+		if err == nil && srm.LogE >= worst {
+			worst, at, detail = srm.LogE, s, b.splitWords(counts)
+		}
+	}
+	if detail == "" {
+		return ""
+	}
+	return fmt.Sprintf(" It is worst in %s %s: %s (E = %s).", at.dimension, at.value, detail, eValue(worst))
+}

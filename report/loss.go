@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/stats"
+)
+
+// checkCoverage tests whether telemetry is lost evenly.
+func (b *builder) checkCoverage() Check {
+	c := b.checkLoss(metrics.CoverageKey)
+	c.Key, c.Title = CheckCoverage, "Telemetry loss by arm"
+	if c.alarming() {
+		c.Fix = "One arm reports less than the other: look for crashes, blocked beacons and players without telemetry in it."
+	}
+	return c
+}
+
+// checkStartTimes tests whether start times are missing evenly. It can withhold
+// the verdict only when the plan rests on start times.
+func (b *builder) checkStartTimes() Check {
+	c := b.checkLoss(metrics.StartTimeKnownKey)
+	c.Key, c.Title = CheckStartTimes, "Missing start times by arm"
+	if c.State == CheckFail && !b.planUses(metrics.StartupMs) && !b.planUses(metrics.QuickStarts) {
+		c.State = CheckWarn
+	}
+	if c.alarming() {
+		c.Fix = "Startup metrics compare different viewers in the arms: find out which starts have no time, and why."
+	}
+	return c
+}
+
+func (b *builder) planUses(numerator metrics.Quantity) bool {
+	for _, key := range b.plan.Metrics() {
+		if d, ok := b.history.definition(key); ok && d.Numerator == numerator {
+			return true
+		}
+	}
+	return false
+}
+
+// loss is the comparison of one treatment's reporting share with control.
+type loss struct {
+	arm     int
+	answer  answer
+	state   CheckState
+	tripped int // first look at which it failed
+}
+
+// checkLoss compares a reporting share of each treatment with control. It fails
+// when a difference beyond the tolerance is proven, warns when any is, and shows
+// the treatment that differs most.
+func (b *builder) checkLoss(metric string) Check {
+	c := Check{
+		State: CheckUnknown, Statistic: "no units yet",
+		Threshold: "fails when the shares differ by more than " + share(LossTolerance, 1) + " beyond doubt",
+	}
+	d, ok := b.history.definition(metric)
+	if !ok || len(b.history.looks) == 0 {
+		return c
+	}
+	var worst *loss
+	for arm := 1; arm < len(b.exp.Arms); arm++ {
+		l := b.lossOf(&d, arm)
+		if worst == nil || l.worseThan(worst) {
+			worst = &l
+		}
+		if l.tripped > 0 && (c.FirstTripped == 0 || l.tripped < c.FirstTripped) {
+			c.FirstTripped = l.tripped
+		}
+	}
+	a := &worst.answer
+	c.State = worst.state
+	c.Detail = fmt.Sprintf("%s %s, %s %s", b.armLabel(0), valueOf(&d, nil, &a.control).Text,
+		b.armLabel(worst.arm), valueOf(&d, nil, &a.treatment).Text)
+	switch {
+	case a.err == nil:
+		c.Statistic = "difference " + effectWords(effectOf(&d, a))
+	case worst.state == CheckOK:
+		c.Statistic = "next to nothing is missing in any arm"
+	default:
+		c.Statistic = refusalOf(a.err).Message
+	}
+	return c
+}
+
+// lossOf follows one treatment's share over the looks.
+func (b *builder) lossOf(d *metrics.Definition, arm int) loss {
+	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm)}
+	control := cursor{key: cellKey{d.Key, d.Version, false, 0}}
+	treatment := cursor{key: cellKey{d.Key, d.Version, false, arm}}
+	l := loss{arm: arm}
+	for i := range b.history.looks {
+		look := &b.history.looks[i]
+		l.answer = q.compare(control.total(look.Cells), treatment.total(look.Cells))
+		l.state = lossState(&l.answer)
+		if l.state == CheckFail && l.tripped == 0 {
+			l.tripped = look.Number
+		}
+	}
+	return l
+}
+
+// lossState judges a reporting share. Where next to nothing is missing the
+// burn-in of rates never ends, because it waits for losses: that is as it should
+// be.
+func lossState(a *answer) CheckState {
+	switch {
+	case a.err != nil && nothingLost(&a.control) && nothingLost(&a.treatment):
+		return CheckOK
+	case a.err != nil:
+		return CheckUnknown
+	case a.band.Lower > LossTolerance || a.band.Upper < -LossTolerance:
+		return CheckFail
+	case a.band.Lower > 0 || a.band.Upper < 0:
+		return CheckWarn
+	}
+	return CheckOK
+}
+
+func nothingLost(m *measured) bool {
+	return m.err == nil && m.units >= stats.BurnInUnits && m.arm.Value >= 1-LossTolerance
+}
+
+// worseThan orders losses by state, then by the difference that is proven.
+func (l *loss) worseThan(o *loss) bool {
+	if l.state != o.state {
+		return l.state.severity() > o.state.severity()
+	}
+	return l.proven() > o.proven()
+}
+
+// proven returns the difference that is beyond doubt; negative when none is.
+func (l *loss) proven() float64 {
+	if l.answer.err != nil {
+		return -1
+	}
+	return max(l.answer.band.Lower, -l.answer.band.Upper)
+}

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/stats"
+)
+
+// Codes of refusals that are not of package stats.
+const (
+	CodeNoLook        = "no_look"        // no window has closed
+	CodeNoUnits       = "no_units"       // no unit has a value yet
+	CodeUnknownMetric = "unknown_metric" // the catalogue does not have it
+)
+
+// MinEffectiveUnits is the burn-in of means and ratios: the number of units
+// that a sum really rests on, (sum y)^2 / sum y^2 (Kish). Of zeros and ones it
+// is the number of ones, so it extends the rule for rates to heavy tails, where
+// a hundred viewers may be one viewer.
+const MinEffectiveUnits = stats.BurnInEvents
+
+// maxLift is the largest lift that is printed: a change by a factor of a
+// million is a baseline of nothing, not an effect.
+const maxLift = 1e6
+
+// refusalOf turns an error of package stats into a Refusal.
+func refusalOf(err error) *Refusal {
+	var r *stats.Refusal
+	if errors.As(err, &r) {
+		return &Refusal{Code: string(r.Reason), Message: r.Message}
+	}
+	return &Refusal{Code: string(stats.InvalidArgument), Message: err.Error()}
+}
+
+// measured is one arm's cell made ready for comparison.
+type measured struct {
+	arm   stats.Arm // in base quantities
+	units int64
+	err   error // why arm is not known
+	ready error // why it may not be tested yet
+}
+
+// ok reports whether the arm may be compared.
+func (m *measured) ok() bool { return m.err == nil && m.ready == nil }
+
+// measure makes an arm of a cell; a missing cell is an empty one.
+func measure(d *metrics.Definition, c *metrics.Cell) measured {
+	if c == nil || c.Pair.N == 0 {
+		return measured{err: &stats.Refusal{Reason: CodeNoUnits, Message: "No unit of an arm has a value of this metric yet."}}
+	}
+	s := measured{units: c.Pair.N}
+	switch d.Kind {
+	case metrics.KindProportion:
+		y := c.Pair.Y()
+		ones := int64(math.Round((y.Mean + y.Low) * float64(y.N)))
+		s.arm, s.err = stats.Proportion{Successes: ones, Trials: y.N}.Arm()
+		s.ready = ready(y.CountedRate())
+	case metrics.KindQuantile:
+		if c.Hist == nil {
+			s.err = &stats.Refusal{Reason: stats.InvalidArgument, Message: "The look has no histogram of this metric."}
+			break
+		}
+		var q stats.Quantile
+		if q, s.err = c.Hist.Quantile(d.Level); s.err == nil {
+			s.arm = q.Arm()
+		}
+		tail := float64(s.units) * min(d.Level, 1-d.Level)
+		s.ready = ready(stats.ArmCount{Units: s.units, Rate: true, Events: int64(tail)})
+	case metrics.KindRatio:
+		s.arm, s.err = c.Pair.RatioArm()
+		s.ready = effectiveReady(c.Pair.Y())
+	default:
+		y := c.Pair.Y()
+		s.arm, s.err = y.Arm()
+		s.ready = effectiveReady(y)
+	}
+	return s
+}
+
+// ready applies the burn-in of package stats to one arm.
+func ready(c stats.ArmCount) error { return stats.Ready(c, c) }
+
+func effectiveReady(y stats.Moments) error {
+	if err := ready(y.Counted()); err != nil {
+		return err
+	}
+	if units := effectiveUnits(y); units < MinEffectiveUnits {
+		return &stats.Refusal{Reason: stats.BurnIn, Message: fmt.Sprintf(
+			"The sum of an arm rests on about %d units; %d are needed before an interval can be trusted.",
+			int(units), MinEffectiveUnits)}
+	}
+	return nil
+}
+
+// effectiveUnits returns (sum y)^2 / sum y^2.
+func effectiveUnits(y stats.Moments) float64 {
+	n, mean := float64(y.N), y.Mean+y.Low
+	squares := y.M2/n + mean*mean
+	if !(squares > 0) {
+		return 0
+	}
+	return n * (mean * mean / squares)
+}
+
+// question is what is asked of a comparison.
+type question struct {
+	definition *metrics.Definition
+	alpha      float64
+	nOpt       int64
+	guardrail  bool // each bound on its own side, each with alpha
+}
+
+// answer is a comparison of treatment with control.
+type answer struct {
+	control, treatment measured
+	effect             stats.Effect // log-ratio
+	band               Band
+	logE, p            float64
+	err                error // why the rest is not known
+}
+
+// compare answers a question about two cells.
+func (q *question) compare(control, treatment *metrics.Cell) answer {
+	a := answer{control: measure(q.definition, control), treatment: measure(q.definition, treatment)}
+	a.err = q.infer(&a)
+	return a
+}
+
+func (q *question) infer(a *answer) error {
+	for _, err := range []error{a.control.err, a.treatment.err, a.control.ready, a.treatment.ready} {
+		if err != nil {
+			return err
+		}
+	}
+	var err error
+	if a.effect, err = stats.LogLift(a.control.arm, a.treatment.arm); err != nil {
+		return err
+	}
+	if err := q.sequence(a); err != nil {
+		return err
+	}
+	test, err := stats.Welch(a.effect, 1-q.alpha)
+	if err != nil {
+		return err
+	}
+	a.band.Estimate = math.Expm1(a.effect.Estimate)
+	a.band.FixedLower, a.band.FixedUpper = math.Expm1(test.Lower), math.Expm1(test.Upper)
+	if max(a.band.Upper, a.band.FixedUpper) > maxLift {
+		return &stats.Refusal{Reason: stats.UnboundedRatio, Message: "The relative effect has no useful upper limit yet."}
+	}
+	return nil
+}
+
+// sequence fills in what is valid at every look: for a goal the two-sided
+// interval, for a guardrail two one-sided bounds and the e-value against "no
+// harm".
+func (q *question) sequence(a *answer) error {
+	cs := stats.AsympCS{Alpha: q.alpha, NOpt: q.nOpt}
+	if !q.guardrail {
+		s, err := cs.TwoSided(a.effect)
+		if err != nil {
+			return err
+		}
+		a.band.Lower, a.band.Upper = math.Expm1(s.Lower), math.Expm1(s.Upper)
+		a.logE, a.p = s.LogE, s.P
+		return nil
+	}
+	above, err := cs.OneSided(a.effect, stats.Greater)
+	if err != nil {
+		return err
+	}
+	below, err := cs.OneSided(a.effect, stats.Less)
+	if err != nil {
+		return err
+	}
+	a.band.Lower, a.band.Upper = math.Expm1(above.Lower), math.Expm1(below.Upper)
+	switch {
+	case q.definition.Direction > 0:
+		a.logE, a.p = below.LogE, below.P
+	case q.definition.Direction < 0:
+		a.logE, a.p = above.LogE, above.P
+	default:
+		s, err := cs.TwoSided(a.effect)
+		if err != nil {
+			return err
+		}
+		a.logE, a.p = s.LogE, s.P
+	}
+	return nil
+}
+
+// goalState says what the interval of a goal proves.
+func goalState(direction int, b Band) State {
+	chart := b.Facing(direction)
+	above, below := chart.Lower > 0, chart.Upper < 0
+	switch {
+	case direction == 0 && (above || below):
+		return StateChanged
+	case above:
+		return StateBetter
+	case below:
+		return StateWorse
+	}
+	return StateUnproven
+}
+
+// guardState says what the interval of a guardrail proves about its margin, a
+// fraction of control. A metric without a good side may move neither way.
+func guardState(direction int, margin float64, b Band) State {
+	chart := b.Facing(direction)
+	leastLoss, mostLoss := -chart.Upper, -chart.Lower
+	if direction == 0 {
+		mostLoss = max(mostLoss, chart.Upper)
+		leastLoss = max(leastLoss, chart.Lower)
+	}
+	switch {
+	case leastLoss > margin:
+		return StateBreached
+	case mostLoss < margin:
+		return StateSafe
+	case leastLoss > 0:
+		return StateHarmed
+	}
+	return StateUnproven
+}

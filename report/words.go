@@ -1,0 +1,81 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/splitcast/splitcast/metrics"
+)
+
+// rowWords says a row in one sentence, for a reader who cannot see the chart.
+func rowWords(r *Row, arm string) string {
+	head := r.Metric.Name + ", " + arm + ": "
+	if r.Effect == nil {
+		return head + "no estimate. " + r.Refusal.Message
+	}
+	return head + r.Effect.Text + ", " + r.Effect.Range + " at any look: " + stateWords(r) + "."
+}
+
+// stateWords says what a row proves. It never says that nothing is there.
+func stateWords(r *Row) string {
+	switch r.State {
+	case StateBetter:
+		return "proven better"
+	case StateWorse:
+		return "proven worse"
+	case StateChanged:
+		return "proven different"
+	case StateSafe:
+		return "proven within the margin of " + marginWords(r)
+	case StateHarmed:
+		return "proven worse, perhaps by more than the margin of " + marginWords(r)
+	case StateBreached:
+		return "proven worse than the margin of " + marginWords(r)
+	}
+	if r.Margin != nil {
+		return "not yet proven within the margin of " + marginWords(r)
+	}
+	return "better and worse are both possible"
+}
+
+func marginWords(r *Row) string {
+	return share(*r.Margin, decimalsFor(10*(*r.Margin)))
+}
+
+// effectWords says an effect within a sentence.
+func effectWords(e *Effect) string { return e.Text + " (" + e.Range + " at any look)" }
+
+func definitionWords(d *metrics.Definition) string {
+	switch d.Kind {
+	case metrics.KindMean:
+		return fmt.Sprintf("mean of %s over units with %s", d.Numerator, d.Denominator)
+	case metrics.KindProportion:
+		return fmt.Sprintf("share of units with %s that have %s", d.Denominator, d.Numerator)
+	case metrics.KindQuantile:
+		return fmt.Sprintf("quantile %g over units of %s / %s", d.Level, d.Numerator, d.Denominator)
+	}
+	return fmt.Sprintf("sum(%s) / sum(%s)", d.Numerator, d.Denominator)
+}
+
+// methodWords says how the interval of a row was computed.
+func methodWords(q *question) string {
+	var variance string
+	switch q.definition.Kind {
+	case metrics.KindMean:
+		variance = "sample variance of units"
+	case metrics.KindProportion:
+		variance = "variance p(1-p)"
+	case metrics.KindQuantile:
+		variance = "variance from order statistics of a log-bucket histogram"
+	default:
+		variance = "variance of the residual y - Rx over units (delta method, Deng et al. 2018)"
+	}
+	sides := "two-sided"
+	if q.guardrail {
+		sides = "one bound a side, each with alpha"
+	}
+	return strings.Join([]string{
+		"log-ratio of treatment to control", variance,
+		"asymptotic confidence sequence (Waudby-Smith et al. 2024), " + sides,
+	}, "; ")
+}
