@@ -38,7 +38,7 @@ const (
 // Providers differ from us, and from each other, in versions that lack a minor
 // or patch number ("5.2"): attributes that rules compare as versions should be
 // complete.
-func (s *Snapshot) FlagdDocument() ([]byte, error) {
+func (s *Snapshot) FlagdDocument() []byte {
 	metadata := map[string]any{"flagSetId": flagSetID, "version": strconv.FormatInt(s.version, 10)}
 	flags := map[string]any{}
 	for i := range s.experiments {
@@ -54,9 +54,9 @@ func (s *Snapshot) FlagdDocument() ([]byte, error) {
 		"$schema": flagdSchema, "$evaluators": s.flagdLayers(), "flags": flags, "metadata": metadata,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("encode flagd document %d: %w", s.version, err)
+		panic("what Compile accepted always marshals: " + err.Error())
 	}
-	return doc, nil
+	return doc
 }
 
 // flagdLayers returns for each layer that more than one may share the

@@ -66,18 +66,18 @@ func ofrepCompile(t *testing.T, cfg experiment.Config) *assignment.Snapshot {
 // ofrepConfig has experiments with a boolean, a number, a string and an object
 // as value, one of which is open to Germans only, one paused, one with an override.
 func ofrepConfig() *experiment.Config {
-	values := map[string][2]string{
-		"autoplay": {`true`, `false`}, "buffer": {`2.5`, `3`}, "player": {`"hls.js"`, `"native"`}, "abr": {`{"safety":0.8}`, `{"safety":0.75}`},
-	}
 	cfg := &experiment.Config{Version: 5}
-	for key, v := range values {
+	for _, v := range [][3]string{
+		{"abr", `{"safety":0.8}`, `{"safety":0.75}`}, {"autoplay", `true`, `false`}, {"buffer", `2.5`, `3`}, {"player", `"hls.js"`, `"native"`},
+	} {
+		key := v[0]
 		cfg.Layers = append(cfg.Layers, experiment.Layer{Key: key, Unit: experiment.UnitViewer, Salt: "layer-" + key})
 		e := experiment.Experiment{
 			Spec: experiment.Spec{
 				Key: key, Unit: experiment.UnitViewer, Design: experiment.DesignAB, Status: experiment.StatusRunning,
 				Arms: []experiment.Arm{
-					{Key: "control", Weight: 1, Value: json.RawMessage(v[0])},
-					{Key: "treatment", Weight: 1, Value: json.RawMessage(v[1])},
+					{Key: "control", Weight: 1, Value: json.RawMessage(v[1])},
+					{Key: "treatment", Weight: 1, Value: json.RawMessage(v[2])},
 				},
 			},
 			Version: 2, Salt: "salt-" + key, SlotRanges: []experiment.SlotRange{{From: 0, To: experiment.TotalSlots}},
