@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/splitcast/splitcast/metrics"
@@ -71,7 +72,6 @@ func (b *builder) checkReporting() Check {
 func (b *builder) balance(looks []looked) Check {
 	c := Check{State: CheckUnknown, Threshold: fmt.Sprintf("fails at E = %s", count(stats.SampleRatioAlertE)), Statistic: "no units yet"}
 	weights := b.exp.Weights()
-	worst := math.Inf(-1)
 	for _, l := range looks {
 		if sum(l.counts) == 0 {
 			continue
@@ -81,7 +81,6 @@ func (b *builder) balance(looks []looked) Check {
 			c.Detail = refusalOf(err).Message
 			continue
 		}
-		worst = max(worst, srm.LogE)
 		if srm.Status == stats.SRMAlert && c.FirstTripped == 0 {
 			c.FirstTripped = max(1, l.number)
 		}
@@ -95,9 +94,6 @@ func (b *builder) balance(looks []looked) Check {
 		default:
 			c.State = CheckOK
 		}
-	}
-	if c.State == CheckFail {
-		c.Statistic += ", at most " + eValue(worst)
 	}
 	return c
 }
@@ -114,26 +110,57 @@ func (b *builder) splitWords(counts []int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// guiltySlice names the dimension value whose split is furthest from the plan,
-// when it is furthest beyond doubt.
+// guiltySlice names the dimension value that a mismatch comes from: one whose
+// split is off beyond doubt while that of all other values is not. Where there
+// is none it says that the mismatch is general.
 func (b *builder) guiltySlice() string {
 	d, _ := b.history.definition(metrics.CoverageKey)
 	grouped := groupSegments(b.history.newest().Cells)
-	worst, at, detail := math.Log(stats.SampleRatioAlertE), segmentAt{}, ""
-	for _, s := range sortedSegments(grouped) {
-		counts := make([]int64, len(b.exp.Arms))
-		for arm := range counts {
-			if c := findCell(grouped[s], &d, arm); c != nil {
-				counts[arm] = c.Pair.N
-			}
-		}
-		srm, err := stats.SampleRatio(counts, b.exp.Weights(), stats.SampleRatioConcentration)
-		if err == nil && srm.LogE >= worst {
-			worst, at, detail = srm.LogE, s, b.splitWords(counts)
-		}
-	}
-	if detail == "" {
+	if len(grouped) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" It is worst in %s %s: %s (E = %s).", at.dimension, at.value, detail, eValue(worst))
+	total := map[string][]int64{} // by dimension
+	counts := map[segmentAt][]int64{}
+	for at, cells := range grouped {
+		units := make([]int64, len(b.exp.Arms))
+		if total[at.dimension] == nil {
+			total[at.dimension] = make([]int64, len(units))
+		}
+		for arm := range units {
+			if c := findCell(cells, &d, arm); c != nil {
+				units[arm] = c.Pair.N
+				total[at.dimension][arm] += c.Pair.N
+			}
+		}
+		counts[at] = units
+	}
+	guilty, found := segmentAt{}, false
+	worst := math.Log(stats.SampleRatioAlertE)
+	for _, at := range sortedSegments(grouped) {
+		rest := slices.Clone(total[at.dimension])
+		for arm, n := range counts[at] {
+			rest[arm] -= n
+		}
+		logE, restLogE := b.imbalance(counts[at]), b.imbalance(rest)
+		if logE >= worst && restLogE < math.Log(stats.SampleRatioWarnE) {
+			guilty, found, worst = at, true, logE
+		}
+	}
+	if !found {
+		return " It shows in no part of the traffic alone."
+	}
+	return fmt.Sprintf(" It comes from %s %s: %s (E = %s); the rest is split as planned.",
+		guilty.dimension, guilty.value, b.splitWords(counts[guilty]), eValue(worst))
+}
+
+// imbalance returns ln E against the planned split; 0, no evidence, of no units.
+func (b *builder) imbalance(counts []int64) float64 {
+	if sum(counts) == 0 {
+		return 0
+	}
+	srm, err := stats.SampleRatio(counts, b.exp.Weights(), stats.SampleRatioConcentration)
+	if err != nil {
+		return 0
+	}
+	return srm.LogE
 }

@@ -42,7 +42,7 @@ func (b *builder) trust() []Check {
 func (b *builder) checkCrossed() Check {
 	c := Check{
 		Key: CheckCrossed, Title: "Units seen in two arms", State: CheckUnknown, Statistic: "no units yet",
-		Threshold: fmt.Sprintf("fails above %s of units", share(CrossedFail, 0)),
+		Threshold: fmt.Sprintf("fails above %s of units", planned(CrossedFail)),
 	}
 	judge := func(counts []metrics.ArmCounts) (CheckState, int64, int64) {
 		var crossed, all int64

@@ -10,7 +10,7 @@ import (
 // Limits of printed numbers.
 const (
 	maxDecimals = 6   // of a number in words: no uncertainty here deserves more
-	plainBelow  = 1e6 // larger numbers are printed with an exponent
+	plainBelow  = 1e6 // larger numbers are printed with an exponent, and those too small for maxDecimals
 )
 
 // decimalsFor returns how many decimals show two significant digits of a
@@ -25,9 +25,10 @@ func decimalsFor(se float64) int {
 // number prints x with a true minus sign; a negative zero is a zero.
 func number(x float64, decimals int) string {
 	var s string
-	if math.Abs(x) >= plainBelow {
+	switch size := math.Abs(x); {
+	case size >= plainBelow, size > 0 && size < math.Pow10(-maxDecimals) && decimals == maxDecimals:
 		s = strconv.FormatFloat(x, 'e', 2, 64)
-	} else {
+	default:
 		s = strconv.FormatFloat(x, 'f', decimals, 64)
 		if strings.Trim(s, "-0.") == "" {
 			s = strings.TrimPrefix(s, "-")
@@ -53,6 +54,11 @@ func percent(fraction float64, decimals int) string {
 // share prints a fraction as a percentage without sign.
 func share(fraction float64, decimals int) string {
 	return number(100*fraction, decimals) + " %"
+}
+
+// planned prints a fraction that a person chose, with the digits that they gave.
+func planned(fraction float64) string {
+	return strconv.FormatFloat(math.Round(1e8*fraction)/1e6, 'f', -1, 64) + " %"
 }
 
 // between prints a range of lifts.

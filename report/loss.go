@@ -54,7 +54,7 @@ type loss struct {
 func (b *builder) checkLoss(metric string) Check {
 	c := Check{
 		State: CheckUnknown, Statistic: "no units yet",
-		Threshold: "fails when the shares differ by more than " + share(LossTolerance, 1) + " beyond doubt",
+		Threshold: "fails when the shares differ by more than " + planned(LossTolerance) + " beyond doubt",
 	}
 	d, ok := b.history.definition(metric)
 	if !ok || len(b.history.looks) == 0 {

@@ -122,11 +122,40 @@ type answer struct {
 	err                error // why the rest is not known
 }
 
-// compare answers a question about two cells.
+// compare answers a question about two cells, without the interval that holds
+// at one look only.
 func (q *question) compare(control, treatment *metrics.Cell) answer {
 	a := answer{control: measure(q.definition, control), treatment: measure(q.definition, treatment)}
 	a.err = q.infer(&a)
 	return a
+}
+
+// compareFully answers a question with both intervals.
+func (q *question) compareFully(control, treatment *metrics.Cell) answer {
+	a := q.compare(control, treatment)
+	q.fix(&a)
+	return a
+}
+
+// fix adds the interval that holds at one look only. It costs more than all the
+// rest, so it is asked for where it is shown.
+func (q *question) fix(a *answer) {
+	if a.err != nil {
+		return
+	}
+	test, err := stats.Welch(a.effect, 1-q.alpha)
+	if err != nil {
+		a.err = err
+		return
+	}
+	a.band.FixedLower, a.band.FixedUpper = math.Expm1(test.Lower), math.Expm1(test.Upper)
+	if a.band.FixedUpper > maxLift {
+		a.err = noUpperLimit()
+	}
+}
+
+func noUpperLimit() error {
+	return &stats.Refusal{Reason: stats.UnboundedRatio, Message: "The relative effect has no useful upper limit yet."}
 }
 
 func (q *question) infer(a *answer) error {
@@ -142,14 +171,9 @@ func (q *question) infer(a *answer) error {
 	if err := q.sequence(a); err != nil {
 		return err
 	}
-	test, err := stats.Welch(a.effect, 1-q.alpha)
-	if err != nil {
-		return err
-	}
 	a.band.Estimate = math.Expm1(a.effect.Estimate)
-	a.band.FixedLower, a.band.FixedUpper = math.Expm1(test.Lower), math.Expm1(test.Upper)
-	if max(a.band.Upper, a.band.FixedUpper) > maxLift {
-		return &stats.Refusal{Reason: stats.UnboundedRatio, Message: "The relative effect has no useful upper limit yet."}
+	if a.band.Upper > maxLift {
+		return noUpperLimit()
 	}
 	return nil
 }

@@ -90,6 +90,11 @@ func (b *builder) follow(r *Row, q *question, control, treatment *cursor) answer
 	bands := make([]Band, 0, len(keep))
 	for i := range looks {
 		last = q.compare(control.total(looks[i].Cells), treatment.total(looks[i].Cells))
+		shown := len(keep) > 0 && keep[0] == i
+		if shown {
+			keep = keep[1:]
+			q.fix(&last)
+		}
 		state := r.stateOf(&last)
 		if state != run || r.SinceLook == 0 {
 			run, r.SinceLook = state, looks[i].Number
@@ -100,10 +105,9 @@ func (b *builder) follow(r *Row, q *question, control, treatment *cursor) answer
 		if last.err == nil {
 			minP = min(minP, last.p)
 		}
-		if len(keep) == 0 || keep[0] != i {
+		if !shown {
 			continue
 		}
-		keep = keep[1:]
 		p := Point{Look: looks[i].Number, At: looks[i].At, N: last.control.units + last.treatment.units}
 		if last.err != nil {
 			p.Reason = refusalOf(last.err).Code
@@ -230,7 +234,7 @@ func (b *builder) uncapped(q *question, arm int, capped *Effect) *Uncapped {
 		return c.total(cells)
 	}
 	control, treatment := find(0), find(arm)
-	a := q.compare(control, treatment)
+	a := q.compareFully(control, treatment)
 	u := &Uncapped{
 		Control: valueOf(d, control, &a.control), Treatment: valueOf(d, treatment, &a.treatment), Agrees: true,
 	}

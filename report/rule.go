@@ -130,7 +130,7 @@ func (b *builder) judge(c *armCase) {
 	case len(known) == len(c.primary) && !slices.ContainsFunc(c.primary, b.mayReachMDE):
 		c.state = VerdictStopNoEffect
 		c.sentence = fmt.Sprintf("%s does not help enough to matter: %s. An improvement of %s, the smallest worth having, is ruled out.",
-			c.label, rowList(c.primary), share(b.plan.MDE, decimalsFor(10*b.plan.MDE)))
+			c.label, rowList(c.primary), planned(b.plan.MDE))
 	default:
 		c.state = VerdictKeepRunning
 		c.sentence = b.keepRunningSentence(c, known, helped)
@@ -180,14 +180,14 @@ func (c *armCase) shipSentence(helped []*Row) string {
 
 func (c *armCase) holdSentence(helped []*Row) string {
 	s := c.hurt[0]
-	harm := fmt.Sprintf("%s %s (%s %s)", s.Dimension, s.Value, lower(s.MetricName), effectWords(s.Effect))
+	harm := fmt.Sprintf("%s %s: %s %s", s.Dimension, s.Value, lower(s.MetricName), effectWords(s.Effect))
 	if n := len(c.hurt) - 1; n > 0 {
-		harm += fmt.Sprintf(" and %d more", n)
+		harm += fmt.Sprintf(", and %d more", n)
 	}
 	if len(helped) > 0 {
-		return fmt.Sprintf("%s helps on average (%s) and harms %s.", c.label, rowList(helped), harm)
+		return fmt.Sprintf("%s helps on average: %s. But it harms %s.", c.label, rowList(helped), harm)
 	}
-	return fmt.Sprintf("%s is not proven to help on average, and harms %s.", c.label, harm)
+	return fmt.Sprintf("%s is not proven to help on average, and it harms %s.", c.label, harm)
 }
 
 // keepRunningSentence says what is still possible and how long it may take.
@@ -224,10 +224,10 @@ func (b *builder) wait(r *Row) string {
 	more := elapsed.Hours() * (1/(r.Precision.Reached*r.Precision.Reached) - 1)
 	const year = 365 * 24
 	if more > year {
-		return fmt.Sprintf(" At this pace it takes more than a year to tell an effect of %s.", share(r.Precision.Target, decimalsFor(10*r.Precision.Target)))
+		return fmt.Sprintf(" At this pace it takes more than a year to tell an effect of %s.", planned(r.Precision.Target))
 	}
 	return fmt.Sprintf(" At this pace it takes about %s more to tell an effect of %s.",
-		ageWords(time.Duration(math.Ceil(more*float64(time.Hour)))), share(r.Precision.Target, decimalsFor(10*r.Precision.Target)))
+		ageWords(time.Duration(math.Ceil(more*float64(time.Hour)))), planned(r.Precision.Target))
 }
 
 // clauses lists the conditions of the rule with their state.

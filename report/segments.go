@@ -34,11 +34,11 @@ func (b *builder) segments() Segments {
 		s.Reason = "No window has closed yet."
 		return s
 	}
-	grouped := groupSegments(last.Cells)
-	if len(grouped) == 0 {
+	if !slices.ContainsFunc(last.Cells, func(c metrics.Cell) bool { return !c.IsTotal() }) {
 		s.Reason = "The cells by dimension of this look were not read."
 		return s
 	}
+	grouped := groupSegments(last.Cells)
 	for _, ask := range metricsAsked {
 		d, ok := b.history.definition(ask.metric)
 		if !ok {
@@ -93,13 +93,23 @@ func (b *builder) segmentMetrics() []asked {
 // segmentAt names a dimension value.
 type segmentAt struct{ dimension, value string }
 
-// groupSegments sorts the dimension cells of a look by segment.
+// groupSegments sorts the dimension cells of a look by segment. It leaves out
+// dimensions of which there is one value only.
 func groupSegments(cells []metrics.Cell) map[segmentAt][]*metrics.Cell {
 	out := map[segmentAt][]*metrics.Cell{}
 	for i := range cells {
 		if c := &cells[i]; !c.IsTotal() {
 			at := segmentAt{c.Dimension, c.Value}
 			out[at] = append(out[at], c)
+		}
+	}
+	values := map[string]int{}
+	for at := range out {
+		values[at.dimension]++
+	}
+	for at := range out {
+		if values[at.dimension] == 1 {
+			delete(out, at) // the only value of a dimension says what the total says
 		}
 	}
 	return out
@@ -135,7 +145,7 @@ func (b *builder) segment(d *metrics.Definition, ask asked, at segmentAt, cells 
 		// Harm and help are both looked for, so the interval is two-sided.
 	}
 	control, treatment := findCell(cells, d, 0), findCell(cells, d, arm)
-	a := q.compare(control, treatment)
+	a := q.compareFully(control, treatment)
 	if a.err == nil && min(a.control.units, a.treatment.units) < SegmentMinUnits {
 		a.err = &stats.Refusal{Reason: stats.BurnIn, Message: fmt.Sprintf(
 			"The smaller arm has %d of the %d units needed before a segment can be judged.",

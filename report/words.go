@@ -38,9 +38,7 @@ func stateWords(r *Row) string {
 	return "better and worse are both possible"
 }
 
-func marginWords(r *Row) string {
-	return share(*r.Margin, decimalsFor(10*(*r.Margin)))
-}
+func marginWords(r *Row) string { return planned(*r.Margin) }
 
 // effectWords says an effect within a sentence.
 func effectWords(e *Effect) string { return e.Text + " (" + e.Range + " at any look)" }

@@ -67,7 +67,7 @@ func scenarios() map[string]*scenario {
 			weights: []int64{2, 1, 1, 1, 1, 1},
 		},
 		"twelve_arms": {
-			seed: 7, looks: 4, unitsPerLook: 600,
+			seed: 7, looks: 6, unitsPerLook: 2_000,
 			arms: []truth{usual(), usual(), usual(), usual(), usual(), usual(), usual(), usual(), usual(), usual(), usual(), usual()},
 		},
 		"guardrail_breach": {seed: 8, arms: []truth{usual(), slow}, looks: 16, unitsPerLook: 800},
@@ -75,14 +75,14 @@ func scenarios() map[string]*scenario {
 			seed: 9, arms: []truth{usual(), better(0.45)}, looks: 16, unitsPerLook: 2_000,
 			segment: func(t truth, arm int, netClass string) truth {
 				if arm == 1 && netClass == "3g" {
-					t.stalledShare, t.stallFraction = 0.45, 0.035
+					t.stalledShare, t.stallFraction = 0.34, 0.03
 				}
 				return t
 			},
 		},
 		"srm": {
 			seed: 10, arms: []truth{usual(), better(0.3)}, looks: 16, unitsPerLook: 600,
-			kept: []float64{1, 0.85},
+			lost: 0.3,
 		},
 		"telemetry_loss": {seed: 11, arms: []truth{usual(), lossy}, looks: 14, unitsPerLook: 800},
 		"crossed":        {seed: 12, arms: same, looks: 6, unitsPerLook: 500, crossed: 0.05},

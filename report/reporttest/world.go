@@ -44,8 +44,9 @@ type scenario struct {
 	weights      []int64
 	looks        int
 	unitsPerLook int
-	// kept, by arm, is the share of units whose exposure is recorded; nil: all.
-	kept []float64
+	// lost is the share of the treatments' units on dash.js whose exposure is
+	// never recorded.
+	lost float64
 	// crossed is the share of units that are seen in two arms.
 	crossed float64
 	// segment changes the truth of a unit by arm and network class.
@@ -138,20 +139,20 @@ func (s *scenario) input() report.Input {
 // unit draws one exposed unit and its outcomes in both windows.
 func (s *scenario) unit(r *rand.Rand, exp *experiment.Experiment, cells *metrics.Accumulator, counts []metrics.ArmCounts) {
 	arm := s.assign(r, exp)
-	if s.kept != nil && r.Float64() >= s.kept[arm] {
-		return
-	}
 	if r.Float64() < s.crossed {
 		counts[arm].Crossed++
+		return
+	}
+	dims := [metrics.DimensionCount]string{
+		pick(r, "US", "BR", "DE", "KR"), pick(r, "mobile", "desktop", "tv"), pick(r, "android", "ios", "web"),
+		pick(r, "hls.js", "dash.js"), "", pick(r, "wifi", "wifi", "lte", "lte", "3g"), "",
+	}
+	if arm > 0 && dims[3] == "dash.js" && r.Float64() < s.lost {
 		return
 	}
 	counts[arm].Exposed++
 	counts[arm].ClosedFirst++
 	counts[arm].ClosedDay++
-	dims := [metrics.DimensionCount]string{
-		pick(r, "US", "BR", "DE", "KR"), pick(r, "mobile", "desktop", "tv"), pick(r, "android", "ios", "web"),
-		pick(r, "hls.js", "dash.js"), "", pick(r, "wifi", "wifi", "lte", "lte", "3g"), "",
-	}
 	t := s.arms[arm]
 	if s.segment != nil {
 		t = s.segment(t, arm, dims[5])
