@@ -88,6 +88,14 @@ func schemaHash() (string, error) {
 // template and new folders of servers stay until release is called.
 func (s store) readTemplate(ctx context.Context) (release func(), err error) {
 	lock := filepath.Join(s.root, "lock")
+	// With nobody else about, which is not the rule, earlier runs are swept away.
+	if release, err := lockFile(lock, syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		err = s.sweepRuns()
+		release()
+		if err != nil {
+			return nil, err
+		}
+	}
 	for {
 		release, err := lockFile(lock, syscall.LOCK_SH)
 		if err != nil {
@@ -108,15 +116,14 @@ func (s store) readTemplate(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// makeTemplate makes the template unless another process just has, and sweeps
-// the store. The caller holds the store alone. The work is done beside the final
-// place, with everything written to disk: a template outlives a crash or is not
-// there.
+// makeTemplate makes the template unless another process just has. The caller
+// holds the store alone. The work is done beside the final place, with everything
+// written to disk: a template outlives a crash or is not there.
 func (s store) makeTemplate(ctx context.Context) error {
 	if _, err := os.Stat(s.template); err == nil {
 		return nil
 	}
-	if err := s.sweep(); err != nil {
+	if err := s.sweepTemplates(maxTemplates - 1); err != nil {
 		return err
 	}
 	fresh, err := os.MkdirTemp(s.root, runPrefix)
@@ -128,7 +135,7 @@ func (s store) makeTemplate(ctx context.Context) error {
 	}
 	server, err := private.Start(ctx, private.Config{Dir: fresh})
 	if err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(fresh))
 	}
 	err = migrateTemplate(ctx, server)
 	if err = errors.Join(err, server.Stop(ctx)); err != nil {
@@ -155,34 +162,44 @@ func migrateTemplate(ctx context.Context, server *private.Server) error {
 	return execute(ctx, server.DSN(), "alter database "+templateDatabase+" is_template true allow_connections false")
 }
 
-// sweep removes what nobody needs any more: folders whose server has lost its
-// test binary, and all but the newest templates.
-func (s store) sweep() error {
+// sweepRuns removes the folders whose server has lost its test binary. The caller
+// holds the store alone.
+func (s store) sweepRuns() error {
+	runs, err := filepath.Glob(filepath.Join(s.root, runPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("list earlier runs: %w", err)
+	}
+	for _, dir := range runs {
+		if owned(dir) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove the rest of an earlier run: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweepTemplates removes all but the newest keep templates. The caller holds the
+// store alone.
+func (s store) sweepTemplates(keep int) error {
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
 		return fmt.Errorf("list the store: %w", err)
 	}
 	var templates []fs.FileInfo
 	for _, entry := range entries {
-		path := filepath.Join(s.root, entry.Name())
-		switch {
-		case strings.HasPrefix(entry.Name(), runPrefix) && !owned(path):
-			if err := os.RemoveAll(path); err != nil {
-				return fmt.Errorf("remove the rest of an earlier run: %w", err)
-			}
-		case strings.HasPrefix(entry.Name(), templatePrefix):
-			info, err := entry.Info()
-			if err != nil {
-				return fmt.Errorf("look at a template: %w", err)
-			}
-			templates = append(templates, info)
-		}
-	}
-	slices.SortFunc(templates, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
-	for i, info := range templates {
-		if i < maxTemplates-1 { // one more is about to be made
+		if !strings.HasPrefix(entry.Name(), templatePrefix) {
 			continue
 		}
+		info, err := entry.Info()
+		if err != nil {
+			return fmt.Errorf("look at a template: %w", err)
+		}
+		templates = append(templates, info)
+	}
+	slices.SortFunc(templates, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	for _, info := range templates[min(keep, len(templates)):] {
 		if err := os.RemoveAll(filepath.Join(s.root, info.Name())); err != nil {
 			return fmt.Errorf("remove an old template: %w", err)
 		}
