@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/stats"
@@ -79,6 +80,9 @@ func (b *builder) checkLoss(metric string) Check {
 		c.Statistic = "difference " + effectWords(effectOf(&d, a))
 	case worst.state == CheckOK:
 		c.Statistic = "next to nothing is missing in any arm"
+	case worst.state == CheckFail:
+		c.Statistic = fmt.Sprintf("lost: %s of %s and %s of %s", count(lost(&a.control)), count(a.control.units),
+			count(lost(&a.treatment)), count(a.treatment.units))
 	default:
 		c.Statistic = refusalOf(a.err).Message
 	}
@@ -95,6 +99,9 @@ func (b *builder) lossOf(d *metrics.Definition, arm int) loss {
 		look := &b.history.looks[i]
 		l.answer = q.compare(control.total(look.Cells), treatment.total(look.Cells))
 		l.state = lossState(&l.answer)
+		if l.state == CheckUnknown && b.lostUnevenly(&l.answer, arm) {
+			l.state = CheckFail
+		}
 		if l.state == CheckFail && l.tripped == 0 {
 			l.tripped = look.Number
 		}
@@ -117,6 +124,24 @@ func lossState(a *answer) CheckState {
 		return CheckWarn
 	}
 	return CheckOK
+}
+
+// lostUnevenly tests the losses alone, for shares too near 0 or 1 for an
+// interval: given how many units were lost, they split as the weights do when
+// the arms lose alike, at any number of them.
+func (b *builder) lostUnevenly(a *answer, arm int) bool {
+	c, t := &a.control, &a.treatment
+	if c.err != nil || t.err != nil || math.Abs(c.arm.Value-t.arm.Value) <= LossTolerance {
+		return false
+	}
+	weights := b.exp.Weights()
+	srm, err := stats.SampleRatio([]int64{lost(c), lost(t)}, []int64{weights[0], weights[arm]}, stats.SampleRatioConcentration)
+	return err == nil && srm.Status == stats.SRMAlert
+}
+
+// lost returns the units of an arm that did not report.
+func lost(m *measured) int64 {
+	return int64(math.Round(float64(m.units) * (1 - m.arm.Value)))
 }
 
 func nothingLost(m *measured) bool {

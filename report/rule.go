@@ -232,7 +232,7 @@ func (b *builder) wait(r *Row) string {
 
 // clauses lists the conditions of the rule with their state.
 func (b *builder) clauses(c *armCase) []Clause {
-	out := []Clause{{Text: "The numbers can be trusted.", Met: MetYes}}
+	out := []Clause{{Text: "No trust check fails.", Met: MetYes}}
 	for _, r := range c.primary {
 		out = append(out, Clause{Text: r.Metric.Name + " is better" + detail(r), Met: met(r, StateBetter)})
 	}

@@ -1,0 +1,255 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/report"
+	"github.com/splitcast/splitcast/report/reporttest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestGolden compares whole reports with files that were reviewed. Numbers may
+// differ in the last digits between processors; texts may not.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	fixtures := reporttest.Fixtures()
+	for _, name := range []string{"no_data", "one_look", "ship", "srm", "unknown_metric"} {
+		got, err := json.MarshalIndent(report.Build(fixtures[name]), "", " ")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		file := filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b any
+		if err := json.Unmarshal(want, &a); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := json.Unmarshal(got, &b); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(a, b, cmpopts.EquateApprox(1e-9, 1e-300)); diff != "" {
+			t.Errorf("%s differs (-want +got); -update rewrites it:\n%s", file, diff)
+		}
+	}
+}
+
+// TestFixtureVerdicts checks that the rule finds the truth of each fixture.
+func TestFixtureVerdicts(t *testing.T) {
+	t.Parallel()
+	fixtures := reporttest.Fixtures()
+	for name, want := range map[string]report.VerdictState{
+		"no_data": report.VerdictCollecting, "one_look": report.VerdictCollecting, "no_stalls": report.VerdictCollecting,
+		"typical": report.VerdictKeepRunning, "ship": report.VerdictShip, "stop_no_effect": report.VerdictStopNoEffect,
+		"guardrail_breach": report.VerdictRollBack, "six_arms": report.VerdictRollBack, "segment_harm": report.VerdictHold,
+		"srm": report.VerdictUntrustworthy, "telemetry_loss": report.VerdictUntrustworthy, "crossed": report.VerdictUntrustworthy,
+	} {
+		if got := report.Build(fixtures[name]).Verdict; got.State != want {
+			t.Errorf("%s: verdict %s (%s), want %s", name, got.State, got.Sentence, want)
+		}
+	}
+	srm := report.Build(fixtures["srm"]).Verdict
+	if !strings.Contains(srm.Action, "player dash.js") {
+		t.Errorf("srm: the slice that loses exposures is not named: %s", srm.Action)
+	}
+	if len(srm.Arms) != 0 || srm.Arm != "" {
+		t.Error("srm: a verdict that is withheld judges arms")
+	}
+	segment := report.Build(fixtures["segment_harm"])
+	if !strings.Contains(segment.Verdict.Sentence, "net_class 3g") || !segment.Segments.Rows[0].Flagged {
+		t.Errorf("segment_harm: the segment is not named: %s", segment.Verdict.Sentence)
+	}
+	six := report.Build(fixtures["six_arms"])
+	states := map[string]report.VerdictState{}
+	for _, a := range six.Verdict.Arms {
+		states[a.Arm] = a.State
+	}
+	if states["treatment-3"] != report.VerdictRollBack || states["treatment-4"] != report.VerdictRollBack ||
+		states["treatment-2"] == report.VerdictRollBack || len(states) != 5 {
+		t.Errorf("six_arms: verdicts %v, want the slow and the failing arm rolled back, not the one like control", states)
+	}
+}
+
+// TestNoReportHoldsNaN walks every number of every fixture's report.
+func TestNoReportHoldsNaN(t *testing.T) {
+	t.Parallel()
+	for name, in := range reporttest.Fixtures() {
+		r := report.Build(in)
+		walk(t, name, reflect.ValueOf(r))
+		if _, err := json.Marshal(r); err != nil {
+			t.Errorf("%s does not marshal: %v", name, err)
+		}
+	}
+}
+
+// walk fails for a number that is none, and for words that must not be said.
+func walk(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Float64:
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			t.Errorf("%s is %v", path, f)
+		}
+	case reflect.String:
+		s := strings.ToLower(v.String())
+		for _, banned := range []string{"not significant", "nan", "+inf", "-inf", "%!"} {
+			if strings.Contains(s, banned) {
+				t.Errorf("%s says %q", path, v.String())
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			walk(t, path, v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				walk(t, path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(t, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		}
+	}
+}
+
+// TestReplay builds a report at each look as it came in, and again from the
+// whole history: the past does not change.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"typical", "six_arms", "srm", "guardrail_breach"} {
+		in := reporttest.Fixtures()[name]
+		full := report.Build(in)
+		for look := 1; look <= len(in.Looks); look++ {
+			past, ok := in.At(look)
+			if !ok {
+				t.Fatalf("%s: At(%d) = false", name, look)
+			}
+			lived := in
+			lived.Looks, lived.Now, lived.Counts = slices.Clone(in.Looks[:look]), past.Now, in.Looks[look-1].Arms
+			then, now := report.Build(lived), report.Build(past)
+			if diff := cmp.Diff(then, now); diff != "" {
+				t.Fatalf("%s: look %d differs when replayed (-lived +replayed):\n%s", name, look, diff)
+			}
+			for i, row := range now.Primary {
+				if diff := cmp.Diff(full.Primary[i].Series[:look], row.Series); diff != "" {
+					t.Fatalf("%s: the series of look %d is not the beginning of the whole (-whole +then):\n%s", name, look, diff)
+				}
+			}
+		}
+	}
+	in := reporttest.Fixtures()["typical"]
+	for _, look := range []int{-1, 0, len(in.Looks) + 1} {
+		if _, ok := in.At(look); ok {
+			t.Errorf("At(%d) of %d looks = true", look, len(in.Looks))
+		}
+	}
+}
+
+// TestReplayWithoutSegments checks that a past look whose dimension cells were
+// not read never says ship: a harmed segment could be hidden.
+func TestReplayWithoutSegments(t *testing.T) {
+	t.Parallel()
+	in := reporttest.Fixtures()["ship"]
+	last := len(in.Looks) - 1
+	in.Looks = slices.Clone(in.Looks)
+	in.Looks[last].Cells = slices.DeleteFunc(slices.Clone(in.Looks[last].Cells), func(c metrics.Cell) bool { return !c.IsTotal() })
+	r := report.Build(in)
+	if r.Verdict.State != report.VerdictKeepRunning || r.Segments.Reason == "" {
+		t.Errorf("verdict %s, segments %q; want keep_running and a reason", r.Verdict.State, r.Segments.Reason)
+	}
+}
+
+func TestSeriesIsThinned(t *testing.T) {
+	t.Parallel()
+	r := report.Build(reporttest.Fixtures()["thousand_looks"])
+	s := r.Primary[0].Series
+	if len(s) != report.MaxSeriesPoints || s[0].Look != 1 || s[len(s)-1].Look != 1_000 {
+		t.Errorf("series of %d points from look %d to %d", len(s), s[0].Look, s[len(s)-1].Look)
+	}
+	for i := 1; i < len(s); i++ {
+		if gap := s[i].Look - s[i-1].Look; gap < 2 || gap > 3 {
+			t.Fatalf("points %d and %d are %d looks apart", i-1, i, gap)
+		}
+	}
+	if s := report.Build(reporttest.Fixtures()["typical"]).Primary[0].Series; len(s) != 28 {
+		t.Errorf("28 looks give %d points", len(s))
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(reporttest.Fixtures())) {
+		want, err := json.Marshal(report.Build(reporttest.Fixtures()[name]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r report.Report
+		if err := json.Unmarshal(want, &r); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, got) {
+			t.Errorf("%s changes when read and written again", name)
+		}
+	}
+}
+
+func TestHead(t *testing.T) {
+	t.Parallel()
+	in := reporttest.Fixtures()["six_arms"]
+	h := report.Build(in).Head
+	if h.Look != 14 || h.NOpt != 20_000 || h.Units != 12_600 || math.Abs(h.Progress-0.63) > 1e-12 || h.LagSec != 42 || !h.PlanIntact {
+		t.Errorf("head = %+v", h)
+	}
+	shares := 0.0
+	for i, a := range h.Arms {
+		if a.Index != i {
+			t.Errorf("arm %d has index %d", i, a.Index)
+		}
+		shares += a.Share
+	}
+	if math.Abs(shares-1) > 1e-12 || h.Arms[0].Share != 2.0/7 {
+		t.Errorf("shares sum to %v, control has %v", shares, h.Arms[0].Share)
+	}
+}
+
+// TestChangedPlan is promise 7: criteria changed behind the platform's back
+// withhold the verdict.
+func TestChangedPlan(t *testing.T) {
+	t.Parallel()
+	in := reporttest.Fixtures()["ship"]
+	in.Experiment.Plan.MDE = 0.01
+	r := report.Build(in)
+	if r.Verdict.State != report.VerdictUntrustworthy || r.Head.PlanIntact {
+		t.Errorf("verdict %s with another plan than that of the launch", r.Verdict.State)
+	}
+}
