@@ -69,7 +69,7 @@ func unexposedState(h *report.Head) *statePart {
 		Checklist: []stepPart{
 			{
 				Title: "A service asks for the flag",
-				Text:  "The answer must name an arm, with reason SPLIT. DISABLED means that the configuration has not arrived; DEFAULT that the unit is outside the audience.",
+				Text:  "The answer must have the reason SPLIT. STATIC means that the unit is outside the audience or the slots, DISABLED that the experiment is paused, UNKNOWN that the request names no unit.",
 				Code:  fmt.Sprintf("curl -s $SPLITCAST_SERVER/ofrep/v1/evaluate/flags/%s \\\n  -H \"Authorization: Bearer $SPLITCAST_TOKEN\" -H 'Content-Type: application/json' \\\n  -d '{\"context\": {\"targetingKey\": \"viewer-1\"}}'", h.Key),
 			},
 			{

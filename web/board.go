@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/web/chart"
@@ -18,55 +19,55 @@ type board struct {
 
 // boardRow is one metric of one treatment arm.
 type boardRow struct {
-	Anchor      string
-	Name        string
-	Arm         string // empty when there is only one treatment
-	Unit        string // of the metric and its window
-	URL         string // shows the row's interval over looks
-	State       wording
-	Since       string
-	Evidence    string
-	Margin      string
-	Lift        string
-	Difference  string
-	Forest      template.HTML
-	Control     string
-	Treatment   string
-	ControlN    string
-	TreatmentN  string
-	Precision   *precisionPart
-	Spark       template.HTML
-	Range       string // what the interval says, in words
-	Refusal     string
-	How         *howPart
-	Uncapped    string
-	Description string
-	Pitfalls    string
+	Anchor     string
+	Name       string
+	Arm        string // empty when there is only one treatment
+	Again      bool   // the row above is of the same metric
+	Unit       string // of the metric and its window
+	URL        string // shows the row's interval over looks
+	State      wording
+	Since      string
+	Evidence   string
+	Margin     string
+	Lift       string
+	Difference string
+	Forest     template.HTML
+	Control    string
+	Treatment  string
+	ControlN   string
+	TreatmentN string
+	Precision  *precisionPart
+	Spark      template.HTML
+	Range      string // what the interval says, in words
+	Refusal    string
+	How        *howPart
+	Uncapped   string
 }
 
 // precisionPart is how far the interval has narrowed.
 type precisionPart struct {
-	Reached float64
+	Reached string // a fraction for the progress element
 	Text    string
 	Units   string
 }
 
-// detail is how much of each row a page of a given length affords: 200 KB hold
-// 80 rows when each costs at most 2 KB.
+// detail is how much of each row a page affords. 200 KB hold 80 rows when each
+// costs at most 2 KB.
 type detail struct {
 	sparkPoints int
-	terms       bool // the sums of each arm, beside method and variance
+	segments    int
+	shared      bool // definitions and methods stand once, at the end of the page
 }
 
-// Rows up to which a page shows everything.
+// fullDetailRows is how many rows a page may have that shows everything of each.
 const fullDetailRows = 32
 
 // newDetail returns what a page of n rows affords.
 func newDetail(n int) detail {
 	if n <= fullDetailRows {
-		return detail{sparkPoints: chart.MaxSparkPoints, terms: true}
+		return detail{sparkPoints: chart.MaxSparkPoints, segments: 24}
 	}
-	return detail{sparkPoints: 8}
+	return detail{sparkPoints: 6, segments: 10, shared: true}
 }
 
 // boardInput is what a board is made from.
@@ -87,7 +88,11 @@ func newBoard(in boardInput) (board, error) {
 	for i := range in.Rows {
 		drawn[i] = forestRow(&in.Rows[i], in.Withheld)
 	}
-	forest, err := chart.NewForest(drawn)
+	group := chart.NewForest
+	if in.Rows[0].Role == report.RoleGuardrail {
+		group = chart.NewMarginForest
+	}
+	forest, err := group(drawn)
 	if err != nil {
 		return board{}, fmt.Errorf("draw %s rows: %w", in.Rows[0].Role, err)
 	}
@@ -98,6 +103,7 @@ func newBoard(in boardInput) (board, error) {
 			return board{}, err
 		}
 		row.Forest = markup(forest.Row(i))
+		row.Again = i > 0 && in.Rows[i].Metric.Key == in.Rows[i-1].Metric.Key
 		b.Margins = b.Margins || row.Margin != ""
 		b.Rows = append(b.Rows, row)
 	}
@@ -149,8 +155,8 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 		State:   stateOf(r, in.Withheld),
 		Control: r.Control.Text, Treatment: r.Treatment.Text,
 		ControlN: count(r.Control.N), TreatmentN: count(r.Treatment.N),
-		Unit: r.Metric.Unit, Description: r.Metric.Description, Pitfalls: r.Metric.Pitfalls,
-		How: newHow(r, in.Detail.terms),
+		Unit: r.Metric.Unit,
+		How:  newHow(r, in.Detail.shared),
 	}
 	if in.Several {
 		row.Arm = r.ArmName
@@ -160,7 +166,8 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 	}
 	if !in.Withheld {
 		row.Since = since(r)
-		if r.Evidence != nil {
+		// Odds below 1 : 1 are evidence of nothing and would only be read as some.
+		if r.Evidence != nil && r.Evidence.LogE > 0 {
 			row.Evidence = evidence(r)
 		}
 	}
@@ -209,7 +216,7 @@ func newPrecision(r *report.Row) *precisionPart {
 		return nil
 	}
 	return &precisionPart{
-		Reached: r.Precision.Reached,
+		Reached: strconv.FormatFloat(r.Precision.Reached, 'f', 2, 64),
 		Text:    "±" + share(r.Precision.HalfWidth) + " of ±" + share(r.Precision.Target),
 		Units:   count(r.Units),
 	}
@@ -221,7 +228,7 @@ func sparkline(r *report.Row, state chart.State, points int) (template.HTML, err
 	if len(series) == 0 {
 		return "", nil
 	}
-	words := "Interval by look, from look " + count(series[0].Look) + " to " + count(series[len(series)-1].Look)
+	words := "Interval at looks " + count(series[0].Look) + " to " + count(series[len(series)-1].Look)
 	svg, err := chart.Sparkline(words, state, chart.Thin(series, points))
 	if err != nil {
 		return "", fmt.Errorf("draw the looks of %s: %w", r.Metric.Key, err)

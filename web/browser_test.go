@@ -1,14 +1,21 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/splitcast/splitcast/internal/webtest"
+	"github.com/splitcast/splitcast/report"
 )
+
+// maxFirstPaintMs is the promise of the report page.
+const maxFirstPaintMs = 1000
 
 // shoot writes a screenshot into the folder that SPLITCAST_SCREENSHOTS names, for
 // people to look at.
@@ -23,17 +30,14 @@ func shoot(t *testing.T, p *webtest.Page, name string) {
 	}
 }
 
-// site serves pages under the content policy.
-func site(t *testing.T, pages map[string]func(http.ResponseWriter) error) string {
+// site serves the pages of all variants under the content policy.
+func site(t *testing.T) string {
 	t.Helper()
-	r, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := renderer(t)
 	mux := http.NewServeMux()
 	mux.Handle(StaticPath, r.Static())
-	for path, render := range pages {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+	serve := func(path string, render func(http.ResponseWriter) error) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Security-Policy", Policy)
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			if err := render(w); err != nil {
@@ -41,33 +45,167 @@ func site(t *testing.T, pages map[string]func(http.ResponseWriter) error) string
 			}
 		})
 	}
+	for name, rep := range variants(t) {
+		serve("/report/"+name, func(w http.ResponseWriter) error { return r.Report(w, reportView(rep)) })
+	}
+	chrome := Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira@example.com", SignOut: "/sign-out"}
+	serve("/experiments", func(w http.ResponseWriter) error {
+		v := sampleList(t)
+		v.Chrome = chrome
+		return r.Experiments(w, v)
+	})
+	serve("/first", func(w http.ResponseWriter) error { return r.Experiments(w, ExperimentsView{Chrome: chrome}) })
+	serve("/sign-in", func(w http.ResponseWriter) error {
+		return r.SignIn(w, SignInView{Action: "/sign-in", Error: "Name and password do not match."})
+	})
+	serve("/problem", func(w http.ResponseWriter) error {
+		return r.Problem(w, ProblemView{Chrome: chrome, Status: 404, Title: "There is no such experiment", Detail: "No experiment has the key abr-safety-57."})
+	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL
 }
 
-func TestDev(t *testing.T) {
-	r, err := New()
-	if err != nil {
-		t.Fatal(err)
+// checkFits checks that a page needs no horizontal scroll bar and that the
+// browser complained about nothing, least of all the content policy.
+func checkFits(t *testing.T, p *webtest.Page, name string, width int) {
+	t.Helper()
+	if got := webtest.Eval[int](t, p, "document.documentElement.scrollWidth"); got > width {
+		t.Errorf("%s at %d px needs %d px", name, width, got)
 	}
-	chrome := Chrome{Nav: []Link{{Text: "Experiments", URL: "/", Current: true}, {Text: "Planner", URL: "/plan"}}, User: "mira@example.com", SignOut: "/sign-out"}
-	url := site(t, map[string]func(http.ResponseWriter) error{
-		"/list":  func(w http.ResponseWriter) error { v := sampleList(); v.Chrome = chrome; return r.Experiments(w, v) },
-		"/empty": func(w http.ResponseWriter) error { return r.Experiments(w, ExperimentsView{Chrome: chrome}) },
-		"/in": func(w http.ResponseWriter) error {
-			return r.SignIn(w, SignInView{Error: "Name and password do not match."})
-		},
-		"/bad": func(w http.ResponseWriter) error {
-			return r.Problem(w, ProblemView{Chrome: chrome, Status: 404, Title: "There is no such experiment", Detail: "No experiment has the key abr-safety-57.", RequestID: "01JC", Back: Link{"All experiments", "/", false}})
-		},
-	})
-	b := webtest.Start(t)
-	for _, name := range []string{"list", "empty", "in", "bad"} {
-		p := b.Open(t, url+"/"+name, webtest.View{Width: 1280, Height: 800})
-		shoot(t, p, name)
-		t.Log(p.Problems())
+	if problems := p.Problems(); len(problems) > 0 {
+		t.Errorf("%s: the browser says %q", name, problems)
 	}
-	p := b.Open(t, url+"/list", webtest.View{Width: 360, Height: 800})
-	shoot(t, p, "list-360")
+}
+
+func TestPagesFit(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	for _, path := range []string{
+		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
+		"/experiments", "/first", "/sign-in", "/problem",
+	} {
+		for _, width := range []int{360, 1280} {
+			p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})
+			checkFits(t, p, path, width)
+			shoot(t, p, fmt.Sprintf("%s-%d", strings.ReplaceAll(path[1:], "/", "-"), width))
+		}
+	}
+}
+
+func TestReportSpeaksToAScreenReader(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 1280, Height: 800})
+	names := p.Names(t)
+	r := sample(t, "ship")
+	for _, rows := range [][]report.Row{r.Guardrails, r.Primary, r.Secondary} {
+		for _, row := range rows {
+			if !slices.Contains(names, webtest.Name{Role: "image", Name: row.Words}) {
+				t.Errorf("no picture says %q", row.Words)
+			}
+		}
+	}
+	for _, want := range []webtest.Name{
+		{Role: "heading", Name: "ABR safety factor 0.75"},
+		{Role: "heading", Name: "Can I trust it?"},
+		{Role: "heading", Name: "Is anyone hurt?"},
+		{Role: "heading", Name: "Did it help?"},
+		{Role: "rowheader", Name: "Stall ratio %"},
+		{Role: "columnheader", Name: "Control"},
+		{Role: "link", Name: "Skip to the content"},
+		{Role: "combobox", Name: "Metric"},
+	} {
+		if !slices.Contains(names, want) {
+			t.Errorf("the accessibility tree lacks %v", want)
+		}
+	}
+}
+
+func TestReportByKeyboard(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 1280, Height: 800})
+	p.Keys(t, "\t")
+	if got := webtest.Eval[string](t, p, "document.activeElement.textContent"); got != "Skip to the content" {
+		t.Errorf("the first stop of the tab key is %q", got)
+	}
+	if top := webtest.Eval[float64](t, p, "document.activeElement.getBoundingClientRect().top"); top < 0 {
+		t.Error("the skip link is not seen when it has the focus")
+	}
+	if got := webtest.Eval[string](t, p, "getComputedStyle(document.activeElement).outlineStyle"); got != "solid" {
+		t.Errorf("the focus has the outline %q", got)
+	}
+	p.Keys(t, "\r")
+	if got := webtest.Eval[string](t, p, "document.activeElement.id"); got != "main" {
+		t.Errorf("the skip link leads to %q", got)
+	}
+}
+
+func TestReportWithoutScript(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 1280, Height: 800, NoScript: true})
+	checkFits(t, p, "without script", 1280)
+	// What needs the script is not offered, what replaces it is.
+	if got := webtest.Eval[int](t, p, "[...document.querySelectorAll('[data-theme-toggle],[data-copy]')].filter(e => e.offsetWidth).length"); got != 0 {
+		t.Errorf("%d buttons are shown that do nothing", got)
+	}
+	p.Click(t, ".trust details:nth-child(3) summary")
+	if !webtest.Eval[bool](t, p, "document.querySelector('.trust details:nth-child(3)').open") {
+		t.Error("a check does not open")
+	}
+}
+
+func TestReportScript(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 1280, Height: 2600})
+	webtest.Eval[bool](t, p, `(() => {
+		const svg = document.querySelector(".funnel"), box = svg.getBoundingClientRect();
+		svg.dispatchEvent(new PointerEvent("pointermove", {clientX: box.right - 1, clientY: box.top + 50, bubbles: true}));
+		return true;
+	})()`)
+	tip := webtest.Eval[string](t, p, `document.querySelector(".tip:not([hidden])")?.textContent || ""`)
+	if !strings.Contains(tip, "Look 20") || !strings.Contains(tip, "at any look") {
+		t.Errorf("the tooltip at the right end says %q", tip)
+	}
+	shoot(t, p, "report-script")
+	before := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor")
+	for range 2 { // auto, light, dark
+		p.Click(t, "[data-theme-toggle]")
+	}
+	if after := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor"); after == before {
+		t.Errorf("the theme stays %s", after)
+	}
+	checkFits(t, p, "with theme and tooltip", 1280)
+	shoot(t, p, "report-dark")
+}
+
+func TestReportPaintsFast(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	best := 1e9
+	for range 3 { // the machine is shared: the best of three is the page's own time
+		p := browser.Open(t, url+"/report/thousand_looks", webtest.View{Width: 1280, Height: 800})
+		best = min(best, webtest.Eval[float64](t, p, `new Promise(done => new PerformanceObserver(list =>
+			done(list.getEntriesByName("first-contentful-paint")[0].startTime)).observe({type: "paint", buffered: true}))`))
+	}
+	t.Logf("first contentful paint after %.0f ms", best)
+	if best > maxFirstPaintMs {
+		t.Errorf("first contentful paint after %.0f ms, want at most %d", best, maxFirstPaintMs)
+	}
+}
+
+func TestReportPrints(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 794, Height: 1123, Print: true, Dark: true})
+	if got := webtest.Eval[int](t, p, "[...document.querySelectorAll('form,button,nav')].filter(e => e.offsetWidth).length"); got != 0 {
+		t.Errorf("%d controls are printed", got)
+	}
+	if got := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor"); got != "rgb(255, 255, 255)" {
+		t.Errorf("paper is %s", got)
+	}
+	shoot(t, p, "report-print")
 }

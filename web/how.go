@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/splitcast/splitcast/report"
@@ -8,35 +9,39 @@ import (
 
 // howPart opens a number: what went in and how it was computed.
 type howPart struct {
-	Definition string
-	Method     string
-	Level      string
-	Variance   string
-	Arms       []howArm
-	Version    string
-	Cap        string
+	Shared      bool   // what follows from the metric alone stands elsewhere
+	Anchor      string // of the metric in the list of definitions
+	Name        string
+	Version     string
+	Description string
+	Definition  string
+	Cap         string
+	Pitfalls    string
+	Method      string
+	Level       string
+	Variance    string
+	Arms        []howArm
 }
 
 // howArm is the sufficient statistics of one arm.
 type howArm struct{ Key, Sums, Moments string }
 
-// newHow prepares the derivation of a row; terms adds the moments of each arm.
-func newHow(r *report.Row, terms bool) *howPart {
+// newHow prepares the derivation of a row. When shared, it leaves out what rows
+// of the same metric have in common, and the moments of each arm, which the JSON
+// holds.
+func newHow(r *report.Row, shared bool) *howPart {
 	e := &r.Explain
-	p := &howPart{
-		Definition: e.Definition, Method: e.Method,
-		Version: r.Metric.Key + " v" + strconv.Itoa(r.Metric.Version),
-		Cap:     r.Metric.Cap,
-	}
+	p := &howPart{Shared: shared, Anchor: "metric-" + r.Metric.Key}
 	if e.Alpha > 0 {
-		p.Level = "error at most " + share(e.Alpha) + " over all looks, tightest at " + count(e.NOpt) + " units of both arms"
+		p.Level = "error at most " + share(e.Alpha) + " over all looks; tightest at " + count(e.NOpt) + " units"
 	}
 	if e.Variance > 0 {
 		p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + sig(e.Variance)
 	}
-	if !terms {
+	if shared {
 		return p
 	}
+	p.define(r)
 	for _, a := range e.Arms {
 		p.Arms = append(p.Arms, howArm{
 			Key:  a.Key,
@@ -46,4 +51,28 @@ func newHow(r *report.Row, terms bool) *howPart {
 		})
 	}
 	return p
+}
+
+// define adds what follows from the metric and its role.
+func (p *howPart) define(r *report.Row) {
+	m := &r.Metric
+	p.Name, p.Version = m.Name, m.Key+" v"+strconv.Itoa(m.Version)
+	p.Description, p.Cap, p.Pitfalls = tight(m.Description), m.Cap, tight(m.Pitfalls)
+	p.Definition, p.Method = r.Explain.Definition, r.Explain.Method
+}
+
+// definitions lists each metric of a report once, in the order of its rows.
+func definitions(r *report.Report) []howPart {
+	var out []howPart
+	seen := map[string]bool{}
+	rows := slices.Concat(r.Guardrails, r.Primary, r.Secondary)
+	for i := range rows {
+		if key := rows[i].Metric.Key; !seen[key] {
+			seen[key] = true
+			p := howPart{Anchor: "metric-" + key}
+			p.define(&rows[i])
+			out = append(out, p)
+		}
+	}
+	return out
 }

@@ -1,15 +1,14 @@
 package web
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
 )
 
-// linker builds addresses of the page that keep the reader's other choices.
+// linker builds addresses of the page that keep the reader's other choices. They
+// are relative to the page, wherever it is mounted.
 type linker struct {
-	base   string
 	choice Choice
 	look   int // 0: the newest
 }
@@ -48,14 +47,11 @@ func (l linker) url(fragment string) string {
 	for _, f := range l.query() {
 		q.Set(f.Name, f.Value)
 	}
-	u := l.base
-	if len(q) > 0 {
-		u += "?" + q.Encode()
-	}
+	u := "?" + q.Encode()
 	if fragment != "" {
 		u += "#" + fragment
 	}
-	return cmp.Or(u, "?")
+	return u
 }
 
 // at returns the address of the page at a look; 0 is the newest.

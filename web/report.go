@@ -11,8 +11,6 @@ import (
 type ReportView struct {
 	Chrome
 	Report *report.Report
-	// Base is the path of this page; links add a query to it.
-	Base string
 	// Latest is the number of the newest look. A Report of an earlier one is
 	// shown as a replay.
 	Latest int
@@ -65,6 +63,7 @@ type reportPage struct {
 	Secondary   board
 	Funnel      funnelPart
 	Where       *wherePart // nil before the first look
+	Definitions []howPart  // what the rows of a long page have in common
 	JSON, CSV   string
 	Versions    []versionPart
 }
@@ -117,7 +116,7 @@ type trustPart struct {
 // newReportPage prepares a report.
 func newReportPage(v ReportView) (reportPage, error) {
 	r := v.Report
-	links := linker{base: v.Base, choice: v.Choice}
+	links := linker{choice: v.Choice}
 	if r.Head.Look != v.Latest {
 		links.look = r.Head.Look
 	}
@@ -170,10 +169,13 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 			break
 		}
 	}
+	if detail.shared {
+		p.Definitions = definitions(r)
+	}
 	if p.Funnel, err = newFunnel(r, choice, links); err != nil {
 		return err
 	}
-	p.Where, err = newWhere(r, choice, links)
+	p.Where, err = newWhere(r, choice, links, detail.segments)
 	return err
 }
 

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strings"
+
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/web/chart"
 )
@@ -11,6 +13,7 @@ type verdictPart struct {
 	Sentence   string
 	Action     string
 	Reasons    []reasonPart
+	RuleOf     string           // the arm whose clauses Reasons are; empty: there is one treatment
 	Arms       []armVerdictPart // when several treatments were compared
 	DataAsOf   stamp
 	Lag        string
@@ -33,8 +36,8 @@ type reasonPart struct {
 
 // armVerdictPart is the verdict on one of several treatments.
 type armVerdictPart struct {
-	Arm, Sentence string
-	State         wording
+	Sentence string
+	State    wording
 }
 
 // newVerdict prepares the strip.
@@ -60,11 +63,21 @@ func newVerdict(r *report.Report) verdictPart {
 		p.Reasons = append(p.Reasons, reasonPart{Mark: metMark(c.Met), Text: tight(c.Text), Class: class})
 	}
 	if len(r.Verdict.Arms) > 1 {
+		p.RuleOf = armLabel(h, r.Verdict.Arm)
 		for _, a := range r.Verdict.Arms {
-			p.Arms = append(p.Arms, armVerdictPart{Arm: armLabel(h, a.Arm), Sentence: tight(a.Sentence), State: verdictWording(a.State)})
+			p.Arms = append(p.Arms, newArmVerdict(a, armLabel(h, a.Arm)))
 		}
 	}
 	return p
+}
+
+// newArmVerdict prepares the verdict on one arm; its sentence names the arm.
+func newArmVerdict(a report.ArmVerdict, label string) armVerdictPart {
+	sentence := tight(a.Sentence)
+	if !strings.Contains(sentence, label) {
+		sentence = label + ": " + sentence
+	}
+	return armVerdictPart{Sentence: sentence, State: verdictWording(a.State)}
 }
 
 // armLabel returns the name of an arm by its key.

@@ -9,7 +9,7 @@
 //
 //	pages, err := web.New()
 //	mux.Handle(web.StaticPath, pages.Static())
-//	err = pages.Report(w, web.ReportView{Base: "/experiments/abr", Report: &r, Latest: r.Head.Look})
+//	err = pages.Report(w, web.ReportView{Report: &r, Latest: r.Head.Look})
 package web
 
 import (

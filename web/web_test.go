@@ -16,6 +16,7 @@ import (
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/report"
+	"github.com/splitcast/splitcast/report/reporttest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -34,7 +35,7 @@ func reportView(r report.Report) ReportView {
 	base := "/experiments/" + r.Head.Key
 	return ReportView{
 		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira"},
-		Report: &r, Base: base, Latest: r.Head.Look, Experiments: "/experiments",
+		Report: &r, Latest: r.Head.Look, Experiments: "/experiments",
 		JSON: "/api/v1" + base + "/report", CSV: "/api/v1" + base + "/report.csv",
 	}
 }
@@ -135,48 +136,9 @@ func checkWords(t *testing.T, page string) {
 	}
 }
 
-// variants are reports that the samples are turned into.
-func variants() map[string]report.Report {
-	out := map[string]report.Report{
-		"ship": sampleReport(37), "one look": sampleReport(1), "no look": sampleReport(0), "a thousand looks": sampleReport(1000),
-		"3 arms": manyArms(sampleReport(12), 3), "12 arms": manyArms(sampleReport(12), 12),
-	}
-	for _, s := range []report.VerdictState{
-		report.VerdictCollecting, report.VerdictKeepRunning, report.VerdictHold, report.VerdictRollBack,
-		report.VerdictStopNoEffect, report.VerdictUntrustworthy,
-	} {
-		r := sampleReport(5)
-		r.Verdict.State = s
-		out["verdict "+string(s)] = r
-	}
-	for _, s := range []experiment.Status{
-		experiment.StatusDraft, experiment.StatusPaused, experiment.StatusStopped, experiment.StatusArchived,
-	} {
-		r := sampleReport(5)
-		r.Head.Status = s
-		out["status "+string(s)] = r
-	}
-	shipped := sampleReport(5)
-	shipped.Head.Status, shipped.Head.ShippedArm = experiment.StatusStopped, "treatment"
-	out["shipped"] = shipped
-	unexposed := sampleReport(0)
-	unexposed.Head.Units = 0
-	out["no exposure"] = unexposed
-	bare := report.Report{Head: report.Head{Key: "bare", Name: "Bare", Status: experiment.StatusRunning}}
-	out["bare"] = bare
-	hostile := sampleReport(3)
-	hostile.Head.Name = `"><script>alert(1)</script>`
-	hostile.Head.Arms[1].Name = "ذراع العلاج " + strings.Repeat("unbreakable", 12)
-	hostile.Primary[0].Metric.Name = strings.Repeat("averylongmetricname", 8)
-	hostile.Primary[0].Words = "</title><script>alert(2)</script>"
-	hostile.Segments.Rows[0].Value = "<img src=x onerror=alert(3)>"
-	out["hostile"] = hostile
-	return out
-}
-
 func TestReportRendersEveryVariant(t *testing.T) {
 	t.Parallel()
-	for name, r := range variants() {
+	for name, r := range variants(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			page := renderReport(t, reportView(r))
@@ -191,8 +153,8 @@ func TestReportRendersEveryVariant(t *testing.T) {
 func TestOtherPages(t *testing.T) {
 	t.Parallel()
 	r := renderer(t)
-	list := sampleList()
-	filtered := sampleList()
+	list := sampleList(t)
+	filtered := sampleList(t)
 	filtered.Filter = Filter{Status: experiment.StatusDraft, Query: `a"b`}
 	for name, render := range map[string]func(io.Writer) error{
 		"list":     func(w io.Writer) error { return r.Experiments(w, list) },
@@ -223,18 +185,18 @@ func TestOtherPages(t *testing.T) {
 
 func TestVerdictIsWithheld(t *testing.T) {
 	t.Parallel()
-	r := sampleReport(5)
-	r.Verdict = report.Verdict{State: report.VerdictUntrustworthy, Sentence: "The arms are not balanced: 53 % of the units are in control."}
-	r.Trust[0].State = report.CheckFail
+	r := sample(t, "srm")
+	if r.Verdict.State != report.VerdictUntrustworthy {
+		t.Fatalf("fixture srm has the verdict %q, want untrustworthy", r.Verdict.State)
+	}
 	page := renderReport(t, reportView(r))
 	for _, want := range []string{"Verdict withheld", `class="is-trust" open`, "Withheld"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, absent := range []string{`is-better`, `is-worse"`, ">Better<", "odds "} {
-		body := page[strings.Index(page, `<main`):]
-		body = legend.ReplaceAllString(body, "")
+	body := legend.ReplaceAllString(page[strings.Index(page, "<main"):], "")
+	for _, absent := range []string{"is-better", "is-worse", ">Better<", "odds "} {
 		if strings.Contains(body, absent) {
 			t.Errorf("a report that cannot be trusted claims %q", absent)
 		}
@@ -246,13 +208,17 @@ var legend = regexp.MustCompile(`(?s)<ul class="legend".*?</ul>`)
 
 func TestReplayKeepsChoices(t *testing.T) {
 	t.Parallel()
-	v := reportView(sampleReport(12))
-	v.Latest = 37
-	v.Choice = Choice{Metric: "bitrate", Arm: "treatment", Where: "stall_ratio", Dimension: "country"}
+	past, ok := reporttest.Fixtures()["typical"].At(12)
+	if !ok {
+		t.Fatal("fixture typical has no look 12")
+	}
+	v := reportView(report.Build(past))
+	v.Latest = 28
+	v.Choice = Choice{Metric: "bitrate", Arm: "treatment-1", Where: "stall_ratio", Dimension: "country"}
 	page := renderReport(t, v)
 	for _, want := range []string{
 		"Replay of look 12",
-		`href="/experiments/abr-safety-75?arm=treatment&amp;dimension=country&amp;look=11&amp;metric=bitrate&amp;where=stall_ratio" rel="prev"`,
+		`href="?arm=treatment-1&amp;dimension=country&amp;look=11&amp;metric=bitrate&amp;where=stall_ratio" rel="prev"`,
 		`look=13&amp;metric=bitrate`,
 		`<option value="bitrate" selected>`,
 		`href="/api/v1/experiments/abr-safety-75/report?look=12"`,
@@ -265,10 +231,10 @@ func TestReplayKeepsChoices(t *testing.T) {
 
 func TestUnknownChoiceFallsBack(t *testing.T) {
 	t.Parallel()
-	v := reportView(sampleReport(3))
+	v := reportView(sample(t, "typical"))
 	v.Choice = Choice{Metric: "nothing", Arm: "nobody", Where: "nowhere", Dimension: "none"}
 	page := renderReport(t, v)
-	if !strings.Contains(page, `<option value="startup_p90" selected>`) {
+	if !strings.Contains(page, `<option value="stall_ratio" selected>`) {
 		t.Error("the funnel does not fall back to the first primary metric")
 	}
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/splitcast/splitcast/web/chart"
 )
 
-// maxWhereRows bounds the segments of one page: the flagged ones come first, and
-// a form narrows the rest by metric and dimension.
-const maxWhereRows = 24
-
 // wherePart is where the effect differs.
 type wherePart struct {
 	Reason     string
@@ -40,8 +36,9 @@ type whereRow struct {
 	Refusal            string
 }
 
-// newWhere prepares the table of segments.
-func newWhere(r *report.Report, choice Choice, links linker) (*wherePart, error) {
+// newWhere prepares the table of segments, of at most limit rows: the flagged
+// ones come first, and a form narrows the rest by metric and dimension.
+func newWhere(r *report.Report, choice Choice, links linker, limit int) (*wherePart, error) {
 	s := &r.Segments
 	p := &wherePart{
 		Reason: tight(s.Reason), Alpha: share(s.Alpha), Tested: plural(s.Tested, "comparison", "comparisons"),
@@ -62,9 +59,9 @@ func newWhere(r *report.Report, choice Choice, links linker) (*wherePart, error)
 			shown = append(shown, seg)
 		}
 	}
-	if len(shown) > maxWhereRows {
-		p.More = len(shown) - maxWhereRows
-		shown = shown[:maxWhereRows]
+	if len(shown) > limit {
+		p.More = len(shown) - limit
+		shown = shown[:limit]
 	}
 	return p, p.draw(shown, several, withheld)
 }

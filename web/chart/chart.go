@@ -28,9 +28,9 @@ const (
 	// MaxRows bounds a forest: 40 metrics times 11 treatment arms is the most
 	// that a plan allows.
 	MaxRows = 440
-	// MaxPoints bounds the looks drawn by a funnel. A curve of 64 points is
+	// MaxPoints bounds the looks drawn by a funnel. A curve of 48 points is
 	// smooth at 1,000 px and keeps the page and the table beneath it small.
-	MaxPoints = 64
+	MaxPoints = 48
 	// MaxSparkPoints bounds the looks drawn by a sparkline of 96 px.
 	MaxSparkPoints = 20
 	// MaxLooks bounds the looks that a series may be given before it is thinned.

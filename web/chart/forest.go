@@ -1,8 +1,8 @@
 package chart
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 )
 
 // Heights in px. A row's bar is centred at 23; above it stands the number of an
@@ -11,6 +11,7 @@ const (
 	rowHeight  = 38
 	axisHeight = 30
 	frameWidth = 1000 // units across a row
+	labelShare = 11   // per cent of the width that the label of a grid line needs
 )
 
 // Row is one comparison of a forest. Values are improvements as fractions of
@@ -32,14 +33,57 @@ type Row struct {
 
 // Forest is a group of rows on one axis.
 type Forest struct {
-	rows  []Row
-	scale scale
-	ticks []float64
+	rows    []Row
+	scale   scale
+	ticks   []float64
+	margins bool // the unit of the axis is each row's own margin
 }
 
-// NewForest puts rows on an axis that they share. It returns a *ValueError for a
-// number that cannot be drawn and a *LimitError for more than MaxRows.
+// NewForest puts rows on an axis of lifts that they share. It returns a
+// *ValueError for a number that cannot be drawn and a *LimitError for more than
+// MaxRows.
 func NewForest(rows []Row) (*Forest, error) {
+	return newForest(rows, false)
+}
+
+// NewMarginForest puts guardrails on an axis whose unit is each row's own
+// margin: margins of 0.5 % and of 10 % stand at the same place, and how near a
+// row is to its wall can be compared. Besides the errors of NewForest it returns
+// a *ValueError for a row whose margin is absent or not below zero.
+func NewMarginForest(rows []Row) (*Forest, error) {
+	scaled := make([]Row, len(rows))
+	for i := range rows {
+		if rows[i].Margin == nil || !(*rows[i].Margin < 0) {
+			return nil, &ValueError{Index: i, What: "margin", Value: "absent or not a loss"}
+		}
+		scaled[i] = rows[i].inMargins()
+	}
+	return newForest(scaled, true)
+}
+
+// inMargins returns the row with its values as multiples of its margin.
+func (r *Row) inMargins() Row {
+	unit := math.Abs(*r.Margin)
+	out := *r
+	value := func(v *float64) *float64 {
+		if v == nil {
+			return nil
+		}
+		scaled := *v / unit
+		return &scaled
+	}
+	interval := func(in *Interval) *Interval {
+		if in == nil {
+			return nil
+		}
+		return &Interval{Lo: in.Lo / unit, Hi: in.Hi / unit}
+	}
+	out.Estimate, out.Margin = value(r.Estimate), value(r.Margin)
+	out.Anytime, out.Fixed = interval(r.Anytime), interval(r.Fixed)
+	return out
+}
+
+func newForest(rows []Row, margins bool) (*Forest, error) {
 	if len(rows) > MaxRows {
 		return nil, &LimitError{What: "rows", Got: len(rows), Limit: MaxRows}
 	}
@@ -50,7 +94,7 @@ func NewForest(rows []Row) (*Forest, error) {
 		}
 		rows[i].extend(&e)
 	}
-	f := &Forest{rows: rows, scale: e.fit(rowClip)}
+	f := &Forest{rows: rows, scale: e.fit(rowClip), margins: margins}
 	f.ticks = f.scale.ticks(6)
 	return f, nil
 }
@@ -93,18 +137,44 @@ func (r *Row) extend(e *extent) {
 // grid lines. They have no sign, for right is better even where lower is.
 func (f *Forest) Axis() string {
 	var c canvas
-	step := f.step()
-	c.open("forest-axis", axisHeight, "Axis: improvement over control", fmt.Sprintf(
-		"Right is better, left is worse, the line at 0 is no difference; grid lines every %s.", percent(step, step, false)))
+	desc := "Right is better, left is worse, the line at 0 is no difference; grid lines every " + f.label(f.step()) + "."
+	c.open("forest-axis", axisHeight, "Axis: improvement over control", desc)
 	c.raw(`<text class="axis-word" x="0" y="10">← worse</text><text class="axis-word end" x="100%" y="10">better →</text>`)
 	for _, v := range f.ticks {
-		c.raw(`<text class="axis-tick`, anchor(f.scale.at(v)), `"`)
-		c.pct("x", f.scale.at(v))
-		c.raw(` y="25">`)
-		c.text(percent(v, step, false))
-		c.raw("</text>")
+		// The name of the wall has precedence over the numbers beside it.
+		if !f.margins || v == 0 || math.Abs(f.scale.at(v)-f.scale.at(-1)) >= labelShare {
+			f.tick(&c, v, f.label(v), anchor(f.scale.at(v)))
+		}
+	}
+	if f.margins && f.on(-1) {
+		at := f.scale.at(-1)
+		side := anchor(at)
+		if f.scale.at(0)-at < labelShare {
+			side = " end" // keeps clear of the 0
+		}
+		f.tick(&c, -1, "margin", side)
 	}
 	return c.close()
+}
+
+// tick writes one value beneath the words of the axis.
+func (f *Forest) tick(c *canvas, v float64, text, side string) {
+	c.raw(`<text class="axis-tick`, side, `"`)
+	c.pct("x", f.scale.at(v))
+	c.raw(` y="25">`)
+	c.text(text)
+	c.raw("</text>")
+}
+
+// label words the value of a grid line.
+func (f *Forest) label(v float64) string {
+	switch {
+	case !f.margins:
+		return percent(v, f.step(), false)
+	case v == 0:
+		return "0"
+	}
+	return strconv.FormatFloat(math.Abs(v), 'g', 3, 64) + "\u00a0×"
 }
 
 // step is the distance of the grid lines.

@@ -126,6 +126,43 @@ func TestForestGolden(t *testing.T) {
 	}
 }
 
+func TestMarginForestGolden(t *testing.T) {
+	t.Parallel()
+	small, large, breached := row(0.001, 0.002), row(-0.02, 0.03), row(-0.031, 0.006)
+	small.Margin, large.Margin, breached.Margin = ptr(-0.005), ptr(-0.1), ptr(-0.01)
+	breached.State = Worse
+	rows := []Row{breached, small, large}
+	f, err := NewMarginForest(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := f.Axis() + "\n"
+	for i := range rows {
+		out += f.Row(i) + "\n"
+	}
+	wellFormed(t, out)
+	golden(t, "forest-in-margins.svg", out)
+	edges := regexp.MustCompile(`class="wall-edge" d="M([0-9.]+) `).FindAllStringSubmatch(out, -1)
+	if len(edges) != 3 || edges[0][1] != edges[1][1] || edges[1][1] != edges[2][1] {
+		t.Errorf("the walls stand at %v, want one place", edges)
+	}
+	if *small.Margin != -0.005 {
+		t.Error("the caller's row was changed")
+	}
+}
+
+func TestMarginForestRefusesRowsWithoutMargin(t *testing.T) {
+	t.Parallel()
+	for name, margin := range map[string]*float64{"absent": nil, "zero": ptr(0.0), "a gain": ptr(0.01), "NaN": ptr(math.NaN())} {
+		r := row(0.01, 0.01)
+		r.Margin = margin
+		var bad *ValueError
+		if _, err := NewMarginForest([]Row{r}); !errors.As(err, &bad) {
+			t.Errorf("%s: NewMarginForest error = %v, want a ValueError", name, err)
+		}
+	}
+}
+
 func TestForestZeroIsAlwaysVisible(t *testing.T) {
 	t.Parallel()
 	zero := regexp.MustCompile(`class="zero" d="M([0-9.]+) `)

@@ -17,8 +17,8 @@ const (
 	// difference: the largest effects are what the reader came for.
 	provenClip = 10
 	// lookClip is the same for the looks of a funnel, whose width falls as the
-	// root of the number of units: the last look fills a third of the height.
-	lookClip = 2
+	// root of the number of units: the last look fills half of the height.
+	lookClip = 1.5
 	// padShare is the empty share kept at either end.
 	padShare = 0.08
 	// emptyReach is half the axis when no row has a number: one per cent.

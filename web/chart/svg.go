@@ -18,11 +18,14 @@ func (c *canvas) raw(s ...string) {
 	}
 }
 
-// num appends a number with at most two decimals: a hundredth of a per cent of
-// the width is less than a pixel on any screen.
-func (c *canvas) num(v float64) {
+// num appends a coordinate with at most one decimal: a tenth of a pixel, or of a
+// thousandth of the width.
+func (c *canvas) num(v float64) { c.decimal(v, 1) }
+
+// decimal appends a number without zeros at its end.
+func (c *canvas) decimal(v float64, decimals int) {
 	start := len(c.buf)
-	c.buf = strconv.AppendFloat(c.buf, v, 'f', 2, 64)
+	c.buf = strconv.AppendFloat(c.buf, v, 'f', decimals, 64)
 	for c.buf[len(c.buf)-1] == '0' {
 		c.buf = c.buf[:len(c.buf)-1]
 	}
@@ -44,7 +47,7 @@ func (c *canvas) attr(name string, v float64) {
 // pct appends name="v%".
 func (c *canvas) pct(name string, v float64) {
 	c.raw(" ", name, `="`)
-	c.num(v)
+	c.decimal(v, 2)
 	c.raw(`%"`)
 }
 

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/report"
+	"github.com/splitcast/splitcast/report/reporttest"
+)
+
+// The bars of the largest report that a plan allows: 40 metrics, 3 arms and
+// 1,000 looks.
+const (
+	maxPageBytes    = 200_000
+	maxRenderTime   = 100 * time.Millisecond // a third of the server time; the rest is reading and Build
+	largestMetrics  = experiment.MaxPlanMetrics
+	largestArms     = 3
+	largestLookRows = largestMetrics * (largestArms - 1)
+)
+
+// largestInput is the fixture of 1,000 looks with a third arm, which fared as the
+// second did, and every metric in as many roles as it takes to make 40.
+func largestInput() report.Input {
+	in := reporttest.Fixtures()["thousand_looks"]
+	third := in.Experiment.Arms[1]
+	third.Key, third.Name = "treatment-2", "Treatment 2"
+	in.Experiment.Arms = append(slices.Clone(in.Experiment.Arms), third)
+	in.Looks = slices.Clone(in.Looks)
+	for i := range in.Looks {
+		l := &in.Looks[i]
+		cells := slices.Clone(l.Cells)
+		for _, c := range l.Cells {
+			if c.Arm == 1 {
+				c.Arm = 2
+				cells = append(cells, c)
+			}
+		}
+		slices.SortFunc(cells, func(a, b metrics.Cell) int { return a.Compare(&b) })
+		l.Cells = cells
+		arm := l.Arms[1]
+		arm.Arm = 2
+		l.Arms = append(slices.Clone(l.Arms), arm)
+	}
+	plan := &in.Experiment.Plan
+	plan.Secondary, plan.Guardrails = nil, nil
+	for i := len(plan.Primary); i < largestMetrics; i++ {
+		key := metrics.All()[i%len(metrics.All())].Key
+		if i%3 == 0 {
+			plan.Guardrails = append(plan.Guardrails, experiment.Guardrail{Metric: key, Margin: 0.02})
+			continue
+		}
+		plan.Secondary = append(plan.Secondary, key)
+	}
+	in.Experiment.PlanHash = plan.Hash()
+	return in
+}
+
+func TestLargestReportFitsItsBudget(t *testing.T) {
+	t.Parallel()
+	r := report.Build(largestInput())
+	if n := len(r.Primary) + len(r.Secondary) + len(r.Guardrails); n != largestLookRows {
+		t.Fatalf("%d rows, want %d", n, largestLookRows)
+	}
+	pages := renderer(t)
+	view := reportView(r)
+	var buf bytes.Buffer
+	best := time.Hour
+	for range 5 { // the machine is shared: the best run is the page's own time
+		buf.Reset()
+		began := time.Now()
+		if err := pages.Report(&buf, view); err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(began))
+	}
+	t.Logf("%d rows of %d looks: %d KB in %v", largestLookRows, r.Head.Look, buf.Len()>>10, best)
+	if buf.Len() > maxPageBytes {
+		t.Errorf("the page has %d bytes, want at most %d", buf.Len(), maxPageBytes)
+	}
+	if best > maxRenderTime {
+		t.Errorf("the page took %v, want at most %v", best, maxRenderTime)
+	}
+	checkPage(t, buf.String())
+}
+
+func BenchmarkReport(b *testing.B) {
+	pages := renderer(b)
+	for name, in := range map[string]report.Input{
+		"typical": reporttest.Fixtures()["typical"], "largest": largestInput(),
+	} {
+		view := reportView(report.Build(in))
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := pages.Report(io.Discard, view); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkExperiments(b *testing.B) {
+	pages := renderer(b)
+	view := sampleList(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := pages.Experiments(io.Discard, view); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
