@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -81,7 +80,8 @@ func syncFolder(path string) error {
 	if err != nil {
 		return fmt.Errorf("open a folder to sync it: %w", err)
 	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil && !errors.Is(err, fs.ErrInvalid) {
+	// Some file systems do not sync folders and say so by EINVAL.
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return fmt.Errorf("sync a folder: %w", err)
 	}
 	return nil

@@ -60,14 +60,14 @@ func openFolder(path string) (folder, error) {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		owner := readPID(lock)
-		lock.Close()
+		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return folder{}, &BusyError{Dir: root, PID: owner}
 		}
 		return folder{}, fmt.Errorf("lock the PostgreSQL folder %s: %w", root, err)
 	}
 	if err := writePID(lock); err != nil {
-		lock.Close()
+		_ = lock.Close()
 		return folder{}, fmt.Errorf("write the lock of the PostgreSQL folder: %w", err)
 	}
 	return folder{
@@ -79,12 +79,28 @@ func openFolder(path string) (folder, error) {
 	}, nil
 }
 
-// close gives the folder free for the next owner.
+// close gives the folder free for the next owner. No server works in it any more.
 func (f folder) close() {
 	if f.socket != "" && filepath.Dir(f.socket) != f.root {
-		os.Remove(f.socket) // left behind if not empty: it is only a name in the temp folder
+		// A killed server leaves its socket, which would keep the folder in the
+		// shared temp folder. Whatever cannot be removed is found again later.
+		_ = f.removeSocket()
+		_ = os.Remove(f.socket)
 	}
-	f.lock.Close()
+	_ = f.lock.Close() // drops the lock in any case
+}
+
+// removeSocket removes what a server that is gone left in the socket's folder.
+func (f folder) removeSocket() error {
+	return errors.Join(removeIfThere(filepath.Join(f.socket, socketFile)), removeIfThere(filepath.Join(f.socket, socketFile+".lock")))
+}
+
+// removeIfThere removes a file that may be missing.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // readPID returns the process id on the first line of r, 0 when there is none.

@@ -2,6 +2,7 @@ package private
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,14 +36,8 @@ func (f folder) clear(ctx context.Context, log *slog.Logger) error {
 	}
 	// Nobody works here, so lock files are stale. PostgreSQL itself refuses to
 	// start when the number in them has meanwhile gone to another process.
-	for _, path := range []string{
-		filepath.Join(f.data, "postmaster.pid"),
-		filepath.Join(f.socket, socketFile+".lock"),
-		filepath.Join(f.socket, socketFile),
-	} {
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("remove a stale lock: %w", err)
-		}
+	if err := errors.Join(removeIfThere(filepath.Join(f.data, "postmaster.pid")), f.removeSocket()); err != nil {
+		return fmt.Errorf("remove a stale lock: %w", err)
 	}
 	return nil
 }
