@@ -10,13 +10,15 @@ type NoncentralT struct{ DF, Shift float64 }
 // Tails returns both log tails of t, by integrating the normal tail over the
 // distribution of u = sqrt(X/DF). The relative error is below 1e-11.
 func (d NoncentralT) Tails(t float64) Tails {
+	return Tails{LogCDF: NoncentralT{DF: d.DF, Shift: -d.Shift}.logUpper(-t), LogSF: d.logUpper(t)}
+}
+
+// logUpper returns ln P(T > t).
+func (d NoncentralT) logUpper(t float64) float64 {
 	if math.IsInf(d.DF, 1) {
-		return Normal{}.Tails(t - d.Shift)
+		return Normal{}.Tails(t - d.Shift).LogSF
 	}
-	return Tails{
-		LogCDF: d.logTail(func(u float64) float64 { return Normal{}.Tails(t*u - d.Shift).LogCDF }),
-		LogSF:  d.logTail(func(u float64) float64 { return Normal{}.Tails(t*u - d.Shift).LogSF }),
-	}
+	return d.logTail(func(u float64) float64 { return Normal{}.Tails(t*u - d.Shift).LogSF })
 }
 
 // logTail returns ln of the mean of exp(logTailAt(u)) over the scaled chi

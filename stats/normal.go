@@ -40,12 +40,15 @@ func (Normal) Tails(x float64) Tails {
 // argument is rounded: a relative error of x^2 eps.
 const normalBulk = 6
 
-// millsRatio returns (1-Phi(x))/phi(x) for x >= normalBulk by Laplace's
-// continued fraction 1/(x+ 1/(x+ 2/(x+ 3/(x+ ...)))).
-func millsRatio(x float64) float64 {
+// millsRatio returns (1-Phi(x))/phi(x) for x >= normalBulk.
+func millsRatio(x float64) float64 { return 1 / (x + millsTail(x)) }
+
+// millsTail returns 1/(x+ 2/(x+ 3/(x+ ...))), what Laplace's continued fraction
+// for the inverse of Mills' ratio adds to x >= normalBulk.
+func millsTail(x float64) float64 {
 	const terms = 40 // 1e-17 at 6, and fewer are needed beyond
 	f := x
-	for k := terms; k >= 1; k-- {
+	for k := terms; k >= 2; k-- {
 		f = x + float64(k)/f
 	}
 	return 1 / f

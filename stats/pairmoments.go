@@ -69,3 +69,25 @@ func (p PairMoments) Covariance() (float64, bool) {
 	}
 	return p.CXY / float64(p.N-1), true
 }
+
+// WithBinary returns moments in which the variances of those variables that hold
+// zeros and ones are the maximum-likelihood p(1-p), as GrowthBook has it: their
+// centred sums are multiplied by (n-1)/n, and the covariance when both do. Use it
+// on finished moments only, for numbers that agree; merging the result is
+// meaningless.
+func (p PairMoments) WithBinary(y, x bool) PairMoments {
+	if p.N < 1 {
+		return p
+	}
+	factor := float64(p.N-1) / float64(p.N)
+	if y {
+		p.M2Y *= factor
+	}
+	if x {
+		p.M2X *= factor
+	}
+	if y && x {
+		p.CXY *= factor
+	}
+	return p
+}

@@ -57,6 +57,44 @@ func (q Quantile) Arm() Arm {
 	return Arm{N: q.N, Value: q.Value, Variance: float64(q.N) * se * se}
 }
 
+// quantileFloor is the least variance per unit that GrowthBook takes for a
+// quantile of quantileFloorUnits units or more.
+const (
+	quantileFloor      = 1e-5
+	quantileFloorUnits = 100
+)
+
+// SampledArm returns the quantile as GrowthBook does: N values were sampled for
+// the interval out of those of the units, and the variance per unit is
+// (N/units)(units-1) se^2, at least 1e-5 from 100 units on. That floor is in
+// squared units of the metric, whatever they are; prefer Arm.
+func (q Quantile) SampledArm(units int64) Arm {
+	return q.scaledArm(units, 1)
+}
+
+// ClusteredArm returns the quantile of values that depend on one another within
+// clusters, as GrowthBook does: per cluster, y of clusters is the number of
+// values at or below the quantile and x the number of values. The variance of
+// SampledArm is multiplied by how much larger the delta-method variance of that
+// share is than nu(1-nu)/units. It refuses as PairMoments.RatioArm does.
+func (q Quantile) ClusteredArm(units int64, clusters PairMoments) (Arm, error) {
+	share, err := clusters.RatioArm()
+	if err != nil {
+		return Arm{}, err
+	}
+	return q.scaledArm(units, share.SquaredError()*float64(units)/(q.Nu*(1-q.Nu))), nil
+}
+
+// scaledArm is SampledArm with the variance multiplied before the floor.
+func (q Quantile) scaledArm(units int64, factor float64) Arm {
+	se := (q.Upper - q.Lower) / (2 * quantileZ)
+	variance := float64(q.N) / float64(units) * float64(units-1) * se * se * factor
+	if units >= quantileFloorUnits {
+		variance = max(variance, quantileFloor)
+	}
+	return Arm{N: units, Value: q.Value, Variance: variance}
+}
+
 // QuantileDifference compares the quantiles at level nu on their own scale,
 // when every value is a unit of its own. It refuses as Histogram.Quantile and
 // Difference do.
