@@ -88,6 +88,6 @@ func (r *Renderer) Static() http.Handler {
 			return
 		}
 		// An error means that the browser left; there is nobody to tell.
-		_, _ = w.Write(file.body) //nolint:errcheck // see above
+		_, _ = w.Write(file.body)
 	})
 }

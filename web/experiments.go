@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -32,6 +34,23 @@ const (
 	ParamStatus = "status"
 	ParamQuery  = "q"
 )
+
+// maxQueryBytes bounds the text of a search: longer than any name is no search.
+const maxQueryBytes = experiment.MaxNameBytes
+
+// ReadFilter returns the filter in a query. A status that does not exist is no
+// filter, and a text beyond the length of a name is cut: both come from an
+// address that a person edited, and the page shows what was understood.
+func ReadFilter(q url.Values) Filter {
+	f := Filter{Status: experiment.Status(q.Get(ParamStatus)), Query: strings.TrimSpace(q.Get(ParamQuery))}
+	if !experiment.ValidStatus(f.Status) {
+		f.Status = ""
+	}
+	if len(f.Query) > maxQueryBytes {
+		f.Query = strings.ToValidUTF8(f.Query[:maxQueryBytes], "")
+	}
+	return f
+}
 
 // ExperimentRow is one experiment of the list.
 type ExperimentRow struct {
@@ -134,13 +153,13 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 	row := listRow{
 		URL: v.URL, Name: x.Name, Key: x.Key, Owner: x.Owner,
 		Status: statusWord(x.Status), Design: designWord(x.Design), Arms: plural(len(x.Arms), "arm", "arms"),
-		LastLook: newStamp(v.LastLook, shortFormat+" UTC"), Planned: count(x.Plan.Units),
+		LastLook: newStamp(v.LastLook, listFormat), Planned: count(x.Plan.Units),
 	}
 	r := v.Report
 	if r == nil {
 		return row, nil
 	}
-	worst := health(r.Trust)
+	worst := health(r)
 	row.Health = &worst
 	row.Verdict = verdictWording(r.Verdict.State)
 	row.Units, row.Progress, row.Planned = count(r.Head.Units), min(1, r.Head.Progress), count(r.Head.NOpt)

@@ -66,7 +66,8 @@ func sig(v float64) string { return strconv.FormatFloat(v, 'g', 8, 64) }
 const (
 	clockFormat = "2 Jan 2006, 15:04 UTC"
 	dayFormat   = "2 Jan 2006"
-	shortFormat = "2 Jan 15:04"
+	shortFormat = "2 Jan 15:04" // under a head that says UTC
+	listFormat  = "2\u00a0Jan 15:04\u00a0UTC"
 )
 
 // stamp is a time for people and for machines.

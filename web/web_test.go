@@ -239,6 +239,16 @@ func TestUnknownChoiceFallsBack(t *testing.T) {
 	}
 }
 
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"one_look", "srm"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, "report-"+name+".html", renderReport(t, reportView(sample(t, name))))
+		})
+	}
+}
+
 // normal makes a page comparable: one element a line, no hashes of files.
 func normal(page string) string {
 	page = regexp.MustCompile(`\.[0-9a-f]{10}\.`).ReplaceAllString(page, ".HASH.")

@@ -14,7 +14,8 @@ type wherePart struct {
 	Reason     string
 	Alpha      string
 	Tested     string
-	Flagged    int
+	Worse      int // flagged segments that are harmed
+	Better     int // flagged segments that gain
 	Axis       template.HTML
 	Rows       []whereRow
 	More       int // rows that match and are not shown
@@ -28,7 +29,7 @@ type whereRow struct {
 	Dimension, Value   string
 	Metric, Arm        string
 	State              wording
-	Flagged            bool
+	Harmed             bool // proven, so outlined
 	Lift               string
 	Control, Treatment string
 	Units              string
@@ -53,7 +54,7 @@ func newWhere(r *report.Report, choice Choice, links linker, limit int) (*whereP
 	var shown []report.Segment
 	for _, seg := range s.Rows {
 		if seg.Flagged && !withheld {
-			p.Flagged++
+			p.tally(seg.State)
 		}
 		if matches(seg, metric, choice) {
 			shown = append(shown, seg)
@@ -64,6 +65,16 @@ func newWhere(r *report.Report, choice Choice, links linker, limit int) (*whereP
 		shown = shown[:limit]
 	}
 	return p, p.draw(shown, several, withheld)
+}
+
+// tally counts a flagged segment.
+func (p *wherePart) tally(s report.State) {
+	switch rowWording(s, report.RoleSecondary).Class {
+	case chart.Worse:
+		p.Worse++
+	case chart.Better:
+		p.Better++
+	}
 }
 
 // matches reports whether a segment is to be shown. What is flagged is shown
@@ -125,13 +136,14 @@ func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
 	for i, s := range shown {
 		row := whereRow{
 			Dimension: dimensionWord(s.Dimension), Value: s.Value, Metric: s.MetricName,
-			State: rowWording(s.State, report.RoleSecondary), Flagged: s.Flagged && !withheld,
+			State:   rowWording(s.State, report.RoleSecondary),
 			Control: s.Control.Text, Treatment: s.Treatment.Text, Units: count(s.Units),
 			Forest: markup(forest.Row(i)),
 		}
 		if withheld {
 			row.State = wording{"Withheld", chart.Withheld}
 		}
+		row.Harmed = s.Flagged && row.State.Class == chart.Worse
 		if several {
 			row.Arm = s.ArmKey
 		}

@@ -75,10 +75,11 @@ func checkWording(s report.CheckState) wording {
 	return wording{"not known yet", chart.NotProven}
 }
 
-// health is the worst of the checks in one word.
-func health(checks []report.Check) wording {
+// health is the worst of the checks in one word. Before the first look there is
+// nothing that could be healthy.
+func health(r *report.Report) wording {
 	worst := wording{"No data yet", chart.NotProven}
-	for _, c := range checks {
+	for _, c := range r.Trust {
 		switch c.State {
 		case report.CheckFail:
 			return wording{"Broken: " + c.Title, chart.Withheld}
@@ -87,7 +88,7 @@ func health(checks []report.Check) wording {
 				worst = wording{"Look at: " + c.Title, chart.Withheld}
 			}
 		case report.CheckOK:
-			if worst.Class != chart.Withheld {
+			if worst.Class != chart.Withheld && r.Head.Look > 0 {
 				worst = wording{"Healthy", calm}
 			}
 		case report.CheckUnknown:
