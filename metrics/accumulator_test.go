@@ -125,7 +125,7 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		arms := rapid.IntRange(experiment.MinArms, experiment.MaxArms).Draw(rt, "arms")
-		all := drawOutcomes(r, rapid.IntRange(0, 300).Draw(rt, "units"), arms)
+		all := drawOutcomes(r, rapid.IntRange(0, 150).Draw(rt, "units"), arms)
 		once := newCells(t, arms)
 		for _, w := range metrics.Windows() {
 			for i := range all {
@@ -138,11 +138,11 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 		for day < len(all) {
 			a := newCells(t, arms)
 			a.Load(cells)
-			for n := r.IntN(80); n > 0 && first < len(all); n-- {
+			for n := r.IntN(60); n > 0 && first < len(all); n-- {
 				a.Add(metrics.WindowFirst, &all[first])
 				first++
 			}
-			for n := r.IntN(80); n > 0 && day < first; n-- {
+			for n := r.IntN(60); n > 0 && day < first; n-- {
 				a.Add(metrics.WindowDay, &all[day])
 				day++
 			}

@@ -11,7 +11,7 @@ import (
 
 // Build makes the report of an experiment: a pure function of its input.
 func Build(in Input) Report {
-	b := builder{in: in, exp: &in.Experiment, plan: in.Experiment.Plan.WithDefaults(), history: history{in.Looks}}
+	b := builder{in: in, exp: &in.Experiment, plan: in.Experiment.Plan.WithDefaults(), history: history{in.shown()}}
 	b.counts = b.armCounts()
 	r := Report{Head: b.head()}
 	r.Primary = b.rows(RolePrimary)

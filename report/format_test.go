@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,20 +82,30 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestThinned(t *testing.T) {
+// TestShownLooks checks that points are few, keep both ends, and never move as
+// looks are added.
+func TestShownLooks(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, MaxSeriesPoints, MaxSeriesPoints + 1, 12_345} {
-		got := thinned(n)
-		if len(got) != min(n, MaxSeriesPoints) {
-			t.Errorf("thinned(%d) has %d points", n, len(got))
+	if got := ShownLooks(0); got != nil {
+		t.Errorf("ShownLooks(0) = %v", got)
+	}
+	var before []int
+	for newest := 1; newest <= 5_000; newest++ {
+		got := ShownLooks(newest)
+		if len(got) > MaxSeriesPoints || newest <= MaxSeriesPoints && len(got) != newest {
+			t.Fatalf("ShownLooks(%d) has %d points", newest, len(got))
 		}
-		for i := 1; i < len(got); i++ {
-			if got[i] <= got[i-1] {
-				t.Fatalf("thinned(%d) does not rise at %d", n, i)
+		if newest > MaxSeriesPoints && len(got) < MaxSeriesPoints/2 {
+			t.Fatalf("ShownLooks(%d) has %d points only", newest, len(got))
+		}
+		if got[0] != 1 || got[len(got)-1] != newest || !slices.IsSorted(got) {
+			t.Fatalf("ShownLooks(%d) goes from %d to %d", newest, got[0], got[len(got)-1])
+		}
+		for _, n := range got[:len(got)-1] { // each was there before
+			if _, ok := slices.BinarySearch(before, n); !ok {
+				t.Fatalf("ShownLooks(%d) shows look %d, which ShownLooks(%d) did not", newest, n, newest-1)
 			}
 		}
-		if n > 0 && (got[0] != 0 || got[len(got)-1] != n-1) {
-			t.Errorf("thinned(%d) goes from %d to %d", n, got[0], got[len(got)-1])
-		}
+		before = got
 	}
 }

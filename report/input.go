@@ -11,9 +11,9 @@ import (
 type Input struct {
 	Experiment experiment.Experiment
 	Versions   []Version // all versions, oldest first; may be empty
-	// Looks are those of the experiment's version, oldest first, from number 1
-	// without gaps. The newest needs its dimension cells; older ones may have
-	// only totals.
+	// Looks are those of the experiment's version, oldest first; the last is the
+	// one reported on and needs its dimension cells, of the others the totals
+	// are enough. A report reads the looks of ShownLooks and ignores others.
 	Looks []metrics.Look
 	// Counts are the units known now, per arm in order; empty: those of the
 	// newest look.
@@ -21,15 +21,66 @@ type Input struct {
 	Now    time.Time
 }
 
-// At returns the input as it stood at look number look, so that Build gives the
-// report of that time; ok is false when there is no such look. When the look
-// has no dimension cells the report says that its segments were not read.
-func (in Input) At(look int) (past Input, ok bool) {
-	if look < 1 || look > len(in.Looks) {
-		return Input{}, false
+// MaxSeriesPoints bounds the looks of a report: more points than a chart has
+// columns of pixels cannot be seen, and an experiment that is looked at every
+// minute has 20,000 looks in two weeks.
+const MaxSeriesPoints = 400
+
+// ShownLooks returns the numbers of the looks that a report on look newest is
+// made from, in order: look 1 and every 2^k-th after it, k as small as
+// MaxSeriesPoints allows, and the newest. As looks are added points disappear
+// but never move. "First" and "since" of a report are among these looks.
+func ShownLooks(newest int) []int {
+	if newest < 1 {
+		return nil
 	}
-	in.Looks = in.Looks[:look:look]
-	in.Counts = nil
-	in.Now = in.Looks[look-1].At
-	return in, true
+	stride := 1
+	for (newest-1)/stride+1 > MaxSeriesPoints-1 && newest > MaxSeriesPoints {
+		stride *= 2
+	}
+	out := make([]int, 0, MaxSeriesPoints)
+	for n := 1; n <= newest; n += stride {
+		out = append(out, n)
+	}
+	if out[len(out)-1] != newest {
+		out = append(out, newest)
+	}
+	return out
+}
+
+// shown returns the looks of the input that the report is made from.
+func (in *Input) shown() []metrics.Look {
+	if len(in.Looks) == 0 {
+		return nil
+	}
+	numbers := ShownLooks(in.Looks[len(in.Looks)-1].Number)
+	out := make([]metrics.Look, 0, len(numbers))
+	at := 0
+	for _, n := range numbers {
+		for at < len(in.Looks) && in.Looks[at].Number < n {
+			at++
+		}
+		if at < len(in.Looks) && in.Looks[at].Number == n {
+			out = append(out, in.Looks[at])
+		}
+	}
+	return out
+}
+
+// At returns the input as it stood at look number look, so that Build gives the
+// report of that time; ok is false when the input does not hold that look. It
+// needs the looks of ShownLooks(look), which an input that was made for a later
+// look may lack. When the look has no dimension cells the report says that its
+// segments were not read.
+func (in Input) At(look int) (past Input, ok bool) {
+	for i := range in.Looks {
+		if in.Looks[i].Number != look {
+			continue
+		}
+		in.Looks = in.Looks[: i+1 : i+1]
+		in.Counts = nil
+		in.Now = in.Looks[i].At
+		return in, true
+	}
+	return Input{}, false
 }

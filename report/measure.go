@@ -192,27 +192,30 @@ func (q *question) sequence(a *answer) error {
 		a.logE, a.p = s.LogE, s.P
 		return nil
 	}
-	above, err := cs.OneSided(a.effect, stats.Greater)
+	// The one-sided bounds lie symmetrically about the estimate, so the one that
+	// the e-value comes with gives the other.
+	harm := stats.Greater
+	if q.definition.Direction > 0 {
+		harm = stats.Less
+	}
+	s, err := cs.OneSided(a.effect, harm)
 	if err != nil {
 		return err
 	}
-	below, err := cs.OneSided(a.effect, stats.Less)
-	if err != nil {
+	radius := a.effect.Estimate - s.Lower
+	if harm == stats.Less {
+		radius = s.Upper - a.effect.Estimate
+	}
+	a.band.Lower, a.band.Upper = math.Expm1(a.effect.Estimate-radius), math.Expm1(a.effect.Estimate+radius)
+	a.logE, a.p = s.LogE, s.P
+	if q.definition.Direction != 0 {
+		return nil
+	}
+	// Where neither side is good, harm is a change to either.
+	if s, err = cs.TwoSided(a.effect); err != nil {
 		return err
 	}
-	a.band.Lower, a.band.Upper = math.Expm1(above.Lower), math.Expm1(below.Upper)
-	switch {
-	case q.definition.Direction > 0:
-		a.logE, a.p = below.LogE, below.P
-	case q.definition.Direction < 0:
-		a.logE, a.p = above.LogE, above.P
-	default:
-		s, err := cs.TwoSided(a.effect)
-		if err != nil {
-			return err
-		}
-		a.logE, a.p = s.LogE, s.P
-	}
+	a.logE, a.p = s.LogE, s.P
 	return nil
 }
 

@@ -59,7 +59,7 @@ type Row struct {
 	Uncapped  *Uncapped  `json:"uncapped,omitempty"` // of a metric with a cap
 	Explain   Explain    `json:"explain"`
 	Words     string     `json:"words"`  // the row as one sentence
-	Series    []Point    `json:"series"` // by look, oldest first, at most MaxSeriesPoints
+	Series    []Point    `json:"series"` // by look, oldest first, as ShownLooks says
 }
 
 // Metric is what a reader must know of a metric's definition.
@@ -191,11 +191,6 @@ type ExplainArm struct {
 	Value           float64 `json:"value"`         // in base quantities
 	UnitVariance    float64 `json:"unit_variance"` // per unit, of the linearised value
 }
-
-// MaxSeriesPoints bounds a series: more points than a chart has columns of
-// pixels cannot be seen. Longer histories are thinned evenly by look; the first
-// and the last look always stay.
-const MaxSeriesPoints = 400
 
 // Point is a row as it stood at one look.
 type Point struct {

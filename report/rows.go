@@ -86,15 +86,9 @@ func (b *builder) follow(r *Row, q *question, control, treatment *cursor) answer
 	last := answer{err: &stats.Refusal{Reason: CodeNoLook, Message: "No window has closed yet."}}
 	minP, run := 1.0, StateUnknown
 	looks := b.history.looks
-	keep := thinned(len(looks))
-	bands := make([]Band, 0, len(keep))
+	bands := make([]Band, 0, len(looks))
 	for i := range looks {
-		last = q.compare(control.total(looks[i].Cells), treatment.total(looks[i].Cells))
-		shown := len(keep) > 0 && keep[0] == i
-		if shown {
-			keep = keep[1:]
-			q.fix(&last)
-		}
+		last = q.compareFully(control.total(looks[i].Cells), treatment.total(looks[i].Cells))
 		state := r.stateOf(&last)
 		if state != run || r.SinceLook == 0 {
 			run, r.SinceLook = state, looks[i].Number
@@ -104,9 +98,6 @@ func (b *builder) follow(r *Row, q *question, control, treatment *cursor) answer
 		}
 		if last.err == nil {
 			minP = min(minP, last.p)
-		}
-		if !shown {
-			continue
 		}
 		p := Point{Look: looks[i].Number, At: looks[i].At, N: last.control.units + last.treatment.units}
 		if last.err != nil {
@@ -277,20 +268,6 @@ func explainArm(c *metrics.Cell, m *measured) ExplainArm {
 	}
 	if m.err == nil {
 		out.Value, out.UnitVariance = m.arm.Value, m.arm.Variance
-	}
-	return out
-}
-
-// thinned returns the looks that a series shows: all, or MaxSeriesPoints evenly
-// spaced with both ends.
-func thinned(n int) []int {
-	points := min(n, MaxSeriesPoints)
-	out := make([]int, points)
-	for i := range out {
-		out[i] = i
-		if n > points {
-			out[i] = i * (n - 1) / (points - 1)
-		}
 	}
 	return out
 }
