@@ -21,7 +21,7 @@ type funnelPart struct {
 	MDE       string
 	Range     string
 	Rows      []lookRow
-	Thinned   int // looks that are not in the chart and table
+	Thinned   string // how many looks are not in the chart and table; empty: none
 }
 
 // option is one choice of a form.
@@ -76,7 +76,10 @@ func newFunnel(r *report.Report, choice Choice, links linker) (funnelPart, error
 	if err != nil {
 		return funnelPart{}, fmt.Errorf("draw the looks of %s: %w", row.Metric.Key, err)
 	}
-	p.SVG, p.Thinned = markup(svg), r.Head.Look-len(f.Points)
+	p.SVG = markup(svg)
+	if missing := r.Head.Look - len(f.Points); missing > 0 {
+		p.Thinned = plural(missing, "look is", "looks are")
+	}
 	if row.Effect != nil {
 		p.Range = tight(row.Effect.Range)
 	}
