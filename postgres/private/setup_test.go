@@ -12,7 +12,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,6 +37,10 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(parentRole); dir != "" {
+		if err := shrinkSharedMemory(os.Getenv("PRIVATE_SHM_BYTES")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(parentMain(dir))
 	}
 	goleak.VerifyTestMain(m)
@@ -54,7 +60,7 @@ func parentMain(dir string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var a answer
-	server, err := private.Start(ctx, private.Config{Dir: dir, User: os.Getenv("PRIVATE_USER")})
+	server, err := private.Start(ctx, private.Config{Dir: dir})
 	if err != nil {
 		a.Err, a.Kind = err.Error(), fmt.Sprintf("%T", err)
 		if cause := errors.Unwrap(err); cause != nil {
@@ -82,15 +88,29 @@ type parent struct {
 }
 
 // startParent runs a parent with the uid, 0 for the test's own.
-func startParent(t *testing.T, dir string, uid int, env ...string) *parent {
+func startParent(t *testing.T, dir string, uid int) *parent {
+	t.Helper()
+	p := newParent(t, dir)
+	if uid != 0 {
+		p.cmd.SysProcAttr = credential(uid)
+	}
+	p.start(t)
+	return p
+}
+
+// newParent prepares a parent.
+func newParent(t *testing.T, dir string) *parent {
 	t.Helper()
 	p := &parent{cmd: exec.Command(testBinary(t))}
 	p.cmd.Dir = "/"
-	p.cmd.Env = append(append(os.Environ(), parentRole+"="+dir), env...)
+	p.cmd.Env = append(os.Environ(), parentRole+"="+dir)
 	p.cmd.Stderr = os.Stderr
-	if uid != 0 {
-		p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), Groups: []uint32{}}}
-	}
+	return p
+}
+
+// start runs the parent until it has an answer.
+func (p *parent) start(t *testing.T) {
+	t.Helper()
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -110,7 +130,6 @@ func startParent(t *testing.T, dir string, uid int, env ...string) *parent {
 	if err := json.Unmarshal(line, &p.answer); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // kill ends the parent as by kill -9.
@@ -346,3 +365,17 @@ func (r *records) count(words string) int {
 }
 
 func (r *records) logger() *slog.Logger { return slog.New(slog.NewTextHandler(r, nil)) }
+
+// uidOf looks a user up, or skips the test.
+func uidOf(t *testing.T, name string) int {
+	t.Helper()
+	entry, err := user.Lookup(name)
+	if err != nil {
+		t.Skip(err)
+	}
+	uid, err := strconv.Atoi(entry.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uid
+}

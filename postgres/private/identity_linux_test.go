@@ -15,20 +15,6 @@ import (
 	"github.com/splitcast/splitcast/postgres/private"
 )
 
-// uidOf looks a user up, or skips the test.
-func uidOf(t *testing.T, name string) int {
-	t.Helper()
-	entry, err := user.Lookup(name)
-	if err != nil {
-		t.Skip(err)
-	}
-	uid, err := strconv.Atoi(entry.Uid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uid
-}
-
 // processUID returns whom a process runs as, seen from here.
 func processUID(t *testing.T, pid int) int {
 	t.Helper()
