@@ -168,10 +168,10 @@ func (e *Spec) validateArms(f *faultList) {
 		if k == "" || len(a.Value) > MaxArmValueBytes {
 			f.addf(field+".value", "must be a JSON boolean, string, number or object of at most %d bytes", MaxArmValueBytes)
 		}
-		if i > 0 && k != kind {
-			f.addf(field+".value", "is a %s, but the first arm's value is a %s: services ask for one type", k, kind)
+		if k != "" && kind != "" && k != kind {
+			f.addf(field+".value", "has type %s, but an earlier arm's value has type %s: services ask for one type", k, kind)
 		}
-		if i == 0 {
+		if kind == "" {
 			kind = k
 		}
 	}
