@@ -1,0 +1,288 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/splitcast/splitcast"
+
+// allowed lists for each package which packages of ours it may import. The
+// arrows go one way; a new one needs a reason in the change that adds it.
+var allowed = map[string][]string{
+	".":                  {"*"}, // main wires everything
+	"experiment":         {},
+	"stats":              {},
+	"assignment":         {"experiment"},
+	"telemetry":          {"experiment"},
+	"metrics":            {"experiment", "stats", "telemetry"},
+	"report":             {"experiment", "metrics", "stats"},
+	"migrations":         {},
+	"postgres":           {"experiment", "metrics", "migrations", "stats", "telemetry"},
+	"postgres/private":   {},
+	"web":                {"experiment", "metrics", "report", "web/chart"},
+	"web/chart":          {},
+	"server":             {"assignment", "experiment", "metrics", "report", "telemetry", "web"},
+	"simulate":           {"experiment"}, // it speaks HTTP like any client
+	"internal/pgtest":    {"migrations", "postgres/private"},
+	"internal/webtest":   {},
+	"report/reporttest":  {"experiment", "metrics", "report", "stats"},
+	"metrics/storetest":  {"experiment", "metrics", "stats", "telemetry"},
+	"internal/bootstrap": {},
+}
+
+// testOnly packages may be imported by tests alone.
+var testOnly = []string{"internal/pgtest", "internal/webtest", "report/reporttest", "metrics/storetest"}
+
+// bannedNames are folders that say nothing about what they provide.
+var bannedNames = []string{"util", "utils", "common", "helpers", "types", "models", "pkg", "misc", "shared"}
+
+// Sizes above which a file or function must not grow (STYLE: one concept a
+// file). The ratchet holds the few that are larger.
+const (
+	maxFileLines     = 500
+	maxTestFileLines = 800
+	maxFuncLines     = 70
+)
+
+type goFile struct {
+	path   string // slash-separated, relative to the module's root
+	pkg    string // folder
+	isTest bool
+	lines  int
+	ast    *ast.File
+	fset   *token.FileSet
+}
+
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var out []goFile
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		p = filepath.ToSlash(p)
+		if d.IsDir() {
+			name := d.Name()
+			if p != "." && (strings.HasPrefix(name, ".") || name == "testdata" || p == "bench" || p == "tools") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		src, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, p, src, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		out = append(out, goFile{
+			path: p, pkg: path.Dir(p), isTest: strings.HasSuffix(p, "_test.go"),
+			lines: strings.Count(string(src), "\n"), ast: f, fset: fset,
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		rule, ok := allowed[f.pkg]
+		if !ok {
+			t.Errorf("%s: package %s is not in the list of packages", f.path, f.pkg)
+			continue
+		}
+		for _, imp := range f.ast.Imports {
+			target, ours := strings.CutPrefix(strings.Trim(imp.Path.Value, `"`), modulePath+"/")
+			if !ours || target == f.pkg {
+				continue
+			}
+			if slices.Contains(testOnly, target) {
+				if !f.isTest && !slices.Contains(testOnly, f.pkg) {
+					t.Errorf("%s imports %s, which is for tests", f.path, target)
+				}
+				continue
+			}
+			if f.isTest || slices.Contains(rule, "*") || slices.Contains(rule, target) {
+				continue
+			}
+			t.Errorf("%s imports %s: package %s may import %v", f.path, target, f.pkg, rule)
+		}
+	}
+}
+
+func TestPackagesAreDocumentedAndNamed(t *testing.T) {
+	t.Parallel()
+	comments := map[string]int{}
+	for _, f := range goFiles(t) {
+		if f.isTest {
+			continue
+		}
+		if slices.Contains(bannedNames, path.Base(f.pkg)) {
+			t.Errorf("%s: a folder named %s says nothing about what it provides", f.path, path.Base(f.pkg))
+		}
+		comments[f.pkg] += 0
+		if f.ast.Doc != nil {
+			comments[f.pkg]++
+		}
+	}
+	for pkg, n := range comments {
+		if n != 1 {
+			t.Errorf("package %s has %d package comments, want 1", pkg, n)
+		}
+	}
+}
+
+func TestFilesAndFunctionsStaySmall(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		limit := maxFileLines
+		if f.isTest {
+			limit = maxTestFileLines
+		}
+		if f.lines > limit {
+			t.Errorf("%s has %d lines, the limit is %d", f.path, f.lines, limit)
+		}
+		if f.isTest {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			n := f.fset.Position(fn.End()).Line - f.fset.Position(fn.Pos()).Line + 1
+			if n > maxFuncLines {
+				t.Errorf("%s: %s has %d lines, the limit is %d", f.path, fn.Name.Name, n, maxFuncLines)
+			}
+		}
+	}
+}
+
+// clocks are the files that may read the wall clock or ask for a timer of it:
+// main, the clock, and what talks to the operating system.
+var clocks = regexp.MustCompile(`^(main|clock|demo|serve)[a-z_]*\.go$|^postgres/private/|^internal/|^postgres/(watch|groupcommit)\.go$`)
+
+func TestOnlyClocksReadTheClock(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		if f.isTest || clocks.MatchString(f.path) {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if id, ok := sel.X.(*ast.Ident); ok && id.Name == "time" && (sel.Sel.Name == "Now" || sel.Sel.Name == "Since") {
+				t.Errorf("%s reads the wall clock: take now as a function", f.fset.Position(sel.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+func TestArchitecturePageNamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed[strings.TrimSuffix(m[1], "/")] = true
+	}
+	present := map[string]bool{}
+	for _, f := range goFiles(t) {
+		if f.pkg != "." {
+			present[f.pkg] = true
+		}
+	}
+	for pkg := range present {
+		if !listed[pkg] {
+			t.Errorf("ARCHITECTURE.md does not list package %s", pkg)
+		}
+	}
+	for pkg := range listed {
+		if !present[pkg] && pkg != "main.go" {
+			t.Errorf("ARCHITECTURE.md lists %s, which does not exist", pkg)
+		}
+	}
+}
+
+// maxDirectModules is the budget of direct dependencies (STYLE 10).
+const maxDirectModules = 20
+
+func TestDirectModulesStayWithinBudget(t *testing.T) {
+	t.Parallel()
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(mod)) {
+		if strings.HasPrefix(line, "\t") && !strings.Contains(line, "// indirect") {
+			n++
+		}
+	}
+	if n > maxDirectModules {
+		t.Errorf("go.mod has %d direct modules, the budget is %d", n, maxDirectModules)
+	}
+}
+
+// foreign matches what must not stand in the tree: paths of the machine that
+// someone worked on, and hosts of package registries.
+var foreign = regexp.MustCompile(`(^|[^.\w])/(work|root|home/[a-z]+)/[a-z]|(proxy|registry|deb)\.[a-z]+\.org`)
+
+func TestNoMachinePathsInTheTree(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if p != "." && (name == ".git" || name == "testdata" || name == ".splitcast" || name == "bin") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		switch filepath.Ext(name) {
+		case ".go", ".md", ".sql", ".html", ".css", ".js", ".yaml", ".yml", ".json", "":
+		default:
+			return nil
+		}
+		if name == "layout_test.go" || name == "splitcast" {
+			return nil
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if m := foreign.Find(b); m != nil {
+			t.Errorf("%s holds %q", p, m)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
