@@ -119,7 +119,7 @@ func (a AsympCS) check() error {
 // u - ln(1+u) = 2 ln(1/alpha), for alpha in (0, 1).
 func lambertTuning(alpha float64) float64 {
 	c := -2 * math.Log(alpha)
-	u := c + math.Sqrt(2*c) // above the root: the function is convex, Newton falls to it
+	u := c + math.Log1p(c+math.Log1p(c+math.Sqrt(2*c))) // two steps of the fixed point from above the root
 	for range newtonSteps {
 		step := (-log1pmx(u) - c) * (1 + u) / u
 		u -= step

@@ -131,21 +131,31 @@ func (h *Histogram) Edges(yield func(upper float64, atOrBelow int64) bool) {
 	}
 }
 
-// at returns the value below which the given number of values lies,
-// interpolated in the bucket. It is false in the overflow.
-func (h *Histogram) at(rank float64) (float64, bool) {
-	if rank <= float64(h.zero) {
-		return 0, true
+// at returns, for rising ranks, the values below which so many values lie,
+// interpolated in their buckets. ok is false when one lies in the overflow.
+func (h *Histogram) at(ranks [3]float64) (values [3]float64, ok bool) {
+	found := 0
+	for found < len(ranks) && ranks[found] <= float64(h.zero) {
+		found++
+	}
+	if found == len(ranks) {
+		return values, true
 	}
 	below := h.zero
+	next := int64(math.Ceil(ranks[found])) // the first count that reaches the rank
 	for i, k := range h.counts {
-		if k > 0 && rank <= float64(below+k) {
+		upTo := below + k
+		for upTo >= next {
 			lower, upper := edge(h.first+i), edge(h.first+i+1)
-			return lower + (upper-lower)*((rank-float64(below))/float64(k)), true
+			values[found] = lower + (upper-lower)*((ranks[found]-float64(below))/float64(k))
+			if found++; found == len(ranks) {
+				return values, true
+			}
+			next = int64(math.Ceil(ranks[found]))
 		}
-		below += k
+		below = upTo
 	}
-	return 0, false
+	return values, false
 }
 
 // reserve makes room for the buckets low to high.

@@ -37,5 +37,5 @@ func (m MidExperimentPower) At(e Effect, further float64) (float64, error) {
 		reach = normalMixture{k: float64(e.N) * (1 + further) * rho2}.radius(m.Sequence.Alpha)
 	}
 	shift := m.MDE / se
-	return math.Exp(Normal{}.Tails(shift-reach).LogCDF) + math.Exp(Normal{}.Tails(-shift-reach).LogCDF), nil
+	return (math.Erfc((reach-shift)/math.Sqrt2) + math.Erfc((reach+shift)/math.Sqrt2)) / 2, nil
 }

@@ -1,6 +1,10 @@
 package stats
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
 
 // Tails is a point of a distribution seen from both ends: the natural
 // logarithms of the probability at or below it and of the one above it. Each is
@@ -30,10 +34,7 @@ func (Normal) Tails(x float64) Tails {
 	if x < 0 {
 		return Normal{}.Tails(-x).flip()
 	}
-	if x < normalBulk {
-		return upperTails(math.Log(math.Erfc(x/math.Sqrt2) / 2))
-	}
-	return upperTails(-x*x/2 - halfLog2Pi + math.Log(millsRatio(x)))
+	return upperTails(Normal{}.logUpper(x))
 }
 
 // normalBulk is where the continued fraction takes over from erfc, whose
@@ -54,28 +55,39 @@ func millsTail(x float64) float64 {
 	return 1 / f
 }
 
+// logUpper returns ln P(X > x), one half of Tails.
+func (Normal) logUpper(x float64) float64 {
+	if x < normalBulk {
+		return math.Log(math.Erfc(x/math.Sqrt2) / 2)
+	}
+	return -x*x/2 - halfLog2Pi + math.Log(millsRatio(x))
+}
+
 // Quantile returns the x whose lower tail is p. p = 0 and p = 1 give the
 // infinite ends, and anything outside [0, 1] NaN.
 func (Normal) Quantile(p float64) float64 {
-	if p > 0.5 {
-		return -Normal{}.LogQuantile(math.Log1p(-p))
+	if !(p >= 0 && p <= 1) {
+		return math.NaN()
 	}
-	return Normal{}.LogQuantile(math.Log(p))
+	return mathext.NormalQuantile(p) // Wichura's AS 241, good to 1e-16
 }
 
 // LogQuantile returns the x whose lower tail has the logarithm logP <= 0.
 func (Normal) LogQuantile(logP float64) float64 {
-	if logP > -math.Ln2 {
+	const smallestLog = -690 // of a p that is a normal float64
+	switch {
+	case logP > -math.Ln2:
 		return -Normal{}.LogQuantile(log1mexp(logP))
-	}
-	if math.IsInf(logP, -1) || math.IsNaN(logP) {
+	case logP > smallestLog:
+		return mathext.NormalQuantile(math.Exp(logP))
+	case math.IsInf(logP, -1) || math.IsNaN(logP):
 		return logP
 	}
 	// ln Phi is concave and rising: from the left of the root Newton climbs to
 	// it. Phi(x) <= exp(-x^2/2)/2 for x <= 0 puts the start there.
 	x := -math.Sqrt(-2 * (logP + math.Ln2))
 	for range newtonSteps {
-		logCDF := Normal{}.Tails(x).LogCDF
+		logCDF := Normal{}.logUpper(-x)
 		step := (logP - logCDF) * math.Exp(logCDF-Normal{}.LogDensity(x))
 		x += step
 		if math.Abs(step) <= newtonSettled*math.Abs(x) {

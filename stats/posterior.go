@@ -55,15 +55,14 @@ func NewPosterior(e Effect, prior Prior, level float64, lowerIsBetter bool) (Pos
 	}
 	sd := math.Sqrt(variance)
 	z := -Normal{}.Quantile((1 - level) / 2)
-	tails := Normal{}.Tails(mean / sd)
 	p := Posterior{
 		Interval: Interval{Lower: mean - z*sd, Upper: mean + z*sd, Scale: e.Scale}, Mean: mean, SD: sd,
-		ChanceToWin:           math.Exp(tails.LogCDF),
+		ChanceToWin:           math.Erfc(-mean/sd/math.Sqrt2) / 2,
 		LossChoosingControl:   sd * expectedGain(mean/sd),
 		LossChoosingTreatment: sd * expectedGain(-mean/sd),
 	}
 	if lowerIsBetter {
-		p.ChanceToWin = math.Exp(tails.LogSF)
+		p.ChanceToWin = math.Erfc(mean/sd/math.Sqrt2) / 2
 		p.LossChoosingControl, p.LossChoosingTreatment = p.LossChoosingTreatment, p.LossChoosingControl
 	}
 	return p, nil
@@ -74,7 +73,7 @@ func NewPosterior(e Effect, prior Prior, level float64, lowerIsBetter bool) (Pos
 // is taken from the continued fraction.
 func expectedGain(z float64) float64 {
 	if z > -normalBulk {
-		return z*math.Exp(Normal{}.Tails(z).LogCDF) + math.Exp(Normal{}.LogDensity(z))
+		return z*math.Erfc(-z/math.Sqrt2)/2 + math.Exp(Normal{}.LogDensity(z))
 	}
 	x := -z
 	mills := millsRatio(x)

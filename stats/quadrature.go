@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/integrate/quad"
@@ -8,7 +9,7 @@ import (
 
 // legendreRule is a Gauss-Legendre rule on [-1, 1], read-only after its making.
 type legendreRule struct {
-	nodes, weights []float64
+	nodes, weights []float64 // nodes rising
 }
 
 // panelNodes is the order of the rule that every quadrature of this package
@@ -20,6 +21,7 @@ const panelNodes = 32
 var legendre = sync.OnceValue(func() legendreRule {
 	r := legendreRule{nodes: make([]float64, panelNodes), weights: make([]float64, panelNodes)}
 	quad.Legendre{}.FixedLocations(r.nodes, r.weights, -1, 1)
+	slices.Sort(r.nodes) // gonum begins at the right; the weights are symmetric
 	return r
 })
 

@@ -38,16 +38,12 @@ func (h *Histogram) Quantile(nu float64) (Quantile, error) {
 		return Quantile{}, refuse(TooFewUnits,
 			"%d values are too few for an interval of the quantile at %v.", h.total, nu)
 	}
-	q := Quantile{Nu: nu, N: h.total}
-	var okValue, okUpper bool
-	q.Lower, _ = h.at(rank - reach)
-	q.Value, okValue = h.at(rank)
-	q.Upper, okUpper = h.at(rank + reach)
-	if !okValue || !okUpper {
+	values, ok := h.at([3]float64{rank - reach, rank, rank + reach})
+	if !ok {
 		return Quantile{}, refuse(OutOfRange,
 			"The quantile at %v is above the largest value that the histogram resolves.", nu)
 	}
-	return q, nil
+	return Quantile{Nu: nu, N: h.total, Lower: values[0], Value: values[1], Upper: values[2]}, nil
 }
 
 // Arm returns the quantile as an Arm of its n values: the squared standard

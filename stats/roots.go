@@ -63,3 +63,62 @@ func bisect(holds func(x float64) bool, low, high float64) float64 {
 	}
 	return high
 }
+
+// brent returns the root of a continuous f between a and b, where its signs
+// differ, to the last digits (Brent 1973, zeroin).
+func brent(f func(x float64) float64, a, b float64) float64 {
+	fa, fb := f(a), f(b)
+	c, fc := a, fa
+	d, e := b-a, b-a
+	for range rootSteps {
+		if (fb > 0) == (fc > 0) {
+			c, fc = a, fa
+			d, e = b-a, b-a
+		}
+		if math.Abs(fc) < math.Abs(fb) {
+			a, b, c = b, c, b
+			fa, fb, fc = fb, fc, fb
+		}
+		tolerance := 4e-16*math.Abs(b) + 1e-300
+		middle := (c - b) / 2
+		if math.Abs(middle) <= tolerance || fb == 0 {
+			return b
+		}
+		if math.Abs(e) >= tolerance && math.Abs(fa) > math.Abs(fb) {
+			p, q := interpolate(a, b, c, fa, fb, fc)
+			if 2*p < math.Min(3*middle*q-math.Abs(tolerance*q), math.Abs(e*q)) {
+				e, d = d, p/q
+			} else {
+				d, e = middle, middle
+			}
+		} else {
+			d, e = middle, middle
+		}
+		a, fa = b, fb
+		if math.Abs(d) > tolerance {
+			b += d
+		} else {
+			b += math.Copysign(tolerance, middle)
+		}
+		fb = f(b)
+	}
+	return b
+}
+
+// interpolate returns the step of Brent's method as a ratio p/q with p >= 0: the
+// secant's, or that of inverse quadratic interpolation.
+func interpolate(a, b, c, fa, fb, fc float64) (p, q float64) {
+	s := fb / fa
+	middle := (c - b) / 2
+	if a == c {
+		p, q = 2*middle*s, 1-s
+	} else {
+		u, r := fa/fc, fb/fc
+		p = s * (2*middle*u*(u-r) - (b-a)*(r-1))
+		q = (u - 1) * (r - 1) * (s - 1)
+	}
+	if p > 0 {
+		return p, -q
+	}
+	return -p, q
+}

@@ -18,19 +18,24 @@ func (d StudentT) Tails(t float64) Tails {
 	if t < 0 {
 		return d.Tails(-t).flip()
 	}
+	return upperTails(d.logUpper(t))
+}
+
+// logUpper returns ln P(T > t) for t >= 0, one half of Tails.
+func (d StudentT) logUpper(t float64) float64 {
 	if math.IsInf(d.DF, 1) {
-		return Normal{}.Tails(t)
+		return Normal{}.logUpper(t)
+	}
+	if math.IsInf(t, 1) {
+		return math.Inf(-1)
 	}
 	ratio := t * t / d.DF
 	logRatio := math.Log1p(ratio)
 	if ratio > 1e15 { // t^2 may have overflowed; adding 1 no longer matters
 		logRatio = 2*math.Log(t) - math.Log(d.DF)
 	}
-	if math.IsInf(t, 1) {
-		return Tails{LogCDF: 0, LogSF: math.Inf(-1)}
-	}
 	w := math.Sqrt(d.DF * logRatio)
-	return upperTails(d.logConstant() - w*w/2 + math.Log(d.scaledTail(w)))
+	return d.logConstant() - w*w/2 + math.Log(d.scaledTail(w))
 }
 
 // Quantile returns the t whose lower tail is p in (0, 1).
@@ -57,7 +62,9 @@ func (d StudentT) LogQuantile(logP float64) float64 {
 		tail := d.scaledTail(w)
 		step := (logConstant - w*w/2 + math.Log(tail) - logP) * tail / tailDensity(w*w/d.DF)
 		w = max(w+step, 0)
-		if math.Abs(step) <= newtonSettled*w {
+		// The error that a step leaves is step^2 times half the curvature, which is
+		// about w as for the normal distribution.
+		if math.Abs(step)*(1+w) <= 1e-8 {
 			break
 		}
 	}

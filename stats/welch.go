@@ -26,7 +26,7 @@ func Welch(e Effect, level float64) (Test, error) {
 	}
 	radius := -StudentT{DF: e.DF}.LogQuantile(math.Log1p(-level)-math.Ln2) * test.SE
 	test.Interval = Interval{Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale}
-	test.LogP = min(0, StudentT{DF: e.DF}.Tails(-math.Abs(test.T)).LogCDF+math.Ln2)
+	test.LogP = min(0, StudentT{DF: e.DF}.logUpper(math.Abs(test.T))+math.Ln2)
 	test.P = math.Exp(test.LogP)
 	return test, nil
 }
