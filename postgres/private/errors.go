@@ -90,6 +90,15 @@ func (e *SettingError) Error() string {
 	return fmt.Sprintf("PostgreSQL setting %q cannot be changed: the private server depends on it", e.Name)
 }
 
+// EnvironmentError says that a variable of the environment would lead lib/pq to
+// another server, whatever the DSN says.
+type EnvironmentError struct{ Name string }
+
+// Error names the variable.
+func (e *EnvironmentError) Error() string {
+	return fmt.Sprintf("the environment variable %s leads away from the private PostgreSQL: unset it, or set DATABASE_URL", e.Name)
+}
+
 // StartError says that initdb or the server ended instead of becoming ready.
 type StartError struct {
 	Command string // initdb or postgres

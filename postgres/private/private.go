@@ -16,6 +16,7 @@ package private
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -32,8 +33,8 @@ type Config struct {
 	// created when missing. One process at a time owns it.
 	Dir string
 	// BinDir holds initdb and postgres. When empty, the folder named by the
-	// environment variable PGBIN is used, then PATH, then the places where
-	// distributions put PostgreSQL, newest first.
+	// environment variable PGBIN is used, else the newest version found in PATH
+	// and where distributions put PostgreSQL, or the one that made the data.
 	BinDir string
 	// Settings are server parameters that replace or extend the package's own.
 	Settings map[string]string
@@ -66,9 +67,10 @@ type Server struct {
 // none, and returns when it accepts connections. An orphan of a killed owner is
 // shut down first. ctx bounds the start only; a large crash recovery may need
 // minutes. Errors: ErrNoBinaries, *BusyError, *VersionError, *PathError,
-// *UserError, *SettingError, *StartError, or one of the operating system.
+// *UserError, *SettingError, *EnvironmentError, *StartError, or one of the
+// operating system.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
-	if err := checkSettings(cfg.Settings); err != nil {
+	if err := errors.Join(checkEnvironment(), checkSettings(cfg.Settings)); err != nil {
 		return nil, err
 	}
 	log := cfg.Log
@@ -145,9 +147,10 @@ func (s *Server) prepare(ctx context.Context, durable bool) error {
 // has. It stays the same when the server is restarted.
 func (s *Server) DSN() string { return s.DatabaseDSN("postgres") }
 
-// DatabaseDSN returns how lib/pq connects to another database of the server.
+// DatabaseDSN returns how lib/pq connects to another database of the server. It
+// names what PG* variables of the environment would otherwise decide.
 func (s *Server) DatabaseDSN(database string) string {
-	return fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable",
+	return fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable sslnegotiation=postgres target_session_attrs=any options=''",
 		quoteDSN(s.folder.socket), port, superuser, quoteDSN(database))
 }
 

@@ -2,6 +2,7 @@ package private
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -59,6 +60,17 @@ func defaultSettings() map[string]string {
 		"log_timezone":            "UTC",
 		"timezone":                "UTC",
 	}
+}
+
+// checkEnvironment refuses the variables that overrule a DSN in lib/pq and cannot
+// be overruled by one, with an *EnvironmentError.
+func checkEnvironment() error {
+	for _, name := range []string{"PGHOSTADDR", "PGSERVICE"} {
+		if os.Getenv(name) != "" {
+			return &EnvironmentError{Name: name}
+		}
+	}
+	return nil
 }
 
 // checkSettings refuses settings that only the package may choose, with a

@@ -82,6 +82,29 @@ func TestServerKnowsNoSecrets(t *testing.T) {
 	}
 }
 
+func TestEnvironmentCannotLeadElsewhere(t *testing.T) {
+	for name, value := range map[string]string{
+		"PGHOST": "192.0.2.1", "PGPORT": "1", "PGUSER": "nobody", "PGDATABASE": "nowhere", "PGSSLMODE": "verify-full",
+		"PGSSLNEGOTIATION": "direct", "PGTARGETSESSIONATTRS": "standby", "PGOPTIONS": "-c work_mem=1MB",
+	} {
+		t.Setenv(name, value)
+	}
+	server := start(t, private.Config{Dir: filepath.Join(tempDir(t, 0o711), "pg")})
+	const query = "select current_user || ' ' || current_database() || ' ' || current_setting('work_mem')"
+	if got, want := ask[string](t, open(t, server.DSN()), query), "splitcast postgres 4MB"; got != want {
+		t.Errorf("connected as %q, want %q", got, want)
+	}
+	for _, name := range []string{"PGHOSTADDR", "PGSERVICE"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "192.0.2.1")
+			err := wantError[*private.EnvironmentError](t, fails(t, private.Config{Dir: t.TempDir()}))
+			if err.Name != name {
+				t.Errorf("Start blames %s, want %s", err.Name, name)
+			}
+		})
+	}
+}
+
 func TestServerIsOutOfReachOfTheTerminal(t *testing.T) {
 	t.Parallel()
 	server := start(t, private.Config{Dir: filepath.Join(tempDir(t, 0o711), "pg")})
