@@ -12,7 +12,7 @@ import "math"
 // burn-in that Ready checks. NOpt is the number of units of both arms for which
 // the interval is tightest, and must be fixed before the data: take it from the
 // plan. At NOpt the interval is 1.55 times as wide as the fixed 95 % one, at a
-// tenth or a hundredfold of it 1.97 and 1.82 times.
+// tenth or a hundredfold of it 1.95 and 1.82 times.
 type AsympCS struct {
 	Alpha float64 `json:"alpha"` // total error probability over all looks
 	NOpt  int64   `json:"n_opt"`
