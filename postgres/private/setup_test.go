@@ -43,7 +43,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(parentMain(dir))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.Remove(ownPath()) // is there only if a test needed it
+		os.Exit(code)
+	}))
 }
 
 // answer is what a copy of the test binary tells the test on its first line.
@@ -152,28 +155,22 @@ func (p *parent) stop(t *testing.T) {
 	}
 }
 
+// ownPath is where this run keeps a copy of the test binary.
+func ownPath() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("splitcast-private-test-%d", os.Getpid()))
+}
+
 // ownBinary copies the test binary once to where every user may run it.
 var ownBinary = sync.OnceValues(func() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	// One name for all runs: what is left behind is one file.
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("splitcast-private-test-%d", os.Geteuid()))
-	fresh, err := os.MkdirTemp("", "private")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(fresh)
 	binary, err := os.ReadFile(self)
 	if err != nil {
 		return "", err
 	}
-	copied := filepath.Join(fresh, "test")
-	if err := os.WriteFile(copied, binary, 0o755); err != nil {
-		return "", err
-	}
-	return path, errors.Join(os.Chmod(copied, 0o755), os.Rename(copied, path))
+	return ownPath(), errors.Join(os.WriteFile(ownPath(), binary, 0o755), os.Chmod(ownPath(), 0o755))
 })
 
 func testBinary(t *testing.T) string {

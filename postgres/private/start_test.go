@@ -266,3 +266,26 @@ func BenchmarkColdStart(b *testing.B) {
 		stop(b, start(b, private.Config{Dir: filepath.Join(root, strconv.Itoa(n))}))
 	}
 }
+
+// BenchmarkRestart measures from the kill of the postmaster to the next write.
+func BenchmarkRestart(b *testing.B) {
+	cfg := private.Config{Dir: filepath.Join(tempDir(b, 0o711), "pg")}
+	for b.Loop() {
+		b.StopTimer()
+		server := start(b, cfg)
+		keep(b, server.DSN())
+		db := open(b, server.DSN())
+		b.StartTimer()
+		signal(b, server.Pid(), syscall.SIGKILL)
+		within(b, func() error {
+			if server.Restarts() != 1 {
+				return errors.New("not started again")
+			}
+			_, err := db.Exec("insert into kept values (now())")
+			return err
+		})
+		b.StopTimer()
+		stop(b, server)
+		b.StartTimer()
+	}
+}

@@ -12,8 +12,8 @@ const (
 	// maxDelay bounds the pauses: a full disk may be emptied at any time.
 	maxDelay = 5 * time.Second
 	// steadyAfter is how long a server must live for its end not to count as a
-	// failure in a row.
-	steadyAfter = 10 * time.Second
+	// failure in a row. One that cannot start ends sooner.
+	steadyAfter = time.Second
 )
 
 // supervise owns the running postmaster: it starts another whenever it ends, for
