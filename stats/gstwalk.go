@@ -62,22 +62,20 @@ func (s gstStep) boundFor(probability float64) float64 {
 	if probability < leastSpending {
 		return math.Inf(1)
 	}
-	// ln of the probability is concave and falls in z, so that Newton from above
-	// falls to the root; not having stopped before only lowers it.
 	target := math.Log(probability)
-	z := -Normal{}.LogQuantile(target)
-	for range newtonSteps {
-		value, density := s.above(z)
-		if value == 0 {
-			return math.Inf(1)
-		}
-		step := (math.Log(value) - target) * value / density
-		z += step
-		if math.Abs(step) <= newtonSettled*math.Max(1, math.Abs(z)) {
-			break
-		}
+	gap := func(z float64) (value, slope float64) {
+		above, density := s.above(z)
+		return target - math.Log(above), density / above // +Inf where above underflows
 	}
-	return z
+	// Not having stopped before only lowers the probability of the plain normal
+	// tail. Nor does the walk go farther than some steps beyond where it was.
+	const farSteps = 12
+	root := math.Sqrt(s.time)
+	start := -Normal{}.LogQuantile(target)
+	if n := len(s.from.nodes); n > 0 {
+		start = math.Min(start, (s.from.nodes[n-1]+s.shift+farSteps*s.sd)/root)
+	}
+	return monotoneRoot(gap, start, s.sd/root)
 }
 
 // leastSpending is the smallest error probability that a look can spend; below

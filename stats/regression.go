@@ -1,8 +1,6 @@
 package stats
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -80,10 +78,15 @@ func (r Regression) Effect(errors ErrorModel) (Effect, error) {
 		case HC0:
 		case HC1:
 			weight = float64(n) / df
-		case HC2:
-			weight = 1 / (1 - f.leverage(i))
-		case HC3:
-			weight = 1 / (1 - f.leverage(i)) / (1 - f.leverage(i))
+		case HC2, HC3:
+			free := 1 - f.leverage(i)
+			if free < leastFreedom {
+				return Effect{}, refuse(ZeroVariance, "A row alone fixes a coefficient, so its error cannot be estimated.")
+			}
+			weight = 1 / free
+			if errors == HC3 {
+				weight /= free
+			}
 		case Classical:
 		default:
 			return Effect{}, refuse(InvalidArgument, "There is no error model %q.", string(errors))
@@ -92,6 +95,10 @@ func (r Regression) Effect(errors ErrorModel) (Effect, error) {
 	}
 	return f.effect(sum, df)
 }
+
+// leastFreedom is the least share of a row's variance that a fit must leave to its
+// residual; below it the residual is rounding.
+const leastFreedom = 1e-10
 
 // ClusterSmallSample is the correction of a clustered variance.
 type ClusterSmallSample struct {
@@ -278,9 +285,6 @@ func (f fit) leverage(i int) float64 {
 }
 
 func (f fit) effect(variance, df float64) (Effect, error) {
-	if math.IsNaN(variance) || math.IsInf(variance, 0) { // a row alone fixes a coefficient
-		return Effect{}, refuse(ZeroVariance, "A row has the full leverage, so its error cannot be estimated.")
-	}
 	e := Effect{
 		Estimate: f.beta[treatmentColumn], Variance: variance, DF: df, N: int64(len(f.residuals)), Scale: Absolute,
 	}
