@@ -52,7 +52,7 @@ func (a AsympCS) OneSided(e Effect, side Side) (Sequence, error) {
 	se := e.SE()
 	logE := mixture.logE(side.sign() * e.Estimate / se)
 	radius := se * mixture.bound(-math.Log(a.Alpha))
-	return newSequence(side.interval(e, radius), e.Estimate, logE)
+	return newSequence(side.interval(e, radius), e.Estimate, logE, e.Estimate-radius, e.Estimate+radius)
 }
 
 // OneSidedClosed returns the bound of OneSided in the closed form
@@ -171,5 +171,5 @@ func IteratedLogarithmCS(e Effect, alpha float64) (Interval, error) {
 		return Interval{}, err
 	}
 	radius := e.SE() * 1.7 * math.Sqrt(math.Log(math.Log(2*float64(e.N)))+0.72*math.Log(10.4/alpha))
-	return Interval{Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale}, nil
+	return e.around(radius), nil
 }

@@ -34,9 +34,9 @@ func (t TwoProportions) Posterior(prior BetaPrior) (ProportionPosterior, error) 
 	}
 	// P(T > C) = E[P(T > C | C)]. E[(T-C)+] is the integral of P(C < x < T) over x,
 	// which on the logit scale has the derivative x(1-x).
-	p.ChanceToWin = over(func(x, y float64) float64 {
+	p.ChanceToWin = min(1, over(func(x, y float64) float64 {
 		return math.Exp(c.logPrefix(x, y) + w.tails(x, y).LogSF)
-	})
+	}))
 	p.LossChoosingControl = over(func(x, y float64) float64 {
 		return x * y * math.Exp(c.tails(x, y).LogCDF+w.tails(x, y).LogSF)
 	})

@@ -3,11 +3,17 @@ package stats
 import "math"
 
 // Interval is a range of effects on the scale of its Effect. An end is infinite
-// only for one-sided methods, which say so.
+// only where the method that made it says so: for one-sided ones, and for ratios
+// over a zero.
 type Interval struct {
 	Lower float64 `json:"lower"`
 	Upper float64 `json:"upper"`
 	Scale Scale   `json:"scale"`
+}
+
+// around returns the interval of radius r around the estimate.
+func (e Effect) around(r float64) Interval {
+	return Interval{Lower: e.Estimate - r, Upper: e.Estimate + r, Scale: e.Scale}
 }
 
 // Lift returns the interval as fractions of control: exp(x)-1 on the log-ratio

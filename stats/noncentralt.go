@@ -51,11 +51,11 @@ func logExcess(x float64) float64 {
 	return log1pmx(growth)
 }
 
-// maximum returns the point, to a thousandth of width, where a unimodal f is
+// maximum returns the point, to a hundred-thousandth of width, where a unimodal f is
 // largest, by growing and then shrinking steps.
 func maximum(f func(x float64) float64, start, width float64) float64 {
 	x, best := start, f(start)
-	for step := width; math.Abs(step) > 1e-3*width; {
+	for step := width; math.Abs(step) > 1e-5*width; {
 		switch forward, back := f(x+step), f(x-step); {
 		case forward > best:
 			x, best = x+step, forward

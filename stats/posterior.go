@@ -65,6 +65,9 @@ func NewPosterior(e Effect, prior Prior, level float64, lowerIsBetter bool) (Pos
 		p.ChanceToWin = math.Erfc(mean/sd/math.Sqrt2) / 2
 		p.LossChoosingControl, p.LossChoosingTreatment = p.LossChoosingTreatment, p.LossChoosingControl
 	}
+	if !finite(p.Mean, p.Lower, p.Upper, p.ChanceToWin, p.LossChoosingControl, p.LossChoosingTreatment) {
+		return Posterior{}, refuse(NonFinite, "The posterior left the range of floating-point numbers.")
+	}
 	return p, nil
 }
 

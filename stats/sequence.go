@@ -13,8 +13,10 @@ type Sequence struct {
 	P        float64 `json:"p"` // min(1, 1/E) at this look, without a running minimum
 }
 
-func newSequence(i Interval, estimate, logE float64) (Sequence, error) {
-	if math.IsNaN(i.Lower) || math.IsNaN(i.Upper) || !finite(logE) {
+// newSequence refuses results that left the range of float64; limits are the
+// ends of the interval that have to be finite.
+func newSequence(i Interval, estimate, logE float64, limits ...float64) (Sequence, error) {
+	if !finite(limits...) || !finite(logE) {
 		return Sequence{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
 	}
 	return Sequence{Interval: i, Estimate: estimate, LogE: logE, P: PFromE(logE)}, nil
@@ -36,10 +38,8 @@ func (m normalMixture) radius(alpha float64) float64 {
 
 func (m normalMixture) twoSided(e Effect, alpha float64) (Sequence, error) {
 	se := e.SE()
-	radius := se * m.radius(alpha)
-	return newSequence(Interval{
-		Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale,
-	}, e.Estimate, m.logE(e.Estimate/se))
+	i := e.around(se * m.radius(alpha))
+	return newSequence(i, e.Estimate, m.logE(e.Estimate/se), i.Lower, i.Upper)
 }
 
 // halfNormalMixture is the normal mixture truncated to positive effects:

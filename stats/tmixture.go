@@ -32,9 +32,8 @@ func (m TMixture) TwoSided(e Effect) (Sequence, error) {
 	se := e.SE()
 	t := e.Estimate / se
 	logE := TMixtureLogE(TMixtureStatistic{F: t * t, DF1: 1, DF2: e.DF, N: n, G: m.G})
-	return newSequence(Interval{
-		Lower: e.Estimate - radius*se, Upper: e.Estimate + radius*se, Scale: e.Scale,
-	}, e.Estimate, logE)
+	i := e.around(radius * se)
+	return newSequence(i, e.Estimate, logE, i.Lower, i.Upper)
 }
 
 // TMixtureStatistic is an F statistic with its degrees of freedom, the units

@@ -25,10 +25,10 @@ func Welch(e Effect, level float64) (Test, error) {
 		return Test{}, err
 	}
 	radius := -StudentT{DF: e.DF}.LogQuantile(math.Log1p(-level)-math.Ln2) * test.SE
-	test.Interval = Interval{Lower: e.Estimate - radius, Upper: e.Estimate + radius, Scale: e.Scale}
+	test.Interval = e.around(radius)
 	test.LogP = min(0, StudentT{DF: e.DF}.logUpper(math.Abs(test.T))+math.Ln2)
 	test.P = math.Exp(test.LogP)
-	return test, nil
+	return test, test.check(test.Lower, test.Upper)
 }
 
 // WelchOneSided returns the t-test against the side and the one-sided interval
@@ -45,7 +45,16 @@ func WelchOneSided(e Effect, level float64, side Side) (Test, error) {
 	test.Interval = side.interval(e, radius)
 	test.LogP = StudentT{DF: e.DF}.Tails(-side.sign() * test.T).LogCDF
 	test.P = math.Exp(test.LogP)
-	return test, nil
+	return test, test.check(e.Estimate-radius, e.Estimate+radius)
+}
+
+// check refuses a test that left the range of float64; limits are the ends that
+// have to be finite.
+func (t Test) check(limits ...float64) error {
+	if !finite(limits...) || !finite(t.T, t.LogP) {
+		return refuse(NonFinite, "The test left the range of floating-point numbers.")
+	}
+	return nil
 }
 
 func newTest(e Effect, level float64) (Test, error) {

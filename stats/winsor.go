@@ -96,26 +96,24 @@ func sampleQuantile(sorted []float64, p float64, definition int) float64 {
 	return (1-gamma)*lower + gamma*upper
 }
 
-// stepQuantile is the discontinuous definitions 1 to 3.
+// stepQuantile is the discontinuous definitions 1 to 3. Like R it lets rounding
+// lift n p to a whole number but not lower it to one.
 func stepQuantile(sorted []float64, p float64, definition int) float64 {
 	position := float64(len(sorted)) * p
 	if definition == 3 {
 		position -= 0.5
 	}
 	j := math.Floor(position + quantileFuzz)
-	onStep := position <= j+quantileFuzz
 	lower, upper := orderStatistic(sorted, j), orderStatistic(sorted, j+1)
 	switch {
-	case !onStep:
-		return upper
-	case definition == 1:
+	case definition == 3 && !(position < j) && !(position > j) && math.Mod(j, 2) == 0: // the even one of two nearest
 		return lower
+	case definition == 3 || position > j:
+		return upper
 	case definition == 2:
 		return (lower + upper) / 2
-	case math.Mod(j, 2) == 0: // definition 3: the even one of two nearest
-		return lower
 	}
-	return upper
+	return lower
 }
 
 // orderStatistic returns the j-th smallest value, j from 1, held at the ends.

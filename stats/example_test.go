@@ -1,0 +1,185 @@
+package stats_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/splitcast/splitcast/stats"
+)
+
+// A comparison of two means that may be read at any time.
+func Example() {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var control, treatment stats.Moments
+	for range 50_000 {
+		control.Add(20 * rng.ExpFloat64())   // minutes watched
+		treatment.Add(21 * rng.ExpFloat64()) // 5 % more
+	}
+	effect, err := stats.MeanLift(control, treatment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sequence, err := stats.AsympCS{Alpha: 0.05, NOpt: 100_000}.TwoSided(effect)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	estimate, _ := effect.Lift()
+	interval, _ := sequence.Lift()
+	fmt.Printf("%+.1f %% (%+.1f %% to %+.1f %%)\n", 100*estimate, 100*interval.Lower, 100*interval.Upper)
+	// Output: +4.1 % (+2.1 % to +6.1 %)
+}
+
+// What cannot be computed is a reason and a sentence, never a number.
+func ExampleRefusal() {
+	var nobody, someone stats.Moments
+	someone.AddN(0, 100)
+	someone.AddN(1, 3)
+	_, err := stats.MeanLift(nobody, someone)
+	var refusal *stats.Refusal
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal.Reason)
+		fmt.Println(refusal.Message)
+	}
+	// Output:
+	// too_few_units
+	// A mean needs at least 2 units; there are 0.
+}
+
+// Hours are counted apart and merged; the result is that of all values at once.
+func ExampleMoments_Merge() {
+	morning := stats.MomentsOf([]float64{1, 2, 3})
+	evening := stats.MomentsOf([]float64{4, 5})
+	morning.Merge(evening)
+	variance, _ := morning.Variance()
+	fmt.Println(morning.N, morning.Mean, variance)
+	// Output: 5 3 2.5
+}
+
+// The 95th percentile of startup time with its order-statistic interval.
+func ExampleHistogram() {
+	var startupMs stats.Histogram
+	for i := range 10_000 {
+		startupMs.Add(500 + float64(i)/10)
+	}
+	p95, err := startupMs.Quantile(0.95)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%.0f ms (%.0f to %.0f)\n", p95.Value, p95.Lower, p95.Upper)
+	// Output: 1450 ms (1446 to 1454)
+}
+
+// A split of 50.5 to 49.5 among 20,000 is no accident to worry about; among
+// 200,000 it is.
+func ExampleSampleRatio() {
+	for _, counts := range [][]int64{{10_100, 9_900}, {101_000, 99_000}} {
+		srm, err := stats.SampleRatio(counts, []int64{1, 1}, stats.SampleRatioConcentration)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s, p = %.2g\n", srm.Status, srm.P)
+	}
+	// Output:
+	// ok, p = 1
+	// alert, p = 0.00068
+}
+
+// Crashes of a new player build, watched hourly.
+func ExampleRateSequence() {
+	concentration, err := stats.RateConcentration(0.5, 1.5) // tuned to 50 % more crashes
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	crashes := stats.RateSequence{Alpha: 0.05, Concentration: concentration}
+	old := stats.Rate{Events: 40, Exposure: 10_000} // viewer hours
+	build := stats.Rate{Events: 85, Exposure: 10_000}
+	ratio, err := crashes.OneSided(old, build, stats.Greater)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("at least %.2f times as many crashes, p = %.4f\n", ratio.Bound, ratio.P)
+	// Output: at least 1.27 times as many crashes, p = 0.0012
+}
+
+// Five planned looks cost almost nothing over a single one.
+func ExampleGroupSequential() {
+	design := stats.GroupSequential{
+		Kind: stats.SpendOBrienFleming, Information: []float64{0.2, 0.4, 0.6, 0.8, 1}, Alpha: 0.05, TwoSided: true,
+	}
+	bounds, err := design.Bounds()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cost, err := design.Characteristics(0.8)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("z %.3f\n", bounds.Z)
+	fmt.Printf("units: %.3f times a single test at most, %.2f on average\n", cost.Inflation, cost.ExpectedH1)
+	// Output:
+	// z [4.877 3.357 2.680 2.290 2.031]
+	// units: 1.025 times a single test at most, 0.82 on average
+}
+
+// Which of five goals moved, with at most one in ten of the findings false,
+// whatever the goals have to do with one another and whenever this is asked.
+func ExampleEBH() {
+	logE := []float64{math.Log(300), math.Log(2), math.Log(60), math.Log(0.5), math.Log(20)}
+	found, err := stats.EBH(logE, 0.1)
+	fmt.Println(found, err)
+	// Output: [0 2 4] <nil>
+}
+
+// A guardrail answers whether a loss is smaller than the margin.
+func ExampleNonInferiority_Watch() {
+	var control, treatment stats.Moments
+	control.AddN(1, 97_000) // starts that succeeded
+	control.AddN(0, 3_000)
+	treatment.AddN(1, 96_950)
+	treatment.AddN(0, 3_050)
+	effect, err := stats.MeanDifference(control, treatment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	guard := stats.NonInferiority{Margin: 0.005, HigherIsBetter: true, Alpha: 0.05}
+	result, err := guard.Watch(effect, 200_000)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: a loss of at most %.2f points\n", result.State, -100*result.WorstCase)
+	// Output: safe: a loss of at most 0.26 points
+}
+
+// How many viewers a two per cent change of a metric needs, when its standard
+// deviation is 1.5 times its mean.
+func ExamplePlan() {
+	plan := stats.Plan{UnitVariance: 1.5 * 1.5, Power: 0.8}
+	for _, rule := range []stats.Rule{
+		{Kind: stats.RuleFixed, Alpha: 0.05},
+		{Kind: stats.RuleGroupSequential, Alpha: 0.05, Looks: []float64{0.25, 0.5, 0.75, 1}},
+		{Kind: stats.RuleSequential, Alpha: 0.05},
+	} {
+		units, err := plan.Units(rule, math.Log(1.02))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s: %.0f thousand\n", rule.Kind, units/1000)
+	}
+	// Output:
+	// fixed: 180 thousand
+	// group_sequential: 184 thousand
+	// sequential: 345 thousand
+}
