@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/splitcast/splitcast/metrics"
+)
+
+// fixedKey is what outcomes are counted by.
+type fixedKey struct {
+	window metrics.Window
+	arm    int
+}
+
+const copyOutcomes = `
+	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims)
+	from stdin`
+
+// AppendOutcomes implements metrics.LookTx. That no unit has two outcomes of a
+// window is a unique key of its day, which is enough: when a window closes is
+// settled before it has closed.
+func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int, outcomes []metrics.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	if err := l.ensureDays(ctx, outcomes); err != nil {
+		return err
+	}
+	// What the rows of this call have in common.
+	run := strconv.AppendInt(nil, l.exp.ID, 10)
+	run = append(strconv.AppendInt(append(run, '\t'), int64(l.exp.Version), 10), '\t')
+	run = append(append(run, w...), '\t')
+	number := append(strconv.AppendInt([]byte{'\t'}, int64(look), 10), '\t')
+
+	err := l.tx.copyIn(ctx, copyOutcomes, len(outcomes), func(buf []byte, i int) []byte {
+		o := &outcomes[i]
+		buf = append(o.ClosesAt.UTC().AppendFormat(buf, time.DateOnly), '\t')
+		buf = appendText(append(buf, run...), o.Unit)
+		return appendOutcome(append(buf, number...), o)
+	})
+	if err != nil {
+		return wrap("append outcomes", err)
+	}
+	for i := range outcomes {
+		l.fixed[fixedKey{w, outcomes[i].Arm}]++
+	}
+	return nil
+}
+
+// ensureDays makes the partitions of the days on which windows closed.
+func (l *lookTx) ensureDays(ctx context.Context, outcomes []metrics.Outcome) error {
+	var days []time.Time
+	for i := range outcomes {
+		day := dayOf(outcomes[i].ClosesAt)
+		if !l.days[day] {
+			l.days[day] = true
+			days = append(days, day)
+		}
+	}
+	if len(days) == 0 {
+		return nil
+	}
+	return l.db.ensureDays(ctx, tableOutcomes, days)
+}
+
+// appendOutcome writes the columns from arm on as a row of COPY.
+func appendOutcome(buf []byte, o *metrics.Outcome) []byte {
+	buf = append(strconv.AppendInt(buf, int64(o.Arm), 10), '\t')
+	buf = append(o.ExposedAt.UTC().AppendFormat(buf, timestampFormat), '\t')
+	buf = append(o.ClosesAt.UTC().AppendFormat(buf, timestampFormat), '\t', '{')
+	for i, q := range o.Quantities {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = appendFloat(buf, q)
+	}
+	buf = append(buf, '}', '\t', '{')
+	for i, value := range o.Dims {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = appendElement(buf, value)
+	}
+	return append(buf, '}')
+}
+
+// maxExactInt bounds the whole numbers that float64 holds exactly.
+const maxExactInt = 1 << 53
+
+// appendFloat writes the shortest text that reads back as f. Quantities are
+// whole numbers, which are much faster to write and to read as such.
+func appendFloat(buf []byte, f float64) []byte {
+	if math.Abs(f) < maxExactInt && f == math.Trunc(f) {
+		return strconv.AppendInt(buf, int64(f), 10)
+	}
+	return strconv.AppendFloat(buf, f, 'g', -1, 64)
+}
+
+// appendElement writes an element of a text array within a row of COPY: in
+// quotes, with quotes and backslashes escaped once for the array, and the
+// escapes once more for COPY.
+func appendElement(buf []byte, s string) []byte {
+	buf = append(buf, '"')
+	start := 0
+	for i := range len(s) {
+		if c := s[i]; c == '"' || c == '\\' {
+			buf = append(appendText(buf, s[start:i]), '\\', '\\')
+			start = i
+		}
+	}
+	return append(appendText(buf, s[start:]), '"')
+}
+
+// flushCounts adds the outcomes appended since the last call to outcome_counts:
+// once a look, not with each chunk, because a row that changes often within one
+// transaction is slow to find.
+func (l *lookTx) flushCounts(ctx context.Context) error {
+	const add = `
+		insert into outcome_counts as c (experiment_id, version, win, arm, count)
+		values ($1, $2, $3, $4, $5)
+		on conflict (experiment_id, version, win, arm) do update set count = c.count + excluded.count`
+	for key, n := range l.fixed {
+		if _, err := l.tx.ExecContext(ctx, add, l.exp.ID, l.exp.Version, string(key.window), key.arm, n); err != nil {
+			return fmt.Errorf("count outcomes: %w", err)
+		}
+	}
+	clear(l.fixed)
+	return nil
+}
