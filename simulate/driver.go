@@ -3,10 +3,8 @@ package simulate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -58,45 +56,10 @@ type Driver struct {
 	told    map[exposureKey]string
 }
 
-// exposureKey names what a viewer's client remembers to have reported.
-type exposureKey struct {
-	viewer     int
-	experiment string
-}
-
 // Progress is where CatchUp is.
 type Progress struct {
 	From, At, To time.Time
 	Sent         Sent
-}
-
-// Sent counts what the server acknowledged.
-type Sent struct {
-	Sessions    int64 // that sent at least one report
-	Silent      int64 // of which the server never hears
-	Evaluations int64
-	Exposures   int64                       // records, repeats included
-	Units       map[string]map[string]int64 // exposed units by experiment and arm
-	Heartbeats  int64                       // records, duplicates included
-	CMCD        int64                       // records, duplicates included
-	Duplicates  int64                       // of both
-	Requests    int64
-	Retries     int64
-}
-
-// Sent returns what was acknowledged so far.
-func (d *Driver) Sent() Sent {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.sent
-	s.Units = make(map[string]map[string]int64, len(d.sent.Units))
-	for key, arms := range d.sent.Units {
-		s.Units[key] = maps.Clone(arms)
-	}
-	if d.client != nil {
-		s.Requests, s.Retries = d.client.requests.Load(), d.client.retries.Load()
-	}
-	return s
 }
 
 // Checkpoint returns the simulated time up to which everything was
@@ -108,6 +71,8 @@ func (d *Driver) Checkpoint() time.Time {
 }
 
 func (d *Driver) prepare() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.client != nil {
 		return
 	}
@@ -138,17 +103,18 @@ func (d *Driver) CatchUp(ctx context.Context, from, to time.Time) error {
 	if err := d.resume(ctx, &cal, from); err != nil {
 		return err
 	}
-	next := d.ahead(ctx, &cal, from, to)
+	ahead := d.playAhead(ctx, &cal, from, to)
+	defer ahead.stop()
 	for at := from; at.Before(to); at = at.Add(d.Tick) {
 		end := earliest(at.Add(d.Tick), to)
-		b := next()
-		if b.err != nil {
-			return fmt.Errorf("sessions of %s: %w", at.Format(time.RFC3339), b.err)
+		visits, err := ahead.next()
+		if err != nil {
+			return fmt.Errorf("sessions of %s: %w", at.Format(time.RFC3339), err)
 		}
 		if d.SetNow != nil {
 			d.SetNow(end)
 		}
-		if err := d.tick(ctx, b.visits, end); err != nil {
+		if err := d.tick(ctx, visits, end); err != nil {
 			return fmt.Errorf("tick of %s: %w", at.Format(time.RFC3339), err)
 		}
 		if d.RunJob != nil && end.Truncate(d.JobEvery).After(at) {
@@ -194,35 +160,6 @@ type played struct {
 	exposures []experiment.Exposure
 	parcels   []Parcel
 	silent    bool
-}
-
-// batch is the visits of a tick.
-type batch struct {
-	visits []played
-	err    error
-}
-
-// ahead evaluates and plays each tick while the one before is being sent.
-func (d *Driver) ahead(ctx context.Context, cal *calendar, from, to time.Time) (next func() batch) {
-	ch := make(chan batch)
-	start := func(at time.Time) {
-		go func() {
-			visits, err := d.visits(ctx, cal.between(at, earliest(at.Add(d.Tick), to)))
-			ch <- batch{visits, err}
-		}()
-	}
-	if from.Before(to) {
-		start(from)
-	}
-	at := from
-	return func() batch {
-		b := <-ch
-		at = at.Add(d.Tick)
-		if b.err == nil && at.Before(to) {
-			start(at)
-		}
-		return b
-	}
 }
 
 // visits evaluates and plays sessions, some at a time, in their order.
@@ -282,121 +219,6 @@ func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error
 	}
 	d.count(visits, exposures, due)
 	return nil
-}
-
-// news returns the exposures that the viewer's client has not reported yet.
-// Where CMCD reports are joined by their session, each session needs its own.
-func (d *Driver) news(v *Visit, met []experiment.Exposure) []experiment.Exposure {
-	if v.Who.CMCD {
-		return met
-	}
-	return slices.DeleteFunc(met, func(x experiment.Exposure) bool {
-		return d.told[exposureKey{v.Who.Index, x.Experiment}] == x.Arm
-	})
-}
-
-// Limits of one request, well within those of the server.
-const (
-	maxBatchRecords = 1_000
-	maxBatchBytes   = 512 << 10
-)
-
-// send posts exposures and reports, all batches at the same time: none depends
-// on another.
-func (d *Driver) send(ctx context.Context, exposures []experiment.Exposure, due []Parcel) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(d.Concurrency)
-	for part := range slices.Chunk(exposures, maxBatchRecords) {
-		g.Go(func() error {
-			body, err := json.Marshal(part)
-			if err != nil {
-				return fmt.Errorf("encode exposures: %w", err)
-			}
-			_, err = d.client.post(ctx, "/v1/exposures", "application/json", body)
-			return err
-		})
-	}
-	for _, body := range bodies(due, Heartbeat) {
-		g.Go(func() error {
-			_, err := d.client.post(ctx, "/v1/heartbeats", "application/x-ndjson", body)
-			return err
-		})
-	}
-	for _, body := range bodies(due, CMCD) {
-		g.Go(func() error {
-			_, err := d.client.post(ctx, "/v1/cmcd/"+d.IngestKey, "application/cmcd", body)
-			return err
-		})
-	}
-	return g.Wait()
-}
-
-// bodies packs the records of one format, a line each, into requests.
-func bodies(due []Parcel, f Format) [][]byte {
-	var out [][]byte
-	var b []byte
-	n := 0
-	for i := range due {
-		if due[i].Format != f {
-			continue
-		}
-		if n == maxBatchRecords || len(b)+len(due[i].Body) > maxBatchBytes {
-			out = append(out, b)
-			b, n = nil, 0
-		}
-		b = append(append(b, due[i].Body...), '\n')
-		n++
-	}
-	if n > 0 {
-		out = append(out, b)
-	}
-	return out
-}
-
-// count notes what was acknowledged.
-func (d *Driver) count(visits []played, exposures []experiment.Exposure, due []Parcel) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	viewers := map[string]int{}
-	for i := range visits {
-		d.sent.Evaluations++
-		if visits[i].silent {
-			d.sent.Silent++
-		}
-		viewers[visits[i].visit.Who.ID] = visits[i].visit.Who.Index
-	}
-	for i := range exposures {
-		d.countExposure(viewers[exposures[i].Unit], &exposures[i])
-	}
-	for i := range due {
-		p := &due[i]
-		if p.Format == Heartbeat {
-			d.sent.Heartbeats++
-		} else {
-			d.sent.CMCD++
-		}
-		if p.Duplicate {
-			d.sent.Duplicates++
-		}
-		if p.First {
-			d.sent.Sessions++
-		}
-	}
-}
-
-func (d *Driver) countExposure(viewer int, x *experiment.Exposure) {
-	d.sent.Exposures++
-	key := exposureKey{viewer, x.Experiment}
-	if d.told[key] == x.Arm {
-		return
-	}
-	d.told[key] = x.Arm
-	arms := d.sent.Units[x.Experiment]
-	if arms == nil {
-		arms = map[string]int64{}
-		d.sent.Units[x.Experiment] = arms
-	}
-	arms[x.Arm]++
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -33,7 +33,7 @@ type Networks [netClasses][]Trace
 
 // The library is large enough that no single trace carries a class.
 const (
-	tracesPerClass = 96
+	tracesPerClass = 256
 	traceSec       = 900
 )
 
@@ -74,7 +74,7 @@ var processes = [netClasses]process{
 	NetLTE: {medianKbps: 32_500, spread: 0.26, memory: 0.7, rttSec: 0.04, regimes: []regime{
 		{1, 0.36, 75, 0.53}, {0.25, 0.5, 9, 0.27}, {0.006, 0.8, 2.8, 0.2},
 	}},
-	Net3G: {medianKbps: 1_850, spread: 0.42, memory: 0.8, rttSec: 0.1, regimes: []regime{
+	Net3G: {medianKbps: 1_700, spread: 0.42, memory: 0.8, rttSec: 0.1, regimes: []regime{
 		{1, 0.35, 40, 0.36}, {0.35, 0.35, 18, 0.32}, {0.07, 0.7, 14, 0.56},
 	}},
 }

@@ -82,6 +82,7 @@ type player struct {
 	startupSec  float64
 	late        float64 // behind the encoder, s
 	lateAllowed float64 // before catching up
+	rate        float64 // of playback
 	stall       float64 // length of the stall at hand
 	total       totals
 }
@@ -216,6 +217,7 @@ func (p *player) arrived() {
 	if p.playing && p.late > maxLatencySec {
 		p.jump()
 	}
+	p.pace()
 	p.next()
 }
 
@@ -255,20 +257,16 @@ func (p *player) endStall() {
 // elapse lets sec pass, within which no segment arrives.
 func (p *player) elapse(sec float64) {
 	for p.playing && sec > 0 {
-		rate := 1.0
-		if p.late > p.lateAllowed && p.buffer() > catchUpBuffer {
-			rate = catchUpRate
-		}
-		step := p.headLeft / rate
+		step := p.headLeft / p.rate
 		if step > sec {
 			step = sec
 		}
-		if left := p.wantSec - p.total.playSec; step >= left {
-			p.show(left, rate)
+		if left := p.wantSec - p.total.playSec; step >= left-instantSec {
+			p.show(left)
 			p.finish(Watched)
 			return
 		}
-		p.show(step, rate)
+		p.show(step)
 		sec -= step
 		if p.queueN == 0 && sec > 0 {
 			p.beginStall()
@@ -301,16 +299,17 @@ func (p *player) wait(sec float64) {
 }
 
 // show plays step seconds of wall time of the segment on screen.
-func (p *player) show(step, rate float64) {
+func (p *player) show(step float64) {
 	p.now += step
 	p.total.playSec += step
-	p.total.lateSec += step * p.late
+	gain := step * (p.rate - 1)
+	p.total.lateSec += step * (p.late - gain/2)
 	if p.late > p.total.lateMax {
 		p.total.lateMax = p.late
 	}
 	p.total.rungSec[p.queue[p.queueAt%bufferSegments]] += step
-	p.late -= step * (rate - 1)
-	p.headLeft -= step * rate
+	p.late -= gain
+	p.headLeft -= step * p.rate
 	if p.headLeft > instantSec {
 		return
 	}
@@ -319,6 +318,16 @@ func (p *player) show(step, rate float64) {
 	p.headLeft = 0
 	if p.queueN > 0 {
 		p.headLeft = segmentSec
+	}
+	p.pace()
+}
+
+// pace sets the playback rate. It is called at events only, so that looking at
+// the player in between changes nothing.
+func (p *player) pace() {
+	p.rate = 1
+	if p.late > p.lateAllowed && p.buffer() > catchUpBuffer {
+		p.rate = catchUpRate
 	}
 }
 

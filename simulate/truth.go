@@ -1,8 +1,9 @@
 package simulate
 
 import (
-	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Truth is what an experiment does to the whole population: every viewer is
@@ -45,22 +46,40 @@ const (
 )
 
 // Truths computes what the five experiments of Document do in the world, from
-// all its viewers that come within two weeks.
+// all its viewers that come within two weeks. It uses all processors; the
+// result does not depend on how many there are.
 func (w *World) Truths() []Truth {
 	units := w.units(truthDays)
 	doc := Document()
-	out := make([]Truth, len(doc.Experiments))
+	treatments := make([]Settings, len(doc.Experiments))
 	for i := range doc.Experiments {
-		e := &doc.Experiments[i]
-		var set [2]Settings
-		for arm := range set {
-			set[arm] = DefaultSettings()
-			set[arm].Set(e.Key, e.Arms[arm].Value)
+		treatments[i] = DefaultSettings()
+		treatments[i].Set(doc.Experiments[i].Key, doc.Experiments[i].Arms[1].Value)
+	}
+	parts := make([][]comparison, truthParts)
+	var g errgroup.Group
+	for i := range parts {
+		part := units[i*len(units)/truthParts : (i+1)*len(units)/truthParts]
+		g.Go(func() error {
+			parts[i] = w.compare(part, treatments)
+			return nil
+		})
+	}
+	_ = g.Wait() // none of them can fail
+	out := make([]Truth, len(treatments))
+	for i := range out {
+		var all comparison
+		for _, p := range parts {
+			all.merge(&p[i])
 		}
-		out[i] = w.truth(e.Key, units, set)
+		out[i] = all.truth(doc.Experiments[i].Key)
 	}
 	return out
 }
+
+// truthParts is into how many parts the units are cut, whatever the machine, so
+// that sums are always made in the same order.
+const truthParts = 16
 
 // units returns for each viewer that comes within the days the sessions of the
 // day from the first one on.
@@ -82,27 +101,51 @@ func (w *World) units(days int) [][]Session {
 	return out
 }
 
-func (w *World) truth(key string, units [][]Session, set [2]Settings) Truth {
-	var all [2]tally
-	var byNet [netClasses][2]tally
+// comparison is one experiment: both arms over all units and by network.
+type comparison struct {
+	all   [2]tally
+	byNet [netClasses][2]tally
+}
+
+// compare plays units in control and in each of the treatments.
+func (w *World) compare(units [][]Session, treatments []Settings) []comparison {
+	out := make([]comparison, len(treatments))
 	for _, sessions := range units {
 		first := w.Visit(sessions[0])
-		if key == KeyTVAppRewrite && first.Who.Device != TV {
-			continue
-		}
-		for arm := range set {
-			o := w.outcome(sessions, set[arm])
-			all[arm].add(&o)
-			byNet[first.Net][arm].add(&o)
+		control := w.outcome(sessions, DefaultSettings())
+		for i, set := range treatments {
+			if set.TVRewrite && first.Who.Device != TV {
+				continue // not in the audience
+			}
+			treatment := control
+			if set != DefaultSettings() {
+				treatment = w.outcome(sessions, set)
+			}
+			for arm, o := range [2]*outcome{&control, &treatment} {
+				out[i].all[arm].add(o)
+				out[i].byNet[first.Net][arm].add(o)
+			}
 		}
 	}
-	t := Truth{Experiment: key}
-	for arm := range all {
-		t.Reporting[arm] = float64(all[arm].reporting) / float64(all[arm].units)
+	return out
+}
+
+func (c *comparison) merge(o *comparison) {
+	for arm := range c.all {
+		c.all[arm].merge(&o.all[arm])
+		for net := range c.byNet {
+			c.byNet[net][arm].merge(&o.byNet[net][arm])
+		}
 	}
-	t.Effects = effects("", &all)
-	for c := range byNet {
-		t.Effects = append(t.Effects, effects(NetClass(c).String(), &byNet[c])...)
+}
+
+func (c *comparison) truth(key string) Truth {
+	t := Truth{Experiment: key, Effects: effects("", &c.all)}
+	for arm := range c.all {
+		t.Reporting[arm] = float64(c.all[arm].reporting) / float64(c.all[arm].units)
+	}
+	for net := range c.byNet {
+		t.Effects = append(t.Effects, effects(NetClass(net).String(), &c.byNet[net])...)
 	}
 	return t
 }
@@ -117,149 +160,4 @@ func effects(segment string, arms *[2]tally) []Effect {
 		}
 	}
 	return out
-}
-
-// outcome is what a unit's sessions amount to.
-type outcome struct {
-	reporting  bool
-	waited     bool // the first attempt counts for start success
-	success    bool // and started within startLimitSec
-	exit       bool
-	startupSec float64 // of the first session; -1: it did not start
-	attempts   int
-	started    int
-	stalled    int
-	covered    int
-	playSec    float64
-	stallSec   float64 // capped per session
-	kbpsSec    float64
-	lateSec    float64
-}
-
-// Limits in the metrics' definitions.
-const (
-	startLimitSec = 10.0  // start_success
-	waitedSec     = 1.0   // a shorter wait is no attempt
-	stallCapSec   = 300.0 // stall_ratio, per session
-)
-
-func (w *World) outcome(sessions []Session, set Settings) outcome {
-	o := outcome{startupSec: -1}
-	for i, s := range sessions {
-		v := w.Visit(s)
-		if v.Silent(set) {
-			o.attempts++
-			o.waited = o.waited || i == 0
-			continue
-		}
-		o.reporting = true
-		p := w.play(&v, set)
-		p.runTo(MaxSession.Seconds())
-		if i == 0 {
-			o.first(&p)
-		}
-		o.watch(&p, v.muted(set))
-	}
-	return o
-}
-
-// first counts the start metrics.
-func (o *outcome) first(p *player) {
-	o.waited = p.started || p.now >= waitedSec
-	o.success = p.started && p.startupSec <= startLimitSec
-	o.exit = p.outcome == ExitedEarly && p.now >= waitedSec
-	if p.started {
-		o.startupSec = p.startupSec
-	}
-}
-
-// watch counts the others.
-func (o *outcome) watch(p *player, muted bool) {
-	o.attempts++
-	if !p.started {
-		return
-	}
-	o.started++
-	if !muted {
-		o.covered++
-	}
-	if p.stalled() {
-		o.stalled++
-	}
-	o.playSec += p.total.playSec
-	o.stallSec += min(p.total.stallSec, stallCapSec)
-	o.lateSec += p.total.lateSec
-	for i, sec := range p.total.rungSec {
-		o.kbpsSec += sec * float64(ladder[i].kbps)
-	}
-}
-
-// tally sums outcomes over units.
-type tally struct {
-	units, reporting                    int
-	waited, success, exits              int
-	attempts, started, stalled, covered int
-	playSec, stallSec, kbpsSec, lateSec float64
-	startups                            []float64
-}
-
-func (t *tally) add(o *outcome) {
-	t.units++
-	t.reporting += count(o.reporting)
-	t.waited += count(o.waited)
-	t.success += count(o.success)
-	t.exits += count(o.exit)
-	t.attempts += o.attempts
-	t.started += o.started
-	t.stalled += o.stalled
-	t.covered += o.covered
-	t.playSec += o.playSec
-	t.stallSec += o.stallSec
-	t.kbpsSec += o.kbpsSec
-	t.lateSec += o.lateSec
-	if o.startupSec >= 0 {
-		t.startups = append(t.startups, o.startupSec)
-	}
-}
-
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// measured is a metric's value, if there is one.
-type measured struct {
-	name  string
-	value float64
-	known bool
-}
-
-func (t *tally) metrics() []measured {
-	slices.Sort(t.startups)
-	units := float64(t.units)
-	return []measured{
-		ratio("watch_hours_per_viewer", t.playSec/3600, units),
-		ratio("start_success", float64(t.success), float64(t.waited)),
-		ratio("exit_before_start", float64(t.exits), units),
-		t.quantile("startup_first_p50", 0.5),
-		t.quantile("startup_first_p95", 0.95),
-		ratio("stall_ratio", t.stallSec, t.playSec+t.stallSec),
-		ratio("stalled_session_rate", float64(t.stalled), float64(t.started)),
-		ratio("bitrate", t.kbpsSec, t.playSec),
-		ratio("live_latency_mean", t.lateSec, t.playSec),
-		ratio("telemetry_coverage", float64(t.covered), float64(t.attempts)),
-	}
-}
-
-func ratio(name string, of, over float64) measured {
-	return measured{name, of / over, over > 0}
-}
-
-func (t *tally) quantile(name string, p float64) measured {
-	if len(t.startups) == 0 {
-		return measured{name: name}
-	}
-	return measured{name, t.startups[int(p*float64(len(t.startups)-1))], true}
 }

@@ -134,9 +134,9 @@ const (
 	oldTVShare   = 0.18 // of TVs run firmware that the rewritten app cannot start on
 	oldTVSlower  = 1.6  // of set-up time on them
 	cmcdShare    = 0.03 // of hls.js viewers embed a page of a partner: reports by CMCD only
-	threeGShare  = 0.35 // of mobile viewers have 3G where they go, the others LTE
-	awayMostly   = 0.9  // of the sessions of viewers who mostly watch on the way
-	awaySeldom   = 0.1  // of those of other phones
+	threeGShare  = 0.5  // of mobile viewers have 3G where they go, the others LTE
+	awayMostly   = 0.97 // of the sessions of viewers who mostly watch on the way
+	awaySeldom   = 0.03 // of those of other phones
 	slownessSd   = 0.35 // log-normal spread of set-up time between viewers
 	isp100       = 100
 	privateASN   = 64_512 // first number of the range that RFC 6996 keeps free

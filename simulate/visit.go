@@ -28,7 +28,7 @@ const (
 	backgroundShare = 0.5   // of departures on phones are the system's
 	killedShare     = 0.1   // end with a killed tab or app: no end record
 	killedMaxSec    = 10.0  // one heartbeat interval
-	lostBeatsShare  = 0.12  // of sessions of the rewritten TV app
+	lostBeatsShare  = 0.06  // of sessions of the rewritten TV app
 	skewedShare     = 0.05  // of devices with a wrong clock
 	skewMaxMs       = 90_000
 	setupFloorSec   = 0.12 // page and decoder, at best
