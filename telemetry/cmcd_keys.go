@@ -252,7 +252,7 @@ func (d *cmcdDecoder) assign(r *Record, m sfMember) Reason {
 		return d.setTexts(r, m)
 	}
 	if m.list {
-		if r.known(m.key) {
+		if slices.Contains(keyNames, m.key) {
 			return ReasonType
 		}
 		return ""
@@ -279,9 +279,4 @@ func (d *cmcdDecoder) assign(r *Record, m sfMember) Reason {
 		return r.setRate(it)
 	}
 	return r.setCustom(m.key, it)
-}
-
-// known reports whether key has a single value.
-func (r *Record) known(key string) bool {
-	return slices.Contains(keyNames, key)
 }

@@ -124,7 +124,14 @@ func (r *Record) setCustom(key string, it sfItem) Reason {
 		return ReasonType
 	case len(it.text) > maxShortBytes, len(key) > maxShortBytes:
 		return ReasonRange
-	case len(r.Custom) == maxCustom:
+	}
+	for i := range r.Custom {
+		if r.Custom[i].Key == key {
+			r.Custom[i].Value = it.text
+			return ""
+		}
+	}
+	if len(r.Custom) == maxCustom {
 		return ReasonTooMany
 	}
 	r.Custom = append(r.Custom, Custom{Key: key, Value: it.text})

@@ -23,8 +23,8 @@ const SchemaVersion = 1
 // or one object a line (NDJSON). The content type only settles how an object
 // that spans lines is read; sendBeacon's text/plain is taken, too.
 //
-// A record that cannot be taken is returned as a Rejection and spoils no
-// other. Unknown fields are ignored. The error is an *experiment.Error of
+// The records returned have passed [Validate]. One that cannot be taken is
+// returned as a Rejection and spoils no other. Unknown fields are ignored. The error is an *experiment.Error of
 // CodeInvalid or CodeTooLarge and means that no record was read. The strings
 // of the records share one copy of the body.
 func DecodeHeartbeats(body []byte, contentType string) ([]Heartbeat, []Rejection, error) {
@@ -218,6 +218,7 @@ func (d *heartbeatDecoder) record() bool {
 		d.complete(hb, seen)
 	}
 	if d.fault.reason == "" {
+		d.screen(hb)
 		return true
 	}
 	d.reject(d.fault)
@@ -225,6 +226,18 @@ func (d *heartbeatDecoder) record() bool {
 	last.SessionID, last.Player, last.PlayerVersion = hb.SessionID, hb.Player, hb.PlayerVersion
 	d.beats = d.beats[:len(d.beats)-1]
 	return ok
+}
+
+// screen drops the record just read, the last one, if it cannot be true.
+func (d *heartbeatDecoder) screen(hb *Heartbeat) {
+	found := Validate(hb)
+	if len(found) == 0 {
+		return
+	}
+	d.rejected = append(d.rejected, found...)
+	if found[0].Whole {
+		d.beats = d.beats[:len(d.beats)-1]
+	}
 }
 
 // seenFields tells which fields without a default a record had.
@@ -251,6 +264,9 @@ func (d *heartbeatDecoder) complete(hb *Heartbeat, seen seenFields) {
 	}
 	if hb.LatencySamples == 0 {
 		hb.Observed &^= ObservedLatency
+	}
+	if len(hb.RungMs) > 1 {
+		hb.Observed |= ObservedLadder
 	}
 	hb.Observed |= ObservedStart | ObservedFailure
 }

@@ -11,11 +11,10 @@
 //	if err != nil {
 //		return err // nothing in the body could be read
 //	}
-//	kept, implausible := telemetry.Screen(beats)
-//	for _, s := range telemetry.FoldBatch(kept, recvMs) {
+//	for _, s := range telemetry.FoldBatch(beats, recvMs) {
 //		store.Upsert(ctx, s) // by the rules of Merge
 //	}
-//	report(refused, implausible)
+//	count(refused)
 package telemetry
 
 import "strings"
@@ -59,18 +58,20 @@ const (
 	ObservedPlay                             // PlayMs, PausedMs
 	ObservedStalls                           // StallMs, StallN
 	ObservedStallMax                         // StallMaxMs
-	ObservedBitrate                          // RungMs, RungKbpsMs, TopRungMs, BottomRungMs
+	ObservedBitrate                          // RungMs, RungKbpsMs
 	ObservedHeight                           // HeightMs, LowHeightMs
 	ObservedLatency                          // LatencySumMs, LatencySamples, LatencyMaxMs
 	ObservedFrames                           // Frames, DroppedFrames
 	ObservedBytes                            // Bytes
 	ObservedSwitches                         // SwitchesUp, SwitchesDown
 	ObservedStallBounds                      // StallN is a lower bound: above 0 means stalled, 0 says nothing
+	ObservedLadder                           // TopRungMs, BottomRungMs: the rungs offered are known
 )
 
 var observedNames = [...]string{
 	"start", "failure", "play", "stalls", "stall_max", "bitrate", "height",
 	"latency", "frames", "bytes", "switches", "stall_bounds",
+	"ladder",
 }
 
 // Has reports whether every quantity of q is observed.

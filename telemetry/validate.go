@@ -23,7 +23,8 @@ const (
 // hb and of hb.Observed: a start time outside 0 to MaxStartMs, bitrates above
 // MaxKbps, latencies above MaxLatencyMs.
 //
-// What only the session as a whole can show, [Session.Flags] tells.
+// DecodeHeartbeats validates; a record made in another way must be validated
+// before it is folded. What only the session as a whole can show, [Session.Flags] tells.
 func Validate(hb *Heartbeat) []Rejection {
 	v := validation{hb: hb}
 	v.limits()
@@ -40,20 +41,6 @@ func Validate(hb *Heartbeat) []Rejection {
 	v.frames()
 	v.longestStall()
 	return v.found
-}
-
-// Screen validates the records of a batch and keeps, in place, those that are
-// not refused.
-func Screen(hbs []Heartbeat) (kept []Heartbeat, rejected []Rejection) {
-	kept = hbs[:0]
-	for i := range hbs {
-		found := Validate(&hbs[i])
-		rejected = append(rejected, found...)
-		if len(found) == 0 || !found[0].Whole {
-			kept = append(kept, hbs[i])
-		}
-	}
-	return kept, rejected
 }
 
 // validation gathers the objections to one record.
@@ -140,7 +127,7 @@ func (v *validation) start() {
 }
 
 func (v *validation) rungs() {
-	v.dwell("rung_ms", &v.hb.RungMs, MaxKbps, ObservedBitrate)
+	v.dwell("rung_ms", &v.hb.RungMs, MaxKbps, ObservedBitrate|ObservedLadder)
 }
 
 func (v *validation) heights() {
