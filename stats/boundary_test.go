@@ -6,8 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/splitcast/splitcast/stats"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 func TestBoundsAreWhereMixturesReachTheThreshold(t *testing.T) {
@@ -152,7 +153,7 @@ func TestEBHIsMonotone(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := rapid.IntRange(0, len(logE)-1).Draw(t, "raised")
-		logE[at] += 1
+		logE[at]++
 		more, err := stats.EBH(logE, 0.1)
 		if err != nil {
 			t.Fatal(err)

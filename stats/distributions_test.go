@@ -4,9 +4,10 @@ import (
 	"math"
 	"testing"
 
-	"github.com/splitcast/splitcast/stats"
 	"gonum.org/v1/gonum/mathext"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 // sameTails checks both tails against the probability of the lower one.

@@ -182,6 +182,20 @@ func RatioLift(control, treatment PairMoments) (Effect, error) {
 	return compareRatios(control, treatment, LogLift)
 }
 
+// MeanEffect is the mean of one sample against zero: of the differences between
+// matched pairs, such as the treated and the control block of a switchback pair.
+// It refuses with TooFewUnits, NonFinite or ZeroVariance.
+func MeanEffect(differences Moments) (Effect, error) {
+	a, err := differences.Arm()
+	if err != nil {
+		return Effect{}, err
+	}
+	e := Effect{
+		Estimate: a.Value, Variance: a.SquaredError(), DF: float64(a.N - 1), N: a.N, Scale: Absolute,
+	}
+	return e, e.check()
+}
+
 func compareMeans(control, treatment Moments, compare func(c, t Arm) (Effect, error)) (Effect, error) {
 	c, err := control.Arm()
 	if err != nil {

@@ -39,8 +39,7 @@ func ExampleRefusal() {
 	someone.AddN(0, 100)
 	someone.AddN(1, 3)
 	_, err := stats.MeanLift(nobody, someone)
-	var refusal *stats.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*stats.Refusal](err); ok {
 		fmt.Println(refusal.Reason)
 		fmt.Println(refusal.Message)
 	}

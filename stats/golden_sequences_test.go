@@ -57,11 +57,10 @@ func goldenSequences() map[string]adapter {
 			Lyapunov float64 `json:"lyapunov_rho2"`
 		},
 		) (results, error) {
-			arm, err := stats.MomentsOf(in.X).Arm()
+			mean, err := stats.MeanEffect(stats.MomentsOf(in.X))
 			if err != nil {
 				return nil, err
 			}
-			mean := stats.Effect{Estimate: arm.Value, Variance: arm.SquaredError(), N: arm.N, DF: float64(arm.N - 1)}
 			s, err := stats.AsympCS{Alpha: in.Alpha, NOpt: in.TOpt}.TwoSided(mean)
 			if err != nil {
 				return nil, err

@@ -66,6 +66,9 @@ func TestGolden(t *testing.T) {
 	methods := goldenMethods()
 	folders := []string{filepath.Join("testdata", "golden")}
 	if extra := os.Getenv("GOLDEN_DIR"); extra != "" {
+		if _, err := os.Stat(extra); err != nil && !filepath.IsAbs(extra) {
+			extra = filepath.Join("..", extra) // as seen from the root of the module
+		}
 		folders = append(folders, extra)
 	}
 	for _, folder := range folders {
@@ -214,8 +217,7 @@ func shorten(raw json.RawMessage) string {
 
 // reasonOf returns the reason of a refusal, for cases that expect one.
 func reasonOf(err error) stats.Code {
-	var refusal *stats.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*stats.Refusal](err); ok {
 		return refusal.Reason
 	}
 	return ""

@@ -198,6 +198,9 @@ func (g GroupSequential) check() error {
 		}
 		before = t
 	}
+	if g.MaxZ < 0 || math.IsNaN(g.MaxZ) {
+		return refuse(InvalidArgument, "A cut of bounds cannot be negative; it is %v.", g.MaxZ)
+	}
 	switch g.Kind {
 	case OBrienFleming, Pocock, SpendOBrienFleming, SpendPocock:
 	case WangTsiatis, SpendHwangShih:
@@ -208,9 +211,6 @@ func (g GroupSequential) check() error {
 		return checkPositive("power of the spending function", g.Shape)
 	default:
 		return refuse(InvalidArgument, "There is no group-sequential design %q.", string(g.Kind))
-	}
-	if g.MaxZ < 0 || math.IsNaN(g.MaxZ) {
-		return refuse(InvalidArgument, "A cut of bounds cannot be negative; it is %v.", g.MaxZ)
 	}
 	return nil
 }

@@ -4,8 +4,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/splitcast/splitcast/stats"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 func TestOneLookIsAFixedTest(t *testing.T) {

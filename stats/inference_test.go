@@ -7,8 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/splitcast/splitcast/stats"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 func TestWelchKeepsTailsThatUnderflow(t *testing.T) {
@@ -70,11 +71,13 @@ func TestRegressionRefusals(t *testing.T) {
 		{"one arm", stats.Regression{Y: y, Treatment: make([]float64, 6), Model: stats.Unadjusted}, stats.ZeroVariance},
 		{"constant covariate", stats.Regression{Y: y, Treatment: w, X: make([]float64, 6), Model: stats.Ancova}, stats.ZeroVariance},
 		{
-			"NaN", stats.Regression{Y: []float64{1, 2, math.NaN(), 4, 5, 6}, Treatment: w, Model: stats.Unadjusted},
+			"NaN",
+			stats.Regression{Y: []float64{1, 2, math.NaN(), 4, 5, 6}, Treatment: w, Model: stats.Unadjusted},
 			stats.NonFinite,
 		},
 		{
-			"an arm of one row", stats.Regression{Y: y, Treatment: []float64{0, 0, 0, 0, 0, 1}, Model: stats.Unadjusted},
+			"an arm of one row",
+			stats.Regression{Y: y, Treatment: []float64{0, 0, 0, 0, 0, 1}, Model: stats.Unadjusted},
 			stats.ZeroVariance,
 		},
 	}

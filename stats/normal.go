@@ -77,7 +77,7 @@ func (Normal) LogQuantile(logP float64) float64 {
 	const smallestLog = -690 // of a p that is a normal float64
 	switch {
 	case logP > -math.Ln2:
-		return -Normal{}.LogQuantile(log1mexp(logP))
+		return -Normal{}.LogQuantile(min(log1mexp(logP), -math.Ln2))
 	case logP > smallestLog:
 		return mathext.NormalQuantile(math.Exp(logP))
 	case math.IsInf(logP, -1) || math.IsNaN(logP):

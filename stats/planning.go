@@ -37,7 +37,7 @@ func (r Rule) Drift(power float64) (float64, error) {
 		return 0, err
 	}
 	z := Normal{}.Quantile(power)
-	reach := 0.0
+	var reach float64
 	switch {
 	case r.Kind == RuleGroupSequential:
 		g := GroupSequential{

@@ -5,8 +5,9 @@ import (
 	"math/big"
 	"testing"
 
-	"github.com/splitcast/splitcast/stats"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 // shares draws two arms of up to most trials.

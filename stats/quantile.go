@@ -2,12 +2,9 @@ package stats
 
 import "math"
 
-// quantileLevel is the confidence level of the order-statistic interval from
-// which the variance of a quantile is taken. Any level would do asymptotically;
-// 95 % is what GrowthBook uses, so that numbers agree.
-const quantileLevel = 0.95
-
-// quantileZ is the standard normal quantile at (1+quantileLevel)/2.
+// quantileZ is the standard normal quantile at 0.975. It belongs to the 95 %
+// order-statistic interval from which the variance of a quantile is taken. Any
+// level would do asymptotically; 95 % is GrowthBook's, so that numbers agree.
 const quantileZ = 1.9599639845400542
 
 // Quantile is a quantile of one sample with its order-statistic interval: the

@@ -4,8 +4,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/splitcast/splitcast/stats"
 	"pgregory.net/rapid"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 // effects draws an effect whose estimate is up to 12 standard errors from zero.
@@ -219,12 +220,16 @@ func TestReady(t *testing.T) {
 		{"at the limit", stats.ArmCount{Units: 100}, stats.ArmCount{Units: 100}, ""},
 		{"one below", stats.ArmCount{Units: 100}, stats.ArmCount{Units: 99}, stats.BurnIn},
 		{
-			"events at the limit", stats.ArmCount{Units: 500, Rate: true, Events: 25},
-			stats.ArmCount{Units: 500, Rate: true, Events: 25}, "",
+			"events at the limit",
+			stats.ArmCount{Units: 500, Rate: true, Events: 25},
+			stats.ArmCount{Units: 500, Rate: true, Events: 25},
+			"",
 		},
 		{
-			"events one below", stats.ArmCount{Units: 500, Rate: true, Events: 24},
-			stats.ArmCount{Units: 500, Rate: true, Events: 25}, stats.BurnIn,
+			"events one below",
+			stats.ArmCount{Units: 500, Rate: true, Events: 24},
+			stats.ArmCount{Units: 500, Rate: true, Events: 25},
+			stats.BurnIn,
 		},
 		{"empty", stats.ArmCount{}, stats.ArmCount{}, stats.BurnIn},
 	}

@@ -51,7 +51,7 @@ func (d StudentT) Quantile(p float64) float64 {
 // freedom and a tail below 1e-300.
 func (d StudentT) LogQuantile(logP float64) float64 {
 	if logP > -math.Ln2 {
-		return -d.LogQuantile(log1mexp(logP))
+		return -d.LogQuantile(min(log1mexp(logP), -math.Ln2))
 	}
 	w := -Normal{}.LogQuantile(logP)
 	if math.IsInf(d.DF, 1) || math.IsInf(w, 1) || math.IsNaN(w) || w == 0 {
