@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,11 +38,14 @@ type anyReason stats.Code
 // holds no formula.
 type adapter func(input json.RawMessage) (results, error)
 
+// wholeNumber is a count that its program wrote with a decimal point.
+var wholeNumber = regexp.MustCompile(`(\d)\.0+([,\]}\s])`)
+
 // on makes an adapter of a function with a typed input.
 func on[In any](f func(in In) (results, error)) adapter {
 	return func(raw json.RawMessage) (results, error) {
 		var in In
-		if err := json.Unmarshal(raw, &in); err != nil {
+		if err := json.Unmarshal(wholeNumber.ReplaceAll(raw, []byte("$1$2")), &in); err != nil {
 			return nil, fmt.Errorf("decode input: %w", err)
 		}
 		return f(in)
