@@ -1,0 +1,70 @@
+# Every target with a comment of two hashes is shown by `make help`.
+
+GO    ?= go
+LINT  := $(GO) tool -modfile=tools/go.mod golangci-lint
+COUNT ?= 6# repetitions of a benchmark: what benchstat needs for an interval
+
+# Version stamping fails where git is missing or distrusts the folder's owner.
+STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo run test check race lint fmt fuzz bench cover golden build screenshots image
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
+
+demo: build ## a simulated live platform through the real program; installs PostgreSQL if missing
+	@scripts/need.sh postgresql
+	@exec ./bin/splitcast demo
+
+run: build ## the server with a private PostgreSQL, or with DATABASE_URL
+	@test -n "$$DATABASE_URL" || scripts/need.sh postgresql
+	@exec ./bin/splitcast serve
+
+test: ## all tests; installs PostgreSQL and Chromium if missing
+	@scripts/need.sh go postgresql chromium
+	$(GO) test ./...
+
+check: lint race fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, benchmarks once
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
+	cd bench && $(GO) vet ./... && $(GO) test ./...
+
+race: ## all tests with the race detector; nothing is skipped for want of PostgreSQL
+	@scripts/need.sh go cc postgresql chromium
+	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
+
+lint: ## gofumpt, goimports, go vet and the linters of .golangci.yml
+	$(LINT) run ./...
+
+fmt: ## format all Go files
+	$(LINT) fmt ./...
+
+fuzz: ## fuzz every target for 5 s
+	scripts/fuzz.sh 5
+
+bench: ## all benchmarks, and assignment beside its peers, as benchstat tables
+	@scripts/need.sh go postgresql && mkdir -p bin
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >bin/bench.txt
+	cd bench && $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -cpu 1 . >../bin/bench-peers.txt
+	$(GO) tool -modfile=tools/go.mod benchstat bin/bench.txt
+	$(GO) tool -modfile=tools/go.mod benchstat bin/bench-peers.txt
+
+cover: ## coverage of all packages by all tests
+	@scripts/need.sh go postgresql chromium
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func coverage.out | tail -n 1
+
+golden: ## rewrite the golden files; review the difference like code
+	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
+
+build: ## bin/splitcast: one static binary
+	@scripts/need.sh go
+	CGO_ENABLED=0 $(GO) build -trimpath $(STAMP) -o bin/splitcast .
+
+screenshots: ## pictures of the pages at all widths and themes, into bin/screenshots
+	@scripts/need.sh go chromium && mkdir -p bin/screenshots
+	SPLITCAST_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count 1 ./web
+
+image: ## the container image splitcast
+	docker build -t splitcast .
