@@ -1,0 +1,95 @@
+package postgres
+
+import "strings"
+
+// The rules of telemetry.Merge in SQL. s is the stored session, excluded the
+// one of the batch; both have a single epoch, the same one. A comparison of rows
+// goes column by column, like the comparisons of Merge, and text is compared by
+// its bytes because the columns have collation "C".
+const (
+	sameEpoch = `(s.epochs is null and excluded.epochs is null and s.epoch = excluded.epoch)`
+
+	unknownLast = `9223372036854775807`
+
+	startsEarlier = `(excluded.started and (not s.started
+		or (excluded.start_seq, coalesce(excluded.first_frame_ms, ` + unknownLast + `))
+		 < (s.start_seq, coalesce(s.first_frame_ms, ` + unknownLast + `))))`
+)
+
+// The comparisons that decide which of the two states a group of columns comes from.
+var (
+	// The least (viewer is empty, identity_seq), then by content.
+	identityIsBefore = compareRows("<", "(%.viewer_id = '')", "%.identity_seq", each(identityColumns))
+	// The record with the lowest seq.
+	firstIsBefore = compareRows("<", "%.first_mark_seq", "%.first_mark_mono_ms", "%.first_mark_recv_ms", "%.first_mark_client_ts_ms")
+	// The record with the highest seq, of equal ones what was received first.
+	lastIsAfter     = compareRows(">", newness, "%.ended", "%.end_reason", "%.fatal_code")
+	countersAreNews = compareRows(">", newness, each(sessionCounters))
+)
+
+const newness = "%.last_mark_seq, -%.last_mark_recv_ms, %.last_mark_mono_ms, %.last_mark_client_ts_ms"
+
+// compareRows compares a row of excluded with the same of s; % stands for either.
+func compareRows(operator string, columns ...string) string {
+	row := "(" + strings.Join(columns, ", ") + ")"
+	return "(" + strings.ReplaceAll(row, "%", "excluded") + " " + operator + " " + strings.ReplaceAll(row, "%", "s") + ")"
+}
+
+// each writes a list of columns for compareRows.
+func each(columns string) string {
+	return "%." + strings.Join(strings.Fields(columns), ", %.")
+}
+
+// take sets columns to those of the batch when the condition holds.
+func take(condition, columns string) string {
+	var sets []string
+	for _, c := range strings.Fields(columns) {
+		sets = append(sets, c+" = case when "+condition+" then excluded."+c+" else s."+c+" end")
+	}
+	return strings.Join(sets, ", ")
+}
+
+// mergeStaged merges the staging table into sessions, in the order in which it
+// was filled, and returns the sessions that it could not merge and marked.
+// Sessions that the batch says nothing new of are not written.
+var mergeStaged = `
+	with merged as (
+		insert into sessions as s (` + strings.Join(sessionColumns, ", ") + `)
+		select ` + strings.Join(sessionColumns, ", ") + ` from session_batch
+		on conflict (session_id) do update set
+			` + strings.Join([]string{
+	take(sameEpoch+" and "+identityIsBefore, "identity_seq "+identityColumns),
+	take(sameEpoch+" and "+startsEarlier, "start_seq first_frame_ms"),
+	take(sameEpoch+" and "+firstIsBefore, "first_mark_seq first_mark_recv_ms first_mark_client_ts_ms first_mark_mono_ms"),
+	take(sameEpoch+" and "+lastIsAfter, "last_mark_seq last_mark_recv_ms last_mark_client_ts_ms last_mark_mono_ms ended end_reason fatal_code"),
+	take(sameEpoch+" and "+countersAreNews, sessionCounters),
+	`telemetry_tier = case when ` + sameEpoch + ` then greatest(s.telemetry_tier, excluded.telemetry_tier) else s.telemetry_tier end`,
+	`first_recv_ms = case when ` + sameEpoch + ` then least(s.first_recv_ms, excluded.first_recv_ms) else s.first_recv_ms end`,
+	`clock_offset_ms = case when ` + sameEpoch + ` then least(s.clock_offset_ms, excluded.clock_offset_ms) else s.clock_offset_ms end`,
+	`play_requested = s.play_requested or (` + sameEpoch + ` and excluded.play_requested)`,
+	`started = s.started or (` + sameEpoch + ` and excluded.started)`,
+	`needs_merge = not ` + sameEpoch,
+}, ",\n\t\t\t") + `
+		where not ` + sameEpoch + ` or ` + countersAreNews + ` or ` + lastIsAfter + ` or ` + firstIsBefore + `
+		   or ` + startsEarlier + ` or ` + identityIsBefore + `
+		   or excluded.telemetry_tier > s.telemetry_tier
+		   or excluded.first_recv_ms < s.first_recv_ms
+		   or excluded.clock_offset_ms < coalesce(s.clock_offset_ms, ` + unknownLast + `)
+		   or (excluded.play_requested and not s.play_requested)
+		returning s.session_id, s.needs_merge)
+	select session_id from merged where needs_merge`
+
+// replaceStaged overwrites sessions by the staging table.
+var replaceStaged = `
+	insert into sessions as s (` + strings.Join(sessionColumns, ", ") + `)
+	select ` + strings.Join(sessionColumns, ", ") + ` from session_batch
+	on conflict (session_id) do update set needs_merge = false, ` + overwrite(sessionColumns[1:])
+
+// overwrite sets columns to those of the batch.
+func overwrite(columns []string) string {
+	sets := make([]string, len(columns))
+	for i, c := range columns {
+		sets[i] = c + " = excluded." + c
+	}
+	return strings.Join(sets, ", ")
+}

@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// MaxSessionBatch bounds one call of MergeSessions: a transaction of a second.
+const MaxSessionBatch = 50_000
+
+// MergeSessions merges states of sessions, such as telemetry.FoldBatch returns,
+// into those stored, by the rules of telemetry.Merge. When it returns nil they
+// are durable. Any order, repetition or grouping of calls gives the same.
+//
+// It returns experiment.CodeTooLarge for more than MaxSessionBatch sessions.
+func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) error {
+	if len(sessions) > MaxSessionBatch {
+		return experiment.Errorf(experiment.CodeTooLarge, "", "at most %d sessions at once", MaxSessionBatch)
+	}
+	if len(sessions) == 0 {
+		return nil
+	}
+	batch := foldSessions(sessions)
+	return wrap("merge sessions", db.inConnTx(ctx, func(tx *connTx) error {
+		if err := tx.stageSessions(ctx, batch); err != nil {
+			return err
+		}
+		var restarted []string
+		if err := tx.SelectContext(ctx, &restarted, mergeStaged); err != nil {
+			return fmt.Errorf("merge: %w", err)
+		}
+		if len(restarted) == 0 {
+			return nil
+		}
+		return tx.mergeEpochs(ctx, batch, restarted)
+	}))
+}
+
+// foldSessions leaves one state for each session, in the order of their ids:
+// writers that lock in one order cannot deadlock.
+func foldSessions(sessions []telemetry.Session) []*telemetry.Session {
+	batch := make([]*telemetry.Session, len(sessions))
+	for i := range sessions {
+		batch[i] = &sessions[i]
+	}
+	slices.SortFunc(batch, func(a, b *telemetry.Session) int { return cmp.Compare(a.SessionID, b.SessionID) })
+	n := 0
+	for _, s := range batch {
+		if n > 0 && batch[n-1].SessionID == s.SessionID {
+			merged := telemetry.Merge(*batch[n-1], *s)
+			batch[n-1] = &merged
+			continue
+		}
+		batch[n] = s
+		n++
+	}
+	return batch[:n]
+}
+
+// stagingTable makes the table of the connection that a batch goes through on
+// its way. Temporary tables are neither logged nor shared.
+const stagingTable = `
+	create temporary table if not exists session_batch (like sessions including defaults) on commit delete rows`
+
+var copySessions = `copy session_batch (` + strings.Join(sessionColumns, ", ") + `) from stdin`
+
+// stageSessions fills the staging table in the order of the batch.
+func (tx *connTx) stageSessions(ctx context.Context, batch []*telemetry.Session) error {
+	if _, err := tx.ExecContext(ctx, stagingTable); err != nil {
+		return fmt.Errorf("make staging table: %w", err)
+	}
+	return tx.copyIn(ctx, copySessions, len(batch), func(buf []byte, i int) []byte {
+		return appendSession(buf, batch[i])
+	})
+}
+
+// mergeEpochs merges, in Go, the sessions that mergeStaged marked because their
+// epochs differ: rare, and the rule is too long for SQL. Their rows are locked
+// since they were marked.
+func (tx *connTx) mergeEpochs(ctx context.Context, batch []*telemetry.Session, ids []string) error {
+	var rows []string
+	query := `select ` + selectSession("s") + ` from sessions s where s.session_id = any ($1)`
+	if err := tx.SelectContext(ctx, &rows, query, pq.Array(ids)); err != nil {
+		return fmt.Errorf("read sessions of several epochs: %w", err)
+	}
+	merged := make([]*telemetry.Session, len(rows))
+	for i, text := range rows {
+		stored, err := parseSession(text)
+		if err != nil {
+			return err
+		}
+		at, ok := slices.BinarySearchFunc(batch, stored.SessionID, func(s *telemetry.Session, id string) int {
+			return cmp.Compare(s.SessionID, id)
+		})
+		if !ok {
+			return fmt.Errorf("session %s was marked but is not in the batch", stored.SessionID)
+		}
+		both := telemetry.Merge(stored, *batch[at])
+		merged[i] = &both
+	}
+	return tx.replaceSessions(ctx, merged)
+}
+
+// replaceSessions stores states as they are, whatever is there.
+func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Session) error {
+	if _, err := tx.ExecContext(ctx, stagingTable); err != nil {
+		return fmt.Errorf("make staging table: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `truncate session_batch`); err != nil {
+		return fmt.Errorf("empty staging table: %w", err)
+	}
+	if err := tx.stageSessions(ctx, sessions); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, replaceStaged)
+	return wrap("replace", err)
+}
