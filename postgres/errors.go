@@ -92,11 +92,11 @@ func serverFault(err *pq.Error) *experiment.Error {
 }
 
 // partitionSuffix is what the name of a day's partition adds to its table's.
-var partitionSuffix = regexp.MustCompile(`_\d{8}\b`)
+var partitionSuffix = regexp.MustCompile(`_\d{8}(_|$)`)
 
 // constraintOf names the constraint as declared: partitions have copies.
 func constraintOf(err *pq.Error) string {
-	return partitionSuffix.ReplaceAllString(err.Constraint, "")
+	return partitionSuffix.ReplaceAllString(err.Constraint, "$1")
 }
 
 // isFault reports whether err holds an experiment.Error of the code.
