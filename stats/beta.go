@@ -41,13 +41,6 @@ func (d Beta) logPrefix(x, y float64) float64 {
 		stirlingError(n) - stirlingError(d.A) - stirlingError(d.B)
 }
 
-// LogBeta returns ln Beta(a, b) for positive a and b.
-func LogBeta(a, b float64) float64 {
-	n := a + b
-	return a*math.Log(a/n) + b*math.Log(b/n) + halfLog2Pi + (math.Log(n)-math.Log(a)-math.Log(b))/2 +
-		stirlingError(a) + stirlingError(b) - stirlingError(n)
-}
-
 // logLower returns ln I_x for x at or below the mean.
 func (d Beta) logLower(x, y float64) float64 {
 	if min(d.A, d.B) >= largeShape {

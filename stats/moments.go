@@ -69,14 +69,6 @@ func (m Moments) Variance() (float64, bool) {
 	return m.M2 / float64(m.N-1), true
 }
 
-// Scale returns the moments of factor*y.
-func (m Moments) Scale(factor float64) Moments {
-	m.Mean *= factor
-	m.Low *= factor
-	m.M2 *= factor * factor
-	return m
-}
-
 // shiftMean adds step to the two-part number mean + low and renormalises it
 // (Knuth's two-sum). A non-finite mean stays non-finite in its high part, so
 // that the low part never hides it.

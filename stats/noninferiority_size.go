@@ -35,7 +35,7 @@ func (d NonInferiorityDesign) MeanUnits(delta, sd float64) (ArmUnits, error) {
 		return ArmUnits{}, refuse(NoSolution, "The true difference equals the margin, so no sample decides.")
 	}
 	control := z * z / (gap * gap) * (1 + ratio) / ratio
-	return ArmUnits{Control: control, Treatment: ratio * control}, nil
+	return ArmUnits{Control: control, Treatment: ratio * control}, checkUnits(control)
 }
 
 // ShareUnits returns the units for two true shares, with the variance under the
@@ -62,7 +62,7 @@ func (d NonInferiorityDesign) ShareUnits(control, treatment float64) (ArmUnits, 
 	null := math.Sqrt(nullC*(1-nullC) + nullT*(1-nullT)/ratio)
 	alternative := math.Sqrt(control*(1-control) + treatment*(1-treatment)/ratio)
 	root := (-Normal{}.Quantile(d.Alpha)*null + Normal{}.Quantile(d.Power)*alternative) / gap
-	return ArmUnits{Control: root * root, Treatment: ratio * root * root}, nil
+	return ArmUnits{Control: root * root, Treatment: ratio * root * root}, checkUnits(root * root)
 }
 
 func (d NonInferiorityDesign) check() (ratio, z float64, err error) {

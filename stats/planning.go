@@ -95,7 +95,8 @@ func (p Plan) Units(rule Rule, mde float64) (float64, error) {
 		return 0, err
 	}
 	root := drift / mde
-	return root * root * spread, nil
+	units := root * root * spread
+	return units, checkUnits(units)
 }
 
 // MDE returns the effect that the rule finds with the plan's power among units of

@@ -110,6 +110,14 @@ func checkRatio(ratio float64) (float64, error) {
 // mostUnits bounds sample sizes: no experiment has more units than this.
 const mostUnits = 1e15
 
+// checkUnits refuses a sample size beyond mostUnits.
+func checkUnits(units float64) error {
+	if units <= mostUnits {
+		return nil
+	}
+	return refuse(NoSolution, "No number of units up to %g reaches the power.", float64(mostUnits))
+}
+
 // solveUnits returns the number of units from which enough holds of their
 // logarithm.
 func solveUnits(enough func(logUnits float64) bool, least float64) (float64, error) {
@@ -118,7 +126,7 @@ func solveUnits(enough func(logUnits float64) bool, least float64) (float64, err
 		return 0, refuse(NoSolution, "The power is reached with the fewest units that can be tested at all.")
 	}
 	if !enough(high) {
-		return 0, refuse(NoSolution, "No number of units up to %g reaches the power.", float64(mostUnits))
+		return 0, checkUnits(math.Inf(1))
 	}
 	return math.Exp(bisect(enough, low, high)), nil
 }
@@ -177,7 +185,8 @@ func (d ZTestDesign) Units(effect, power float64) (float64, error) {
 		high *= 2
 	}
 	shift := bisect(func(shift float64) bool { return d.power(shift) >= power }, 0, high)
-	return shift * shift / (effect * effect) * (1 + ratio) / ratio, nil
+	units := shift * shift / (effect * effect) * (1 + ratio) / ratio
+	return units, checkUnits(units)
 }
 
 func (d ZTestDesign) check() (ratio float64, err error) {
@@ -223,7 +232,7 @@ func (d ProportionDesign) Units(p1, p2, power float64) (float64, error) {
 	if root <= 0 {
 		return 0, refuse(NoSolution, "A power of %v is reached without any unit.", power)
 	}
-	return root * root, nil
+	return root * root, checkUnits(root * root)
 }
 
 // z is the lower quantile of the tail.
