@@ -11,7 +11,6 @@ import (
 // compareFully is what the report does with one metric of one arm: effect, fixed
 // test, sequence, posterior and power.
 func compareFully(b *testing.B, effect stats.Effect, err error) {
-	b.Helper()
 	if err != nil {
 		b.Fatal(err)
 	}
