@@ -51,6 +51,19 @@ func ParseSpec(b []byte) (Spec, error) {
 	return s, nil
 }
 
+// ParseSpecs reads a document or a single experiment, whichever b holds.
+func ParseSpecs(b []byte) ([]Spec, error) {
+	var form struct {
+		Experiments json.RawMessage `json:"experiments"`
+	}
+	if json.Unmarshal(b, &form) == nil && form.Experiments == nil {
+		s, err := ParseSpec(b)
+		return []Spec{s}, err
+	}
+	d, err := ParseDocument(b)
+	return d.Experiments, err
+}
+
 func decodeStrict(b []byte, into any) error {
 	if len(b) > MaxDocumentBytes {
 		return Errorf(CodeTooLarge, "", "the document is larger than %d bytes", MaxDocumentBytes)

@@ -145,6 +145,23 @@ func TestParseDocumentRefuses(t *testing.T) {
 	}
 }
 
+func TestParseSpecsTakesBothForms(t *testing.T) {
+	t.Parallel()
+	one, err := json.Marshal(parseABR(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{abrDocument, string(one)} {
+		got, err := experiment.ParseSpecs([]byte(body))
+		if err != nil || len(got) != 1 || got[0].Key != "abr-safety-75" {
+			t.Errorf("ParseSpecs() = %v, %v, want one experiment", got, err)
+		}
+	}
+	if _, err := experiment.ParseSpecs([]byte(`{"experiments":null}`)); err == nil {
+		t.Error("ParseSpecs() of a document without experiments succeeded")
+	}
+}
+
 func TestAudienceLimits(t *testing.T) {
 	t.Parallel()
 	nested := func(depth int) *experiment.Audience {

@@ -1,6 +1,9 @@
 package experiment
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Exposure is the first time a unit met an experiment. It differs from being
 // assigned: only exposed units are analysed.
@@ -49,6 +52,10 @@ func (x *Exposure) Validate() error {
 	for k, v := range x.Attributes {
 		if len(k) > MaxAttributeBytes || len(v) > MaxAttributeBytes {
 			f.addf("attributes", "a name or value is longer than %d bytes", MaxAttributeBytes)
+			break
+		}
+		if strings.ContainsRune(k, 0) || strings.ContainsRune(v, 0) { // no database text may hold it
+			f.addf("attributes", "a name or value holds the byte 0")
 			break
 		}
 	}

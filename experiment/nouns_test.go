@@ -66,6 +66,7 @@ func TestExposureValidate(t *testing.T) {
 		{"attribute too long", func(x *experiment.Exposure) {
 			x.Attributes = map[string]string{"os": strings.Repeat("x", experiment.MaxAttributeBytes+1)}
 		}, "attributes"},
+		{"attribute with byte 0", func(x *experiment.Exposure) { x.Attributes = map[string]string{"os": "a\x00"} }, "attributes"},
 		{"too many attributes", func(x *experiment.Exposure) {
 			x.Attributes = map[string]string{}
 			for i := range experiment.MaxExposureAttributes + 1 {

@@ -173,8 +173,12 @@ func listKeys(ctx context.Context, tx *sqlx.Tx) ([]experiment.APIKey, error) {
 	keys := []experiment.APIKey{}
 	for rows.Next() {
 		var k experiment.APIKey
-		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&k.Scopes), &k.CreatedAt); err != nil {
+		var scopes []string
+		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.CreatedAt); err != nil {
 			return nil, fmt.Errorf("read API key: %w", err)
+		}
+		for _, s := range scopes {
+			k.Scopes = append(k.Scopes, experiment.Scope(s))
 		}
 		k.CreatedAt = k.CreatedAt.UTC()
 		keys = append(keys, k)

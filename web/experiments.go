@@ -52,6 +52,19 @@ func ReadFilter(q url.Values) Filter {
 	return f
 }
 
+// Matches reports whether the filter lets an experiment through.
+func (f Filter) Matches(e *experiment.Experiment) bool {
+	if f.Status != e.Status && (f.Status != "" || e.Status == experiment.StatusArchived) {
+		return false
+	}
+	for _, text := range []string{e.Key, e.Name, e.Owner} {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(f.Query)) {
+			return true
+		}
+	}
+	return false
+}
+
 // ExperimentRow is one experiment of the list.
 type ExperimentRow struct {
 	Experiment experiment.Experiment

@@ -1,0 +1,101 @@
+// Command splitcast is an experimentation platform for live video: it assigns
+// viewers and broadcasters to arms, takes the telemetry of players, turns it
+// into outcomes, and shows sequential tests that stay valid however often
+// anyone looks.
+//
+//	splitcast demo                  # a simulated platform on http://127.0.0.1:8080
+//	splitcast serve                 # the server, with a private PostgreSQL
+//	splitcast apply -f FILE         # create or update experiments
+//	splitcast report KEY --json     # the report of an experiment
+//
+// This package only wires the others together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli are the commands and their flags.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server, with the metrics job inside."`
+	Job     jobCmd     `cmd:"" help:"Run the metrics job alone."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema to the newest version."`
+	Demo    demoCmd    `cmd:"" help:"Run everything on a simulated live platform: two weeks in about a minute, then in real time."`
+	Apply   applyCmd   `cmd:"" help:"Create or update experiments from a document; prints what changes."`
+	Report  reportCmd  `cmd:"" help:"Print the report of an experiment."`
+	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+
+	LogLevel slog.Level `default:"info" help:"debug, info, warn or error." env:"SPLITCAST_LOG_LEVEL"`
+}
+
+// runtime is what commands get from the process.
+type runtime struct {
+	ctx  context.Context //nolint:containedctx // one command runs once, under this context
+	out  io.Writer
+	errs io.Writer
+	log  *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		var usage *kong.ParseError
+		fmt.Fprintln(os.Stderr, "splitcast:", err)
+		if errors.As(err, &usage) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}
+
+// run runs one command line. Tests call it, too.
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	var c cli
+	exited := false
+	parser, err := kong.New(&c, kong.Name("splitcast"), kong.UsageOnError(), kong.Writers(out, errs),
+		kong.Description("Experimentation for live video: assignment, telemetry, and sequential tests valid at any look."),
+		kong.Exit(func(int) { exited = true }))
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help was asked for and answered
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: c.LogLevel}))
+	return parsed.Run(&runtime{ctx: ctx, out: out, errs: errs, log: log})
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(rt *runtime) error {
+	_, err := fmt.Fprintln(rt.out, version())
+	return err
+}
+
+// version returns the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

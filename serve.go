@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/splitcast/splitcast/metrics"
+)
+
+type serveCmd struct {
+	storage
+	Addr           string `default:"127.0.0.1:8080" env:"SPLITCAST_ADDR" help:"Address to listen on."`
+	BootstrapToken string `env:"SPLITCAST_BOOTSTRAP_TOKEN" help:"Admin API key to make when none exists."`
+	NoJob          bool   `help:"Leave the metrics job to other processes."`
+}
+
+// Run serves until the context ends.
+func (c *serveCmd) Run(rt *runtime) error {
+	clock := wallClock()
+	p, err := startPlatform(rt.ctx, platformConfig{
+		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, Now: clock.Now, Log: rt.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.greet(rt)
+	g, ctx := errgroup.WithContext(rt.ctx)
+	g.Go(func() error { return p.wait(ctx) })
+	if !c.NoJob {
+		g.Go(func() error { return p.runJob(ctx, clock) })
+	}
+	return errors.Join(g.Wait(), p.close())
+}
+
+// wait returns when the server fails or ctx ends.
+func (p *platform) wait(ctx context.Context) error {
+	select {
+	case err := <-p.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// greet prints where the server is and a link that signs in once. A database
+// that is away cannot keep links; the next start prints one.
+func (p *platform) greet(rt *runtime) {
+	path, err := p.server.LoginPath(rt.ctx, "operator")
+	if err != nil {
+		rt.log.Warn("no sign-in link", "error", err)
+		fmt.Fprintf(rt.out, "Splitcast listens on %s\n", p.url())
+		return
+	}
+	fmt.Fprintf(rt.out, "Splitcast listens on %s\nSign in once, within 10 minutes: %s%s\n", p.url(), p.url(), path)
+}
+
+type jobCmd struct{ storage }
+
+// Run runs the metrics job until the context ends.
+func (c *jobCmd) Run(rt *runtime) error {
+	db, err := c.open(rt.ctx, rt.log)
+	if err != nil {
+		return err
+	}
+	job := metrics.Job{Store: db.DB, Experiments: db.List}
+	err = job.Loop(rt.ctx, jobEvery, wallClock(), func(s metrics.Summary, err error) {
+		if err != nil {
+			rt.log.Error("the metrics job failed", "error", err)
+			return
+		}
+		rt.log.Info("metrics job", "looks", s.Looks, "first", s.First, "day", s.Day, "folded", s.Folded)
+	})
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, db.close(context.WithoutCancel(rt.ctx)))
+}
+
+type migrateCmd struct{ storage }
+
+// Run migrates.
+func (c *migrateCmd) Run(rt *runtime) error {
+	db, err := c.open(rt.ctx, rt.log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Migrate(rt.ctx), db.close(context.WithoutCancel(rt.ctx)))
+}

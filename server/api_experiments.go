@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"sigs.k8s.io/yaml"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/postgres"
+)
+
+type experimentList struct {
+	Body struct {
+		Experiments []experiment.Experiment `json:"experiments"`
+	}
+}
+
+type experimentOne struct{ Body experiment.Experiment }
+
+type keyInPath struct {
+	Key string `path:"key" doc:"key of the experiment" example:"abr-safety-75"`
+}
+
+type applyInput struct {
+	DryRun  bool   `query:"dry_run" doc:"report what would change, and change nothing"`
+	Type    string `header:"Content-Type"`
+	RawBody []byte
+}
+
+type applyOutput struct {
+	Body struct {
+		DryRun  bool               `json:"dry_run"`
+		Applied []postgres.Applied `json:"applied"`
+	}
+}
+
+type revisionList struct {
+	Body struct {
+		Revisions []postgres.Revision `json:"revisions"`
+	}
+}
+
+type metricList struct {
+	Body struct {
+		Metrics []metrics.Definition `json:"metrics"`
+	}
+}
+
+func (s *Server) experimentAPI(api huma.API) {
+	serve(s, api, operation(http.MethodGet, "/experiments", "list-experiments", "All experiments", experiment.ScopeRead), experiment.ScopeRead,
+		func(ctx context.Context, _ string, _ *struct{}) (*experimentList, error) {
+			out := &experimentList{}
+			var err error
+			out.Body.Experiments, err = s.db.List(ctx)
+			return out, err
+		})
+	serve(s, api, operation(http.MethodGet, "/experiments/{key}", "get-experiment", "One experiment", experiment.ScopeRead), experiment.ScopeRead,
+		func(ctx context.Context, _ string, in *keyInPath) (*experimentOne, error) {
+			e, err := s.db.Get(ctx, in.Key)
+			return &experimentOne{e}, err
+		})
+	serve(s, api, operation(http.MethodGet, "/experiments/{key}/versions", "list-versions", "Everything that was ever applied to an experiment", experiment.ScopeRead), experiment.ScopeRead,
+		func(ctx context.Context, _ string, in *keyInPath) (*revisionList, error) {
+			out := &revisionList{}
+			var err error
+			out.Body.Revisions, err = s.db.Versions(ctx, in.Key)
+			return out, err
+		})
+	serve(s, api, operation(http.MethodGet, "/metrics", "list-metrics", "The metric catalogue", experiment.ScopeRead), experiment.ScopeRead,
+		func(context.Context, string, *struct{}) (*metricList, error) {
+			out := &metricList{}
+			out.Body.Metrics = metrics.All()
+			return out, nil
+		})
+	apply := operation(http.MethodPost, "/experiments", "apply-experiments", "Create or update experiments, all or none", experiment.ScopeWrite)
+	apply.MaxBodyBytes = experiment.MaxDocumentBytes + 1
+	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[experiment.Document](), true, "")
+	apply.RequestBody = &huma.RequestBody{
+		Required: true, Description: "A document, or one experiment, in JSON or YAML.",
+		Content: map[string]*huma.MediaType{"application/json": {Schema: schema}, "application/yaml": {Schema: schema}},
+	}
+	apply.SkipValidateBody = true // experiment.ParseSpecs is stricter, and names fields as people write them
+	serve(s, api, apply, experiment.ScopeWrite, s.apply)
+	describeScalars(api.OpenAPI().Components.Schemas)
+}
+
+// describeScalars says of types that write their own JSON what they write.
+func describeScalars(schemas huma.Registry) {
+	own := map[reflect.Type]huma.Schema{
+		reflect.TypeFor[experiment.Scalar](): {OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean}}},
+		reflect.TypeFor[experiment.Date]():   {Type: huma.TypeString, Format: "date"},
+	}
+	for t, says := range own {
+		if schema := schemas.SchemaFromRef(schemas.Schema(t, true, "").Ref); schema != nil {
+			*schema = says
+		}
+	}
+}
+
+func (s *Server) apply(ctx context.Context, who string, in *applyInput) (*applyOutput, error) {
+	specs, err := readSpecs(in.RawBody, in.Type)
+	if err != nil {
+		return nil, err
+	}
+	out := &applyOutput{}
+	out.Body.DryRun = in.DryRun
+	out.Body.Applied, err = s.db.Apply(ctx, specs, postgres.ApplyOptions{
+		DryRun: in.DryRun, Actor: who, Now: s.now(), KnownMetric: metrics.Known,
+	})
+	if err != nil || in.DryRun {
+		return out, err
+	}
+	// The next evaluation at this server knows the change; others learn of it
+	// within milliseconds. When the refresh fails the watcher tries again.
+	if err := s.live.Refresh(ctx); err != nil {
+		s.log.Warn("configuration not refreshed after apply", "error", err)
+	}
+	return out, nil
+}
+
+// readSpecs reads a document or a single experiment, in YAML when the media
+// type says so.
+func readSpecs(body []byte, mediaType string) ([]experiment.Spec, error) {
+	if len(body) > experiment.MaxDocumentBytes {
+		return nil, experiment.Errorf(experiment.CodeTooLarge, "", "the document is larger than %d bytes", experiment.MaxDocumentBytes)
+	}
+	if strings.Contains(mediaType, "yaml") {
+		var err error
+		if body, err = yaml.YAMLToJSONStrict(body); err != nil {
+			return nil, experiment.Invalidf("", "%v", err)
+		}
+	}
+	return experiment.ParseSpecs(body)
+}

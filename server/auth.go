@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
+)
+
+// sessionLife is how long a browser stays signed in.
+const sessionLife = 7 * 24 * time.Hour
+
+// sessionUser is where a session keeps who signed in.
+const sessionUser = "user"
+
+// bearer is who makes a request.
+type bearer struct {
+	name   string
+	scopes interface{ Allows(experiment.Scope) bool }
+}
+
+type bearerKey struct{}
+
+// newSessions returns the manager of browser sessions. Cookies are sent to
+// this site only and are out of reach of scripts.
+func newSessions(store *postgres.WebSessions) *scs.SessionManager {
+	m := scs.New()
+	m.Store = store
+	m.Lifetime = sessionLife
+	m.HashTokenInStore = true
+	m.Cookie.Name = "splitcast"
+	m.Cookie.HttpOnly = true
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	return m
+}
+
+// secretOf returns the API key of a request: `Authorization: Bearer` or
+// `X-API-Key`, the two ways of OFREP.
+func secretOf(r *http.Request) string {
+	if s, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return strings.TrimSpace(s)
+	}
+	return r.Header.Get("X-API-Key")
+}
+
+// authorize returns the API key with the secret if it allows the scope. It
+// reads memory only. The errors are CodeUnauthorized, CodeForbidden, and
+// CodeUnavailable before the first configuration.
+func (s *Server) authorize(secret string, scope experiment.Scope) (*experiment.APIKey, error) {
+	if secret == "" {
+		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+	}
+	key, loaded := s.live.key(postgres.HashSecret(secret))
+	switch {
+	case !loaded:
+		return nil, experiment.Errorf(experiment.CodeUnavailable, "", "no configuration has been loaded yet")
+	case key == nil:
+		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "the API key is not known")
+	case !key.Allows(scope):
+		return nil, experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scope)
+	}
+	return key, nil
+}
+
+// require lets requests pass that carry an API key with the scope.
+func (s *Server) require(scope experiment.Scope) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := s.authorize(secretOf(r), scope); err != nil {
+				s.problem(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// person is somebody who signed in by a link: this version knows one role.
+type person struct{}
+
+// Allows reports true: a link is made by an administrator only.
+func (person) Allows(experiment.Scope) bool { return true }
+
+// identify puts the bearer of an API key or of a browser session into the
+// context; whether that suffices is for each operation to say.
+func (s *Server) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if secret := secretOf(r); secret != "" {
+			key, loaded := s.live.key(postgres.HashSecret(secret))
+			if loaded && key != nil {
+				r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{"key:" + key.Name, key}))
+			}
+		} else if user := s.web.GetString(r.Context(), sessionUser); user != "" {
+			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{user, person{}}))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// actor returns who makes a request of the API when the scope allows it.
+func actor(ctx context.Context, scope experiment.Scope) (string, error) {
+	b, ok := ctx.Value(bearerKey{}).(bearer)
+	if !ok {
+		return "", experiment.Errorf(experiment.CodeUnauthorized, "", "sign in, or send an API key as `Authorization: Bearer KEY`")
+	}
+	if !b.scopes.Allows(scope) {
+		return "", experiment.Errorf(experiment.CodeForbidden, "", "%s lacks the scope %s", b.name, scope)
+	}
+	return b.name, nil
+}

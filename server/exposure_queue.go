@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
+)
+
+// Limits of the exposures that single evaluations log.
+const (
+	// exposureQueueLen holds some seconds of evaluations while the database
+	// restarts, at most about 100 MB; beyond it exposures are counted as lost.
+	exposureQueueLen = 200_000
+	// exposureFlushEvery bounds how long an exposure waits for company.
+	exposureFlushEvery = 100 * time.Millisecond
+	// exposureRetryMax is the longest pause between two tries to write.
+	exposureRetryMax = 5 * time.Second
+	// seenGeneration is the size of one of the two generations of the
+	// seen-set. It saves writes of what is stored already; losing it costs
+	// only speed.
+	seenGeneration = 200_000
+)
+
+type exposureQueueConfig struct {
+	Insert  func(ctx context.Context, now func() time.Time, rows []postgres.ExposureRow) error
+	Resolve func(key string) (*experiment.Experiment, error)
+	Now     func() time.Time
+	Log     *slog.Logger
+	Stats   *instruments
+}
+
+// exposureQueue writes the exposures of single evaluations in batches. Adding
+// never blocks: evaluation does not wait for the database.
+type exposureQueue struct {
+	cfg   exposureQueueConfig
+	queue chan postgres.ExposureRow
+	stop  chan struct{}
+	// abort ends retries when the time to stop is over.
+	abort context.CancelFunc
+	ended chan struct{}
+
+	mu        sync.Mutex
+	seen, old map[seenKey]struct{}
+}
+
+// seenKey is what makes a second exposure of a unit say nothing new. The
+// session belongs to it: each one must be linked to its unit.
+type seenKey struct {
+	experiment   int64
+	version, arm int
+	unit         string
+	session      string
+}
+
+func newExposureQueue(cfg exposureQueueConfig) *exposureQueue {
+	ctx, cancel := context.WithCancel(context.Background())
+	q := &exposureQueue{
+		cfg: cfg, queue: make(chan postgres.ExposureRow, exposureQueueLen),
+		stop: make(chan struct{}), abort: cancel, ended: make(chan struct{}),
+		seen: map[seenKey]struct{}{},
+	}
+	go q.run(ctx)
+	return q
+}
+
+// add takes an exposure for writing. One that cannot be taken is counted.
+func (q *exposureQueue) add(x experiment.Exposure) {
+	exp, err := q.cfg.Resolve(x.Experiment)
+	if err != nil {
+		q.cfg.Stats.exposuresLost.WithLabelValues("unknown_experiment").Inc()
+		return
+	}
+	row, err := postgres.ResolveExposure(exp, &x)
+	if err != nil {
+		q.cfg.Stats.exposuresLost.WithLabelValues("unknown_arm").Inc()
+		return
+	}
+	if q.hasSeen(keyOf(&row)) {
+		return
+	}
+	select {
+	case q.queue <- row:
+	default:
+		q.cfg.Stats.exposuresLost.WithLabelValues("queue_full").Inc()
+	}
+}
+
+func keyOf(r *postgres.ExposureRow) seenKey {
+	return seenKey{r.ExperimentID, r.Version, r.Arm, r.Unit, r.Session}
+}
+
+func (q *exposureQueue) hasSeen(k seenKey) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, ok := q.seen[k]; ok {
+		return true
+	}
+	_, ok := q.old[k]
+	return ok
+}
+
+// remember notes what is stored. When a generation is full the older one is
+// forgotten.
+func (q *exposureQueue) remember(rows []postgres.ExposureRow) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range rows {
+		if len(q.seen) >= seenGeneration {
+			q.old, q.seen = q.seen, make(map[seenKey]struct{}, seenGeneration)
+		}
+		q.seen[keyOf(&rows[i])] = struct{}{}
+	}
+}
+
+func (q *exposureQueue) run(ctx context.Context) {
+	defer close(q.ended)
+	for {
+		batch, more := q.collect()
+		if len(batch) > 0 {
+			q.write(ctx, batch)
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// collect waits for the first row and takes what else comes within
+// exposureFlushEvery. more is false when the queue was told to stop and is empty.
+func (q *exposureQueue) collect() (batch []postgres.ExposureRow, more bool) {
+	select {
+	case r := <-q.queue:
+		batch = append(batch, r)
+	case <-q.stop:
+	}
+	flush := time.After(exposureFlushEvery)
+	for len(batch) < experiment.MaxExposureBatch {
+		select {
+		case r := <-q.queue:
+			batch = append(batch, r)
+			continue
+		default:
+		}
+		select {
+		case r := <-q.queue:
+			batch = append(batch, r)
+		case <-flush:
+			return batch, true
+		case <-q.stop:
+			return batch, len(q.queue) > 0
+		}
+	}
+	return batch, true
+}
+
+// write stores a batch, trying again for as long as the database is away.
+func (q *exposureQueue) write(ctx context.Context, batch []postgres.ExposureRow) {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, exposureRetryMax) {
+		err := q.cfg.Insert(ctx, q.cfg.Now, batch)
+		if err == nil {
+			q.remember(batch)
+			q.cfg.Stats.exposuresStored.Add(float64(len(batch)))
+			return
+		}
+		if code, ok := experiment.CodeOf(err); !ok || code != experiment.CodeUnavailable || ctx.Err() != nil {
+			q.cfg.Log.Error("exposures were not stored", "count", len(batch), "error", err)
+			q.cfg.Stats.exposuresLost.WithLabelValues("write_failed").Add(float64(len(batch)))
+			return
+		}
+		q.cfg.Log.Warn("exposures wait for the database", "count", len(batch), "queued", len(q.queue))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// len returns the number of exposures that wait.
+func (q *exposureQueue) len() int { return len(q.queue) }
+
+// close writes what is queued and ends the queue. When ctx ends first, what
+// is left is counted as lost.
+func (q *exposureQueue) close(ctx context.Context) error {
+	close(q.stop)
+	defer q.abort()
+	select {
+	case <-q.ended:
+		return nil
+	case <-ctx.Done():
+	}
+	q.abort()
+	<-q.ended
+	return ctx.Err()
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
+)
+
+// maxExposureBody is the largest body of POST /v1/exposures: a full batch of
+// exposures with some attributes each.
+const maxExposureBody = 8 << 20
+
+// ingestAnswer tells a sender what became of its batch.
+type ingestAnswer struct {
+	Accepted int             `json:"accepted"`
+	Rejected []rejectedEntry `json:"rejected,omitempty"`
+}
+
+// rejectedEntry is one record that was not taken, or one value of a record
+// that was.
+type rejectedEntry struct {
+	Index   int    `json:"index"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// postExposures is POST /v1/exposures: a JSON array of exposures, answered
+// after they are committed. Bad records are reported by index; the others are
+// kept. An exposure without a time, or with one in the future, is of now.
+func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r, maxExposureBody)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	var records []json.RawMessage
+	if err := json.Unmarshal(body, &records); err != nil {
+		s.problem(w, r, experiment.Invalidf("", "the body must be a JSON array of exposures: %v", err))
+		return
+	}
+	if len(records) > experiment.MaxExposureBatch {
+		s.problem(w, r, experiment.Errorf(experiment.CodeTooLarge, "", "at most %d exposures in one batch, this one has %d", experiment.MaxExposureBatch, len(records)))
+		return
+	}
+	rows := make([]postgres.ExposureRow, 0, len(records))
+	var rejected []rejectedEntry
+	for i, rec := range records {
+		row, err := s.readExposure(rec)
+		if err == nil {
+			rows = append(rows, row)
+			continue
+		}
+		faults := experiment.Faults(err)
+		if code, _ := experiment.CodeOf(err); len(faults) == 0 || code == experiment.CodeUnavailable {
+			s.problem(w, r, err)
+			return
+		}
+		for _, f := range faults {
+			rejected = append(rejected, rejectedEntry{i, f.Field, f.Message})
+		}
+	}
+	if len(rows) > 0 {
+		if err := s.db.InsertExposures(r.Context(), s.now, rows); err != nil {
+			s.problem(w, r, err)
+			return
+		}
+	}
+	s.stats.exposuresStored.Add(float64(len(rows)))
+	writeIngest(w, len(rows), rejected)
+}
+
+func (s *Server) readExposure(rec json.RawMessage) (postgres.ExposureRow, error) {
+	var x experiment.Exposure
+	if err := json.Unmarshal(rec, &x); err != nil {
+		return postgres.ExposureRow{}, experiment.Invalidf("", "%v", err)
+	}
+	if err := x.Validate(); err != nil {
+		return postgres.ExposureRow{}, err
+	}
+	if now := s.now(); x.At.IsZero() || x.At.After(now) {
+		x.At = now
+	}
+	exp, err := s.live.resolve(x.Experiment)
+	if err != nil {
+		return postgres.ExposureRow{}, err
+	}
+	return postgres.ResolveExposure(exp, &x)
+}
+
+// writeIngest answers a batch: 200 when anything was kept, 400 with each fault
+// when nothing was.
+func writeIngest(w http.ResponseWriter, accepted int, rejected []rejectedEntry) {
+	if accepted == 0 && len(rejected) > 0 {
+		p := &Problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf("none of the records could be taken: %d faults", len(rejected))}
+		for i, e := range rejected {
+			if i == maxProblemErrors {
+				break
+			}
+			location := fmt.Sprintf("[%d]", e.Index)
+			if e.Field != "" {
+				location += "." + e.Field
+			}
+			p.Errors = append(p.Errors, ProblemFault{location, e.Message})
+		}
+		writeProblem(w, p)
+		return
+	}
+	if len(rejected) > maxProblemErrors {
+		rejected = rejected[:maxProblemErrors]
+	}
+	b, err := json.Marshal(ingestAnswer{accepted, rejected})
+	if err != nil {
+		panic("strings and numbers always marshal: " + err.Error())
+	}
+	writeJSONBytes(w, http.StatusOK, b)
+}

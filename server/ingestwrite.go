@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/splitcast/splitcast/postgres"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// Limits of the writing of telemetry.
+const (
+	ingestGroup   = 20_000  // records of one transaction: the knee of the measured curve
+	ingestQueued  = 200_000 // records that wait; a second or two of full load
+	ingestWriters = 2       // one group fills while another commits
+	// countEvery is how often the counts of rejections are written. They are
+	// diagnostics: a crash may lose those of this long.
+	countEvery = 5 * time.Second
+	// maxCountKeys bounds the kinds of rejections counted between two writes:
+	// players and versions come from outside.
+	maxCountKeys = 10_000
+)
+
+// ingest writes telemetry in shared transactions.
+type ingest struct {
+	sessions *postgres.GroupCommit[telemetry.Session]
+	events   *postgres.GroupCommit[postgres.KeyedRecord]
+
+	db   *postgres.DB
+	now  func() time.Time
+	log  *slog.Logger
+	stop chan struct{}
+	done chan struct{}
+
+	mu     sync.Mutex
+	counts map[postgres.RejectionKey]int64
+}
+
+func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest {
+	ctx := context.Background() // each write has the database's own timeout
+	g := &ingest{
+		sessions: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[telemetry.Session]{
+			Write: db.MergeSessions, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
+		}),
+		events: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[postgres.KeyedRecord]{
+			Write: db.InsertRecords, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
+		}),
+		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}),
+		counts: map[postgres.RejectionKey]int64{},
+	}
+	go g.writeCounts(ctx)
+	return g
+}
+
+// heartbeats returns when the states are committed.
+func (g *ingest) heartbeats(ctx context.Context, sessions []telemetry.Session) error {
+	return g.sessions.Submit(ctx, sessions)
+}
+
+// records returns when the records are committed.
+func (g *ingest) records(ctx context.Context, keyID int64, records []telemetry.Record) error {
+	rows := make([]postgres.KeyedRecord, len(records))
+	for i := range records {
+		rows[i] = postgres.KeyedRecord{KeyID: keyID, Record: records[i]}
+	}
+	return g.events.Submit(ctx, rows)
+}
+
+// rejections counts what was not taken.
+func (g *ingest) rejections(source string, rejected []telemetry.Rejection) {
+	if len(rejected) == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range rejected {
+		r := &rejected[i]
+		k := postgres.RejectionKey{
+			Source: source, Reason: string(r.Reason), Field: r.Field, Whole: r.Whole, Player: r.Player, PlayerVersion: r.PlayerVersion,
+		}
+		if _, known := g.counts[k]; !known && len(g.counts) >= maxCountKeys {
+			k.Field, k.Player, k.PlayerVersion = "", "", ""
+		}
+		g.counts[k]++
+	}
+}
+
+func (g *ingest) writeCounts(ctx context.Context) {
+	defer close(g.done)
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.flush(ctx)
+		case <-g.stop:
+			g.flush(ctx)
+			return
+		}
+	}
+}
+
+// flush writes the counts; those that could not be written are kept for the
+// next time.
+func (g *ingest) flush(ctx context.Context) {
+	g.mu.Lock()
+	counts := g.counts
+	g.counts = map[postgres.RejectionKey]int64{}
+	g.mu.Unlock()
+	if err := g.db.AddRejections(ctx, g.now(), counts); err != nil {
+		g.log.Warn("rejections not counted yet", "error", err)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for k, n := range counts {
+			g.counts[k] += n
+		}
+	}
+}
+
+// close writes what waits.
+func (g *ingest) close() {
+	g.sessions.Close()
+	g.events.Close()
+	close(g.stop)
+	<-g.done
+}

@@ -1,0 +1,233 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/web"
+)
+
+// Addresses of pages.
+const (
+	pathExperiments = "/experiments"
+	pathSignIn      = "/signin"
+	pathSignOut     = "/signout"
+)
+
+// maxListed bounds the experiments of one page of the list: each needs its
+// newest report.
+const maxListed = 50
+
+func (s *Server) pageRoutes(r chi.Router) {
+	r.Handle(web.StaticPath+"*", s.pages.Static())
+	r.Group(func(r chi.Router) {
+		r.Use(http.NewCrossOriginProtection().Handler, pageHeaders, s.web.LoadAndSave)
+		r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, pathExperiments, http.StatusSeeOther)
+		})
+		r.Get(pathSignIn, s.signIn)
+		r.Post(pathSignIn, s.signIn)
+		r.Post(pathSignOut, s.signOut)
+		r.Group(func(r chi.Router) {
+			r.Use(s.signedIn)
+			r.Get(pathExperiments, s.experimentsPage)
+			r.Get(pathExperiments+"/{key}", s.reportPage)
+		})
+	})
+}
+
+// pageHeaders sends the headers that keep pages to themselves.
+func pageHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", web.Policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// signedIn lets people pass who signed in; others are sent to the sign-in page.
+func (s *Server) signedIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.web.GetString(r.Context(), sessionUser) == "" {
+			http.Redirect(w, r, pathSignIn+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// LoginPath returns the path of a link that signs who in once.
+func (s *Server) LoginPath(ctx context.Context, who string) (string, error) {
+	token, err := s.db.CreateLoginLink(ctx, who, s.wall())
+	if err != nil {
+		return "", err
+	}
+	return pathSignIn + "?token=" + url.QueryEscape(token), nil
+}
+
+// signIn shows the sign-in page, and signs in whoever brings a good token.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	next := localPath(r.FormValue("next"))
+	view := web.SignInView{Chrome: s.chrome(r), Action: pathSignIn, Next: next}
+	token := r.FormValue("token")
+	if token == "" {
+		s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
+		return
+	}
+	user, err := s.db.UseLoginLink(r.Context(), token, s.wall())
+	if code, _ := experiment.CodeOf(err); code == experiment.CodeUnauthorized {
+		view.Error = err.Error()
+		s.page(w, r, http.StatusUnauthorized, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
+		return
+	}
+	if err == nil {
+		err = s.web.RenewToken(r.Context()) // a session known before must not become a signed-in one
+	}
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	s.web.Put(r.Context(), sessionUser, user)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := s.web.Destroy(r.Context()); err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	http.Redirect(w, r, pathSignIn, http.StatusSeeOther)
+}
+
+// localPath returns next if it is a path of this server, else the list: a
+// link to here must not lead elsewhere.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
+		return pathExperiments
+	}
+	return next
+}
+
+func (s *Server) chrome(r *http.Request) web.Chrome {
+	c := web.Chrome{User: s.web.GetString(r.Context(), sessionUser)}
+	if c.User != "" {
+		c.SignOut = pathSignOut
+		c.Nav = []web.Link{{Text: "Experiments", URL: pathExperiments, Current: strings.HasPrefix(r.URL.Path, pathExperiments)}}
+	}
+	return c
+}
+
+func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
+	all, err := s.db.List(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	filter := web.ReadFilter(r.URL.Query())
+	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, Filter: filter, Total: len(all), Server: "http://" + r.Host}
+	after := r.URL.Query().Get("after")
+	for i := range all {
+		e := &all[i]
+		if !filter.Matches(e) || e.Key <= after {
+			continue
+		}
+		if len(view.Rows) == maxListed {
+			q := r.URL.Query()
+			q.Set("after", view.Rows[maxListed-1].Experiment.Key)
+			view.More = pathExperiments + "?" + q.Encode()
+			break
+		}
+		row := web.ExperimentRow{Experiment: *e, URL: pathExperiments + "/" + e.Key}
+		if e.Status != experiment.StatusDraft {
+			rep, latest, err := s.reports.build(r.Context(), e, 0, s.now())
+			if err != nil {
+				s.problemPage(w, r, err)
+				return
+			}
+			row.Report = &rep
+			if latest > 0 {
+				row.LastLook = rep.Head.At
+			}
+		}
+		view.Rows = append(view.Rows, row)
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Experiments(b, view) })
+}
+
+func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
+	look, err := readLook(r)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	exp, err := s.db.Get(r.Context(), chi.URLParam(r, "key"))
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	rep, latest, err := s.reports.build(r.Context(), &exp, look, s.now())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	if strings.HasPrefix(r.Header.Get("Accept"), "application/json") {
+		http.Redirect(w, r, apiPath+"/experiments/"+exp.Key+"/report?"+r.URL.RawQuery, http.StatusSeeOther)
+		return
+	}
+	view := web.ReportView{
+		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments, Choice: web.ReadChoice(r.URL.Query()),
+		JSON: apiPath + "/experiments/" + exp.Key + "/report", CSV: apiPath + "/experiments/" + exp.Key + "/report.csv",
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Report(b, view) })
+}
+
+// readLook returns the look that the query asks for; 0 is the newest.
+func readLook(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("look")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, experiment.Invalidf("look", "must be the number of a look, from 1")
+	}
+	return n, nil
+}
+
+// page renders into memory first, so that a page is whole or not sent.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, render func(*bytes.Buffer) error) {
+	var buf bytes.Buffer
+	if err := render(&buf); err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(buf.Bytes()) // the reader is gone when this fails
+}
+
+// problemPage shows err to a person.
+func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.describe(r, err)
+	p.fill()
+	view := web.ProblemView{
+		Chrome: s.chrome(r), Status: p.Status, Title: p.Title, Detail: p.Detail, RequestID: middleware.GetReqID(r.Context()),
+		Back: web.Link{Text: "All experiments", URL: pathExperiments},
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfterSec)
+	}
+	s.page(w, r, p.Status, func(b *bytes.Buffer) error { return s.pages.Problem(b, view) })
+}

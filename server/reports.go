@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/postgres"
+	"github.com/splitcast/splitcast/report"
+)
+
+// maxCachedLooks bounds the looks kept in memory: of 40 metrics and 3 arms a
+// look takes about 20 kB.
+const maxCachedLooks = 20_000
+
+// reportCache builds reports. Looks are append-only, so those read once are
+// kept; only what is new is read again.
+type reportCache struct {
+	db *postgres.DB
+
+	mu    sync.Mutex
+	looks map[lookKey]metrics.Look
+}
+
+type lookKey struct {
+	experiment int64
+	version    int
+	number     int
+}
+
+func newReportCache(db *postgres.DB) *reportCache {
+	return &reportCache{db: db, looks: map[lookKey]metrics.Look{}}
+}
+
+// build returns the report of an experiment as of look number look, 0 for the
+// newest, and the number of the newest look. It returns CodeNotFound for an
+// experiment or a look that does not exist.
+func (c *reportCache) build(ctx context.Context, exp *experiment.Experiment, look int, now time.Time) (report.Report, int, error) {
+	mark, _, err := c.db.NewestLook(ctx, exp.ID, exp.Version)
+	if err != nil {
+		return report.Report{}, 0, err
+	}
+	newest := mark.Number // 0: there is none yet
+	if look < 0 || look > newest {
+		return report.Report{}, 0, experiment.Errorf(experiment.CodeNotFound, "look", "there is no look %d; the newest is %d", look, newest)
+	}
+	in := report.Input{Experiment: *exp, Now: now}
+	if in.Versions, err = c.versions(ctx, exp.Key); err != nil {
+		return report.Report{}, 0, err
+	}
+	if look == 0 {
+		look = newest
+		if in.Counts, err = c.db.ArmCounts(ctx, exp); err != nil {
+			return report.Report{}, 0, err
+		}
+	}
+	if in.Looks, err = c.read(ctx, exp, look, look == newest); err != nil {
+		return report.Report{}, 0, err
+	}
+	return report.Build(in), newest, nil
+}
+
+// read returns the looks that a report as of look shows.
+func (c *reportCache) read(ctx context.Context, exp *experiment.Experiment, look int, newest bool) ([]metrics.Look, error) {
+	if look == 0 {
+		return nil, nil
+	}
+	numbers := report.ShownLooks(look)
+	out := make([]metrics.Look, len(numbers))
+	var missing []int
+	var at []int
+	c.mu.Lock()
+	for i, n := range numbers {
+		l, ok := c.looks[lookKey{exp.ID, exp.Version, n}]
+		if !ok || newest && n == look {
+			missing, at = append(missing, n), append(at, i) // dimension cells stand with the newest only
+			continue
+		}
+		out[i] = l
+	}
+	c.mu.Unlock()
+	if len(missing) == 0 {
+		return out, nil
+	}
+	got, err := c.db.Looks(ctx, exp.ID, exp.Version, missing)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.looks)+len(got) > maxCachedLooks {
+		clear(c.looks)
+	}
+	for i, l := range got {
+		out[at[i]] = l
+		if !newest || l.Number != look {
+			c.looks[lookKey{exp.ID, exp.Version, l.Number}] = l
+		}
+	}
+	return out, nil
+}
+
+// versions returns one entry for each version, with the plan that it ended with.
+func (c *reportCache) versions(ctx context.Context, key string) ([]report.Version, error) {
+	revisions, err := c.db.Versions(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var out []report.Version
+	for _, r := range revisions {
+		if n := len(out); n > 0 && out[n-1].Version == r.Version {
+			out[n-1].PlanHash = r.PlanHash // of a draft that was changed before its launch
+			continue
+		}
+		out = append(out, report.Version{Version: r.Version, PlanHash: r.PlanHash, At: r.ChangedAt})
+	}
+	return out, nil
+}

@@ -1,0 +1,188 @@
+// Package server is Splitcast over HTTP: OFREP and the flagd document for
+// services, telemetry endpoints for players, /api/v1 for programs and the
+// pages for people.
+//
+// It holds no rule of experiments, statistics or storage: handlers decode
+// strictly, call one function, and encode. Evaluation never waits for the
+// database; telemetry is acknowledged only after its commit.
+//
+//	srv, err := server.New(server.Config{DB: db, Live: live, Now: clock.Now, Wall: time.Now, Log: log})
+//	if err != nil {
+//		return err
+//	}
+//	defer srv.Close(ctx)
+//	err = http.ListenAndServe(addr, srv.Handler())
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
+	"github.com/splitcast/splitcast/web"
+)
+
+// Timeouts of the HTTP server that carries a Handler. Event streams lift the
+// write timeout for themselves.
+const (
+	ReadHeaderTimeout = 5 * time.Second
+	ReadTimeout       = 30 * time.Second
+	WriteTimeout      = 60 * time.Second
+	IdleTimeout       = 120 * time.Second
+	MaxHeaderBytes    = 32 << 10 // CMCD in four headers is below 4 KiB
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	DB   *postgres.DB
+	Live *Live
+	// Now is the time of exposures, telemetry and decisions; the demo's runs
+	// faster than Wall.
+	Now func() time.Time
+	// Wall is the time that people live in: of sign-in links and sessions.
+	Wall func() time.Time
+	Log  *slog.Logger
+	// Version is the program's, for /api/v1/openapi.json and the logs.
+	Version string
+}
+
+// Server answers HTTP. Its methods may be called concurrently.
+type Server struct {
+	db    *postgres.DB
+	live  *Live
+	now   func() time.Time
+	wall  func() time.Time
+	log   *slog.Logger
+	pages *web.Renderer
+	web   *scs.SessionManager
+	stats *instruments
+
+	exposures *exposureQueue
+	ingest    *ingest
+	reports   *reportCache
+	done      chan struct{}
+	once      sync.Once // closes done
+	handler   http.Handler
+}
+
+// New returns a Server that is ready to answer.
+func New(cfg Config) (*Server, error) {
+	pages, err := web.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, log: cfg.Log,
+		pages: pages, done: make(chan struct{}), stats: newInstruments(),
+	}
+	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall))
+	s.exposures = newExposureQueue(exposureQueueConfig{
+		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
+		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
+	})
+	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
+	s.reports = newReportCache(cfg.DB)
+	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
+	s.handler = s.routes(cfg.Version)
+	return s, nil
+}
+
+// Handler returns the routes.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// EndStreams ends the event streams, which would otherwise keep an orderly
+// shutdown of HTTP waiting.
+func (s *Server) EndStreams() { s.once.Do(func() { close(s.done) }) }
+
+// Close ends event streams, writes the exposures still queued, and waits for
+// what is under way, at most until ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	s.EndStreams()
+	s.ingest.close()
+	return s.exposures.close(ctx)
+}
+
+func (s *Server) routes(version string) http.Handler {
+	r := chi.NewRouter()
+	r.Use(middleware.RequestID, s.recoverer, s.stats.requests)
+	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
+		s.problem(w, req, experiment.Errorf(experiment.CodeNotFound, "", "there is nothing at %s", req.URL.Path))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, &Problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not take that method"})
+	})
+	r.Get("/healthz", s.health)
+	r.Get("/readyz", s.ready)
+	r.Handle("/metrics", s.stats.handler())
+	s.evaluationRoutes(r)
+	s.ingestRoutes(r)
+	s.apiRoutes(r, version)
+	s.pageRoutes(r)
+	return r
+}
+
+func (s *Server) evaluationRoutes(r chi.Router) {
+	ofrep := &OFREP{
+		Snapshot: s.live.Snapshot, Expose: s.exposures.add, Now: s.now,
+		Subscribe: s.live.subscribe, Done: s.done,
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(ofrep.CORS)
+		// EventSource can send no header; the stream tells version numbers only.
+		r.Get("/ofrep/v1/events", ofrep.Events)
+		r.Group(func(r chi.Router) {
+			r.Use(s.require(experiment.ScopeEvaluate))
+			r.Post("/ofrep/v1/evaluate/flags", ofrep.Bulk)
+			r.Post("/ofrep/v1/evaluate/flags/{key}", ofrep.Single)
+		})
+		r.Options("/ofrep/*", func(http.ResponseWriter, *http.Request) {}) // answered by CORS before it gets here
+	})
+	r.With(s.require(experiment.ScopeEvaluate)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
+}
+
+// health answers while the process lives.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	writeJSONBytes(w, http.StatusOK, []byte(`{"status":"ok"}`))
+}
+
+// ready answers 200 once there is a configuration to evaluate. A database that
+// is away does not make a server unready: assignment goes on without it.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.live.Snapshot() == nil {
+		w.Header().Set("Retry-After", "1")
+		writeProblem(w, &Problem{Status: http.StatusServiceUnavailable, Detail: "no configuration has been loaded yet"})
+		return
+	}
+	writeJSONBytes(w, http.StatusOK, []byte(`{"status":"ready"}`))
+}
+
+// recoverer turns a panic into a 500 with the request's id; the text goes to
+// the log only.
+func (s *Server) recoverer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v) // net/http's own way to drop a connection
+			}
+			id := middleware.GetReqID(r.Context())
+			s.log.Error("panic in a handler", "request_id", id, "path", r.URL.Path, "panic", v)
+			writeProblem(w, &Problem{Status: http.StatusInternalServerError, RequestID: id})
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+var _ huma.StatusError = (*Problem)(nil)
