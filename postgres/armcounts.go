@@ -69,22 +69,3 @@ func armCounts(ctx context.Context, q sqlx.QueryerContext, exp *experiment.Exper
 	}, fixed, exp.ID, exp.Version)
 	return counts, err
 }
-
-// eachRow calls scan for each row of a query.
-func eachRow(ctx context.Context, q sqlx.QueryerContext, scan func(*sql.Rows) error, query string, args ...any) (err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := rows.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}

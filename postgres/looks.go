@@ -66,7 +66,9 @@ type lookTx struct {
 func (l *lookTx) plan(ctx context.Context) error {
 	_, err := l.tx.ExecContext(ctx, `
 		select set_config(name, 'off', true)
-		from unnest(array['enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan', 'enable_seqscan', 'jit']) as name`)
+		from unnest(array['enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan', 'enable_seqscan', 'jit']) as name
+		union all
+		select set_config('plan_cache_mode', 'force_custom_plan', true)`)
 	return err
 }
 

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// closedPage holds a page of closed windows as it came, and hands it out one by
+// one. Memory is used again from page to page.
+type closedPage struct {
+	rows       []closedRow
+	attributes []byte   // JSON, one after the other
+	sessions   []string // rows of selectClosedSession, one after the other
+	decoder    attributeDecoder
+	closed     metrics.Closed
+	frames     []int64 // of closed.Sessions
+}
+
+// closedRow is an exposure. Its attributes and sessions end where those of the
+// next row begin.
+type closedRow struct {
+	unit              string
+	exposedMs         int64
+	closesUs          int64
+	arm               int
+	crossed, override bool
+	attributesEnd     int
+	sessionsEnd       int
+}
+
+func (r *closedRow) closesAt() time.Time { return time.UnixMicro(r.closesUs).UTC() }
+
+func (p *closedPage) reset() {
+	p.rows, p.attributes, p.sessions = p.rows[:0], p.attributes[:0], p.sessions[:0]
+}
+
+// scan takes a row of closedQuery.
+func (p *closedPage) scan(rows *sql.Rows) error {
+	var r closedRow
+	var attributes sql.RawBytes
+	var session string
+	err := rows.Scan(&r.unit, &r.arm, &r.exposedMs, &r.closesUs, &r.crossed, &r.override, &attributes, &session)
+	if err != nil {
+		return err
+	}
+	if session != "" {
+		p.sessions = append(p.sessions, session)
+	}
+	if n := len(p.rows); n > 0 && p.rows[n-1].unit == r.unit {
+		p.rows[n-1].sessionsEnd = len(p.sessions)
+		return nil
+	}
+	p.attributes = append(p.attributes, attributes...)
+	r.attributesEnd, r.sessionsEnd = len(p.attributes), len(p.sessions)
+	p.rows = append(p.rows, r)
+	return nil
+}
+
+// each hands the page out in order.
+func (p *closedPage) each(yield func(*metrics.Closed) error) error {
+	attributes, sessions := 0, 0
+	for i := range p.rows {
+		r := &p.rows[i]
+		c := &p.closed
+		c.Unit, c.Arm, c.Crossed, c.Override = r.unit, r.arm, r.crossed, r.override
+		c.ExposedAt, c.ClosesAt = time.UnixMilli(r.exposedMs).UTC(), r.closesAt()
+		var err error
+		if c.Dims, err = p.decoder.decode(p.attributes[attributes:r.attributesEnd]); err != nil {
+			return fmt.Errorf("read the attributes of unit %q: %w", r.unit, err)
+		}
+		if err := p.parseSessions(p.sessions[sessions:r.sessionsEnd]); err != nil {
+			return fmt.Errorf("read a session of unit %q: %w", r.unit, err)
+		}
+		if err := yield(c); err != nil {
+			return err
+		}
+		attributes, sessions = r.attributesEnd, r.sessionsEnd
+	}
+	return nil
+}
+
+func (p *closedPage) parseSessions(texts []string) error {
+	c := &p.closed
+	c.Sessions, p.frames = c.Sessions[:0], p.frames[:0]
+	for i, text := range texts {
+		if i == cap(c.Sessions) {
+			c.Sessions = append(c.Sessions, telemetry.Session{})
+		}
+		c.Sessions = c.Sessions[:i+1] // what parseClosedSession does not set is zero since it was made
+		p.frames = append(p.frames, 0)
+		if err := parseClosedSession(text, &c.Sessions[i], &p.frames[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selectClosedSession reads what metrics.Observe needs of a session as one
+// text, like selectSession, in the order of parseClosedSession.
+const selectClosedSession = `row(s.session_id, s.first_recv_ms, s.play_requested, s.started, s.first_frame_ms,
+	s.last_mark_mono_ms, s.ended, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n,
+	s.rung_kbps_ms, s.rung_ms, s.latency_samples, s.latency_ms_sum, s.observed)::text`
+
+// parseClosedSession reads the text of selectClosedSession into s, which shares
+// it. The time of the first frame, if known, is kept in frame.
+func parseClosedSession(text string, s *telemetry.Session, frame *int64) error {
+	p := rowParser{text: text, at: 1} // after the opening parenthesis
+	s.SessionID = p.string()
+	s.FirstRecvMs = p.int()
+	s.PlayRequested, s.Started = p.bool(), p.bool()
+	s.FirstFrameMs = nil
+	if known := p.known(); known != nil {
+		*frame = *known
+		s.FirstFrameMs = frame
+	}
+	s.Last.MonoMs = p.int()
+	s.Ended = p.bool()
+	s.FatalCode = p.string()
+	s.PlayMs, s.StallMs, s.StallN = p.int(), p.int(), p.int()
+	s.RungKbpsMs, s.RungMs = p.int(), p.int()
+	s.LatencySamples, s.LatencySumMs = p.int(), p.int()
+	s.Observed = telemetry.Observed(p.int()) //nolint:gosec // written from the same type
+	if p.failed || p.at != len(text) {
+		return errMalformedRow
+	}
+	return nil
+}
