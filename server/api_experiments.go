@@ -22,7 +22,9 @@ type experimentList struct {
 
 type experimentOne struct{ Body experiment.Experiment }
 
-type keyInPath struct {
+// KeyInPath is the part of an input that names an experiment; exported, because
+// huma sees no other embedded fields.
+type KeyInPath struct {
 	Key string `path:"key" doc:"key of the experiment" example:"abr-safety-75"`
 }
 
@@ -60,12 +62,12 @@ func (s *Server) experimentAPI(api huma.API) {
 			return out, err
 		})
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}", "get-experiment", "One experiment", experiment.ScopeRead), experiment.ScopeRead,
-		func(ctx context.Context, _ string, in *keyInPath) (*experimentOne, error) {
+		func(ctx context.Context, _ string, in *KeyInPath) (*experimentOne, error) {
 			e, err := s.db.Get(ctx, in.Key)
 			return &experimentOne{e}, err
 		})
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}/versions", "list-versions", "Everything that was ever applied to an experiment", experiment.ScopeRead), experiment.ScopeRead,
-		func(ctx context.Context, _ string, in *keyInPath) (*revisionList, error) {
+		func(ctx context.Context, _ string, in *KeyInPath) (*revisionList, error) {
 			out := &revisionList{}
 			var err error
 			out.Body.Revisions, err = s.db.Versions(ctx, in.Key)

@@ -13,7 +13,7 @@ import (
 )
 
 type reportInput struct {
-	keyInPath
+	KeyInPath
 	Look int `query:"look" minimum:"0" doc:"number of the look to go back to; 0 or absent: the newest"`
 }
 
