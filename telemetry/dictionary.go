@@ -297,13 +297,17 @@ func (d *dictionary) boolean(it *sfItem) bool {
 
 // bytes skips a byte sequence; no key of CMCD has this type.
 func (d *dictionary) bytes(it *sfItem) bool {
-	end := strings.IndexByte(d.text[d.at+1:], ':')
-	if end < 0 {
-		return false
+	for i := d.at + 1; i < len(d.text); i++ {
+		switch c := d.text[i]; {
+		case c == ':':
+			it.kind = sfBytes
+			d.at = i + 1
+			return true
+		case !isAlpha(c) && !isDigit(c) && c != '+' && c != '/' && c != '=':
+			return false
+		}
 	}
-	it.kind = sfBytes
-	d.at += end + 2
-	return true
+	return false
 }
 
 func isAlpha(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -1,0 +1,53 @@
+package telemetry_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// FuzzDecodeRecord holds the decoder against the slow one.
+func FuzzDecodeRecord(f *testing.F) {
+	for _, seed := range []string{
+		`br=(5000;v 320;a),cid="vod-42",com.example-arm="treatment",e=ps,sid="s",sn=0,sta=p,ts=1795384700961,v=2`,
+		`bl=5000,bs,su=?0,pr=1.08,nor=("a.m4s";r="0-99" "b.m4s"),ec=27,v=1`,
+		`cid="a\"b\\c,d" , sid="unterminated,sn=1`,
+		`br=(3150.4),tpb=(1 2,3),=x,,bl=(),e=e;x=:aGk=:,ts=-1,msd=4`,
+		`sn=1234567890123456,v=3,x-y=*tok/en:1,x-z=1`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		raw = strings.Trim(raw, " \t\r\n")
+		if len(raw) > telemetry.MaxCMCDRecordBytes {
+			t.Skip()
+		}
+		got, rejected, ok := telemetry.DecodeRecord(raw, telemetry.ModeRequest)
+		want, faults := slowDecode(raw)
+		known := 0
+		for key := range want {
+			if slowTypes[key] != nil {
+				known++
+			}
+		}
+		wantOK := faults <= 16 && known > 0 && (want["v"] == "" || want["v"] == "1" || want["v"] == "2")
+		if ok != wantOK {
+			t.Fatalf("DecodeRecord(%q) taken = %v, want %v: %v", raw, ok, wantOK, rejected)
+		}
+		if !ok {
+			if len(rejected) != 1 || !rejected[0].Whole {
+				t.Errorf("DecodeRecord(%q) refused with %v, want one whole rejection", raw, rejected)
+			}
+			return
+		}
+		if diff := cmp.Diff(want, valuesOf(&got)); diff != "" {
+			t.Errorf("DecodeRecord(%q) differs from the slow decoder (-want +got):\n%s", raw, diff)
+		}
+		if len(rejected) != faults {
+			t.Errorf("DecodeRecord(%q) rejects %v, want %d values", raw, rejected, faults)
+		}
+	})
+}
