@@ -17,8 +17,12 @@ type cmcdSender struct {
 	rung  int
 }
 
-// statePreloading is what hls.js reports before the manifest.
-const statePreloading state = 'd'
+// States that the sender reports by itself: hls.js is preloading and at once
+// starting when the page asks it to play.
+const (
+	statePreloading state = 'd'
+	stateStarting   state = 's'
+)
 
 // begin sends the first reports and listens to the player from then on.
 func (c *cmcdSender) begin(v *Viewing) {
@@ -26,8 +30,9 @@ func (c *cmcdSender) begin(v *Viewing) {
 	c.rung = -1
 	v.player.log = c.changed
 	c.line("t", 0)
-	c.state = statePreloading
-	c.line("ps", 0)
+	for _, c.state = range []state{statePreloading, stateStarting} {
+		c.line("ps", 0)
+	}
 }
 
 // changed is called by the player when its state or its rung changes.
@@ -77,12 +82,11 @@ func (c *cmcdSender) line(event string, atSec float64) {
 		b = append(b, v.fatalCode()...)
 		b = append(b, `")`...)
 	}
+	b = append(b, ',')
 	if p.est.n > 0 {
-		b = append(b, ',')
 		b = appendList(b, "mtp", roundHundred(p.est.kbps()))
-		b = b[:len(b)-1]
 	}
-	b = append(b, `,sf=h,sid="`...)
+	b = append(b, `sf=h,sid="`...)
 	b = append(b, v.Visit.ID...)
 	b = append(b, `",sn=`...)
 	b = strconv.AppendInt(b, c.sn, 10)

@@ -1,6 +1,9 @@
 package simulate
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // counters are the cumulative quantities of a heartbeat, as whole numbers.
 type counters struct {
@@ -13,7 +16,9 @@ type counters struct {
 	latencySum, latencyN, lateMax int64
 }
 
-func ms(sec float64) int64 { return int64(sec * 1000) }
+// ms returns whole milliseconds, to the nearest: sums of parts of a second come
+// out as they should.
+func ms(sec float64) int64 { return int64(math.Round(sec * 1000)) }
 
 const bytesPerKbit = 125
 

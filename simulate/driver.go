@@ -199,10 +199,10 @@ func (d *Driver) arms(ctx context.Context, v *Visit) (Settings, []experiment.Exp
 
 // tick sends the exposures of visits and all reports that are due before end.
 func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error {
-	var exposures []experiment.Exposure
+	var n news
 	for i := range visits {
 		v := &visits[i]
-		exposures = append(exposures, d.news(v.visit, v.exposures)...)
+		n.add(d, v.visit, v.exposures)
 		d.pending = append(d.pending, v.parcels...)
 	}
 	var due []Parcel
@@ -214,10 +214,11 @@ func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error
 		return ready
 	})
 	slices.SortStableFunc(due, func(a, b Parcel) int { return a.Due.Compare(b.Due) })
-	if err := d.send(ctx, exposures, due); err != nil {
+	if err := d.send(ctx, n.exposures, due); err != nil {
+		n.forget(d)
 		return err
 	}
-	d.count(visits, exposures, due)
+	d.count(visits, &n, due)
 	return nil
 }
 

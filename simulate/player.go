@@ -106,12 +106,11 @@ type totals struct {
 type state byte
 
 const (
-	stateStarting state = 's'
-	statePlaying  state = 'p'
-	stateStalled  state = 'r'
-	stateFailed   state = 'f'
-	stateEnded    state = 'e'
-	stateRung     state = 'b' // not a state: another rung was chosen
+	statePlaying state = 'p'
+	stateStalled state = 'r'
+	stateFailed  state = 'f'
+	stateEnded   state = 'e'
+	stateRung    state = 'b' // not a state: another rung was chosen
 )
 
 func newPlayer(c course, set Settings, sizes *sizeTable) player {
@@ -155,7 +154,6 @@ func (p *player) event() {
 			p.finish(FailedStart)
 			return
 		}
-		p.enter(stateStarting)
 		p.segment = p.edge()
 		p.next()
 	case awaiting:

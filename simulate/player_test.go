@@ -274,6 +274,7 @@ func TestRuleChooses(t *testing.T) {
 // model, written apart from this one.
 func TestPlayerAgreesWithPrototypeOnMeasuredLinks(t *testing.T) {
 	t.Parallel()
+	wholePopulation(t)
 	library, err := LoadNetworks(tracesDir(t))
 	if err != nil {
 		t.Fatal(err)

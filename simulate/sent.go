@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -42,31 +41,48 @@ type exposureKey struct {
 	experiment string
 }
 
-// news returns the exposures that the viewer's client has not reported yet.
-// Where CMCD reports are joined by their session, each session needs its own.
-func (d *Driver) news(v *Visit, met []experiment.Exposure) []experiment.Exposure {
-	if v.Who.CMCD {
-		return met
+// news is the exposures of a tick that are to be sent.
+type news struct {
+	exposures []experiment.Exposure
+	first     []exposureKey // of them, those of units not told of before
+}
+
+// add takes the exposures that the viewer's client has not reported yet. Where
+// CMCD reports are joined by their session, each session needs its own.
+func (n *news) add(d *Driver, v *Visit, met []experiment.Exposure) {
+	for _, x := range met {
+		key := exposureKey{v.Who.Index, x.Experiment}
+		fresh := d.told[key] != x.Arm
+		if fresh {
+			d.told[key] = x.Arm
+			n.first = append(n.first, key)
+		}
+		if fresh || v.Who.CMCD {
+			n.exposures = append(n.exposures, x)
+		}
 	}
-	return slices.DeleteFunc(met, func(x experiment.Exposure) bool {
-		return d.told[exposureKey{v.Who.Index, x.Experiment}] == x.Arm
-	})
+}
+
+// forget takes back what was not acknowledged.
+func (n *news) forget(d *Driver) {
+	for _, key := range n.first {
+		delete(d.told, key)
+	}
 }
 
 // count notes what was acknowledged.
-func (d *Driver) count(visits []played, exposures []experiment.Exposure, due []Parcel) {
+func (d *Driver) count(visits []played, n *news, due []Parcel) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	viewers := map[string]int{}
 	for i := range visits {
 		d.sent.Evaluations++
 		if visits[i].silent {
 			d.sent.Silent++
 		}
-		viewers[visits[i].visit.Who.ID] = visits[i].visit.Who.Index
 	}
-	for i := range exposures {
-		d.countExposure(viewers[exposures[i].Unit], &exposures[i])
+	d.sent.Exposures += int64(len(n.exposures))
+	for _, key := range n.first {
+		d.countUnit(key.experiment, d.told[key])
 	}
 	for i := range due {
 		p := &due[i]
@@ -84,17 +100,11 @@ func (d *Driver) count(visits []played, exposures []experiment.Exposure, due []P
 	}
 }
 
-func (d *Driver) countExposure(viewer int, x *experiment.Exposure) {
-	d.sent.Exposures++
-	key := exposureKey{viewer, x.Experiment}
-	if d.told[key] == x.Arm {
-		return
-	}
-	d.told[key] = x.Arm
-	arms := d.sent.Units[x.Experiment]
+func (d *Driver) countUnit(experiment, arm string) {
+	arms := d.sent.Units[experiment]
 	if arms == nil {
 		arms = map[string]int64{}
-		d.sent.Units[x.Experiment] = arms
+		d.sent.Units[experiment] = arms
 	}
-	arms[x.Arm]++
+	arms[arm]++
 }

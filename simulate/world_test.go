@@ -78,6 +78,7 @@ func TestBetweenCutsTheSchedule(t *testing.T) {
 // end, because the demo has two weeks for all viewers to be seen.
 func TestPopulationComesBack(t *testing.T) {
 	t.Parallel()
+	wholePopulation(t)
 	w := NewWorld(Options{Seed: 5, Epoch: epoch})
 	exposed := map[int]bool{}
 	yesterday := map[int]int{}
@@ -246,6 +247,7 @@ func TestWatchTimeResemblesMeasured(t *testing.T) {
 // and televisions around 0.9, 1.4 and 2.2 s.
 func TestPopulationResemblesSurveys(t *testing.T) {
 	t.Parallel()
+	wholePopulation(t)
 	w := NewWorld(Options{Seed: 9, Epoch: epoch, Viewers: 40_000})
 	var sessions, failed, exits, good, calm float64
 	startups := map[Device][]float64{}
