@@ -40,6 +40,7 @@ type collector struct {
 	kept     int             // rows in retained
 
 	rows       int64
+	finished   int64 // units in all arms
 	unitsByArm []int64
 	crossed    int64
 	problems   Problems
@@ -73,8 +74,8 @@ func (c *collector) add(arm, unit string) error {
 		return err
 	}
 	if !c.byUnit {
-		if c.unitsByArm[a] >= MaxUnits {
-			return errorf("file", "There are more than %d units in an arm.", MaxUnits)
+		if c.finished == MaxUnits {
+			return errorf("file", "There are more than %d units.", MaxUnits)
 		}
 		c.finish(a, c.row)
 		return nil
@@ -137,6 +138,7 @@ func (c *collector) unit(arm uint8, id string) (uint32, error) {
 
 // finish counts a unit whose rows are all in.
 func (c *collector) finish(arm uint8, cells []cell) {
+	c.finished++
 	c.unitsByArm[arm]++
 	for i, m := range c.in.Metrics {
 		c.tallies[i][arm].add(m, cells[i], !c.byUnit)

@@ -66,8 +66,15 @@ func (t Table) write(b *strings.Builder) {
 		fmt.Fprintf(b, "%s against %s. %s\n", c.Treatment, c.Control, c.Words)
 		scales := []Contrast{c.Difference, c.Lift}
 		names := []string{"difference", "lift %"}
+		note := c.Difference.SequenceRefused
+		if note == nil {
+			note = c.Lift.SequenceRefused
+		}
 		rows(b, "\testimate\tse\tz\tp (one look)\tinterval (one look)\tinterval (always)\tE\tp (always)", len(scales),
 			func(i int) string { return names[i] + "\t" + scales[i].line(i == 1) })
+		if note != nil {
+			fmt.Fprintf(b, "  No always-valid interval: %s\n", note.Message)
+		}
 	}
 }
 
@@ -85,7 +92,7 @@ func (c Contrast) line(relative bool) string {
 	line := fmt.Sprintf("%+.5g\t%.4g\t%.3f\t%.3g\t%+.5g to %+.5g", factor*f.Estimate, factor*f.SE, f.Z, f.P,
 		factor*f.Lower, factor*f.Upper)
 	if c.Sequence == nil {
-		return line + "\t" + c.SequenceRefused.Message
+		return line + "\t-\t-\t-"
 	}
 	q := c.Sequence
 	return line + fmt.Sprintf("\t%+.5g to %+.5g\t%s\t%.3g", factor*q.Lower, factor*q.Upper, eValue(q.LogE), q.P)
