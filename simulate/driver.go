@@ -53,6 +53,7 @@ type Driver struct {
 	sent    Sent
 	done    time.Time
 	pending []Parcel // not yet due, in no order
+	whole   bool     // pending holds all that is to come after done
 	told    map[exposureKey]string
 }
 
@@ -138,6 +139,9 @@ func (d *Driver) reached(t time.Time) {
 
 // resume takes up the sessions that are under way at from.
 func (d *Driver) resume(ctx context.Context, cal *calendar, from time.Time) error {
+	if d.whole && from.Equal(d.Checkpoint()) {
+		return nil // it was this driver that came so far
+	}
 	d.pending = nil
 	lookBack := MaxSession + 3*lateMostSec*time.Second
 	visits, err := d.visits(ctx, cal.between(from.Add(-lookBack), from))
@@ -151,6 +155,7 @@ func (d *Driver) resume(ctx context.Context, cal *calendar, from time.Time) erro
 			}
 		}
 	}
+	d.whole = true
 	return nil
 }
 
@@ -216,6 +221,7 @@ func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error
 	slices.SortStableFunc(due, func(a, b Parcel) int { return a.Due.Compare(b.Due) })
 	if err := d.send(ctx, n.exposures, due); err != nil {
 		n.forget(d)
+		d.whole = false
 		return err
 	}
 	d.count(visits, &n, due)

@@ -191,6 +191,24 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 	}
 }
 
+// A driver that goes on from where it was asks nobody twice.
+func TestCatchUpInTwoCalls(t *testing.T) {
+	t.Parallel()
+	w := smallWorld(8)
+	mid, to := epoch.Add(2*time.Hour+7*time.Minute), epoch.Add(5*time.Hour)
+	p := newPlatform(t)
+	d := newDriver(t, p, w)
+	for _, span := range [][2]time.Time{{epoch, mid}, {mid, to}} {
+		if err := d.CatchUp(t.Context(), span[0], span[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(w.Between(epoch, to)); p.bulks != got {
+		t.Errorf("%d evaluations of %d sessions", p.bulks, got)
+	}
+	checkSent(t, p, d.Sent())
+}
+
 // A busy server is asked again, and nothing is lost or counted twice.
 func TestCatchUpRetries(t *testing.T) {
 	t.Parallel()

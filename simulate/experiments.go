@@ -72,7 +72,7 @@ func fastStart() experiment.Spec {
 			Secondary: []string{"startup_first_p95", "watch_hours_per_viewer"},
 			Guardrails: []experiment.Guardrail{
 				{Metric: "start_success", Margin: 0.005},
-				{Metric: "stalled_session_rate", Margin: 0.1},
+				{Metric: "stalled_session_rate", Margin: 0.15},
 				{Metric: "telemetry_coverage", Margin: 0.01},
 			},
 			MDE: 0.05, Units: unitsAll,

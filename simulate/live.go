@@ -40,6 +40,7 @@ func (d *Driver) Live(ctx context.Context) error {
 	if d.Now == nil {
 		return errNoClock
 	}
+	d.whole = false
 	l := live{driver: d, wheel: map[int64][]*Viewing{}, next: d.Now().Unix()}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

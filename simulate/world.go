@@ -22,7 +22,7 @@ import (
 // Options choose a world.
 type Options struct {
 	Seed  uint64
-	Epoch time.Time // nobody comes before; cut to its UTC day
+	Epoch time.Time // nobody comes before
 	// Viewers is the size of the population; 0 means DefaultViewers.
 	Viewers int
 	// Networks are measured links (LoadNetworks); nil means synthetic ones.
@@ -37,6 +37,7 @@ const DefaultViewers = 85_000
 type World struct {
 	seed     uint64
 	epoch    time.Time
+	midnight time.Time // of the epoch's UTC day, from which days are counted
 	networks *Networks
 	sizes    *sizeTable
 	rates    []float32 // mean sessions a day of each viewer
@@ -65,7 +66,8 @@ func NewWorld(o Options) *World {
 	}
 	w := &World{
 		seed:     o.Seed,
-		epoch:    o.Epoch.UTC().Truncate(dayLength),
+		epoch:    o.Epoch.UTC(),
+		midnight: o.Epoch.UTC().Truncate(dayLength),
 		networks: o.Networks,
 		sizes:    newSizes(o.Seed),
 		rates:    make([]float32, o.Viewers),
@@ -101,7 +103,7 @@ func newTables() tables {
 	return t
 }
 
-// Epoch returns the first day of the world, at midnight UTC.
+// Epoch returns the moment before which nobody comes.
 func (w *World) Epoch() time.Time { return w.epoch }
 
 // Viewers returns the size of the population.
@@ -132,14 +134,15 @@ type Session struct {
 	seed   uint64
 }
 
-// Schedule returns the sessions that start on a day, counted from the epoch,
-// in the order of their starts. It depends on nothing but the seed and the day.
+// Schedule returns the sessions that start on a UTC day, counted from that of
+// the epoch, in the order of their starts. It depends on nothing but the world
+// and the day.
 func (w *World) Schedule(day int) []Session {
 	if day < 0 {
 		return nil
 	}
 	var out []Session
-	midnight := w.epoch.Add(time.Duration(day) * dayLength)
+	midnight := w.midnight.Add(time.Duration(day) * dayLength)
 	boost := 1.0
 	if wd := midnight.Weekday(); wd == time.Saturday || wd == time.Sunday {
 		boost = weekendBoost
@@ -154,11 +157,11 @@ func (w *World) Schedule(day int) []Session {
 		}
 		utc := w.Viewer(i).utcHours
 		for k := range n {
-			out = append(out, Session{
-				Viewer: i,
-				Start:  midnight.Add(w.timeOfDay(d, utc)),
-				seed:   mix(seed, uint64(k)), //nolint:gosec // k >= 0
-			})
+			start := midnight.Add(w.timeOfDay(d, utc))
+			if start.Before(w.epoch) {
+				continue
+			}
+			out = append(out, Session{Viewer: i, Start: start, seed: mix(seed, uint64(k))}) //nolint:gosec // k >= 0
 		}
 	}
 	slices.SortFunc(out, func(a, b Session) int {
@@ -180,8 +183,8 @@ func (w *World) Between(from, to time.Time) []Session {
 	return c.between(from, to)
 }
 
-// day returns the day of a moment, counted from the epoch; 0 for any before.
-func (w *World) day(t time.Time) int { return max(0, int(t.Sub(w.epoch)/dayLength)) }
+// day returns the UTC day of a moment, as Schedule counts; 0 for any before.
+func (w *World) day(t time.Time) int { return max(0, int(t.Sub(w.midnight)/dayLength)) }
 
 // calendar remembers the schedule of the day at hand.
 type calendar struct {

@@ -52,6 +52,16 @@ func TestScheduleIsStateless(t *testing.T) {
 	}
 }
 
+func TestNobodyComesBeforeTheEpoch(t *testing.T) {
+	t.Parallel()
+	noon := epoch.Add(12 * time.Hour)
+	whole := NewWorld(Options{Seed: 4, Epoch: epoch, Viewers: 12_000})
+	half := NewWorld(Options{Seed: 4, Epoch: noon, Viewers: 12_000})
+	if diff := cmp.Diff(whole.Between(noon, epoch.AddDate(0, 0, 2)), half.Between(epoch, epoch.AddDate(0, 0, 2)), sessionFields); diff != "" {
+		t.Errorf("two days from noon on (-of all +of the later world)\n%.1000s", diff)
+	}
+}
+
 func TestBetweenCutsTheSchedule(t *testing.T) {
 	t.Parallel()
 	w := smallWorld(4)
