@@ -21,7 +21,7 @@ const apiPath = "/api/v1"
 // the handlers, so that it cannot drift from them.
 func (s *Server) apiRoutes(r chi.Router, version string) {
 	r.Route(apiPath, func(r chi.Router) {
-		r.Use(http.NewCrossOriginProtection().Handler, s.web.LoadAndSave, s.identify)
+		r.Use(s.sameOrigin, noStore, s.web.LoadAndSave, s.identify)
 		cfg := huma.DefaultConfig("Splitcast", version)
 		cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 		cfg.Info.Description = "Experiments, reports, keys and the audit log. Errors are RFC 9457 problem details."
@@ -35,6 +35,15 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.experimentAPI(api)
 		s.reportAPI(api)
 		s.accountAPI(api)
+	})
+}
+
+// noStore keeps answers out of caches: reports change, and a new key is shown
+// to its maker only.
+func noStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -61,9 +70,17 @@ func operation(method, pattern, id, summary string, scope experiment.Scope) huma
 	}
 }
 
-// serve registers an operation: it checks the scope, calls do with who asks,
-// and turns errors into problems.
+// serve registers an operation: it checks the scope before it reads the input,
+// calls do with who asks, and turns errors into problems.
 func serve[I, O any](s *Server, api huma.API, op huma.Operation, scope experiment.Scope, do func(ctx context.Context, who string, in *I) (*O, error)) {
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		if _, err := actor(ctx.Context(), scope); err != nil {
+			r, w := humachi.Unwrap(ctx)
+			s.problem(w, r, err)
+			return
+		}
+		next(ctx)
+	}}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		who, err := actor(ctx, scope)
 		if err == nil {

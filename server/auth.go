@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
@@ -27,12 +28,17 @@ type bearer struct {
 type bearerKey struct{}
 
 // newSessions returns the manager of browser sessions. Cookies are sent to
-// this site only and are out of reach of scripts.
-func newSessions(store *postgres.WebSessions) *scs.SessionManager {
+// this site only and are out of reach of scripts. failed answers when a
+// session cannot be read or kept.
+func newSessions(store *postgres.WebSessions, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
 	m := scs.New()
+	if unused, ok := m.Store.(*memstore.MemStore); ok {
+		unused.StopCleanup() // New starts a goroutine for it, which nobody would end
+	}
 	m.Store = store
 	m.Lifetime = sessionLife
 	m.HashTokenInStore = true
+	m.ErrorFunc = failed
 	m.Cookie.Name = "splitcast"
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
@@ -40,12 +46,24 @@ func newSessions(store *postgres.WebSessions) *scs.SessionManager {
 }
 
 // secretOf returns the API key of a request: `Authorization: Bearer` or
-// `X-API-Key`, the two ways of OFREP.
+// `X-API-Key`, the two ways of OFREP. The word Bearer is read in any case, as
+// RFC 9110 11.1 has it.
 func secretOf(r *http.Request) string {
-	if s, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return strings.TrimSpace(s)
+	const scheme = "Bearer "
+	if a := r.Header.Get("Authorization"); len(a) >= len(scheme) && strings.EqualFold(a[:len(scheme)], scheme) {
+		return strings.TrimSpace(a[len(scheme):])
 	}
 	return r.Header.Get("X-API-Key")
+}
+
+// sameOrigin refuses requests that change something and that a browser sends
+// on behalf of another site.
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.problem(w, r, experiment.Errorf(experiment.CodeForbidden, "", "requests from other sites may change nothing here"))
+	}))
+	return p.Handler(next)
 }
 
 // authorize returns the API key with the secret if it allows the scope. It

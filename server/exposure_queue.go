@@ -74,6 +74,10 @@ func (q *exposureQueue) add(x experiment.Exposure) {
 		q.cfg.Stats.exposuresLost.WithLabelValues("unknown_experiment").Inc()
 		return
 	}
+	if err := x.Validate(); err != nil { // it would fail the batch that it is in
+		q.cfg.Stats.exposuresLost.WithLabelValues("invalid").Inc()
+		return
+	}
 	row, err := postgres.ResolveExposure(exp, &x)
 	if err != nil {
 		q.cfg.Stats.exposuresLost.WithLabelValues("unknown_arm").Inc()

@@ -90,15 +90,13 @@ func (s *Server) readExposure(rec json.RawMessage) (postgres.ExposureRow, error)
 	return postgres.ResolveExposure(exp, &x)
 }
 
-// writeIngest answers a batch: 200 when anything was kept, 400 with each fault
-// when nothing was.
+// writeIngest answers a batch: 200 when anything was kept, 400 when nothing was,
+// and either way each fault with the index of its record: a sender must be able
+// to tell which records to mend. Batches are bounded, so the list is.
 func writeIngest(w http.ResponseWriter, accepted int, rejected []rejectedEntry) {
 	if accepted == 0 && len(rejected) > 0 {
 		p := &Problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf("none of the records could be taken: %d faults", len(rejected))}
-		for i, e := range rejected {
-			if i == maxProblemErrors {
-				break
-			}
+		for _, e := range rejected {
 			location := fmt.Sprintf("[%d]", e.Index)
 			if e.Field != "" {
 				location += "." + e.Field
@@ -107,9 +105,6 @@ func writeIngest(w http.ResponseWriter, accepted int, rejected []rejectedEntry) 
 		}
 		writeProblem(w, p)
 		return
-	}
-	if len(rejected) > maxProblemErrors {
-		rejected = rejected[:maxProblemErrors]
 	}
 	b, err := json.Marshal(ingestAnswer{accepted, rejected})
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 
 // Limits of telemetry bodies, unpacked.
 const (
-	maxHeartbeatBody = 8 << 20 // a full batch of heartbeats
+	maxHeartbeatBody = telemetry.MaxBodyBytes
 	// maxCMCDBody is two hundred times what players send: hls.js and dash.js
 	// post 5 records of about 400 bytes, more after an outage.
-	maxCMCDBody = 1 << 20
+	maxCMCDBody = telemetry.MaxBodyBytes
 )
 
 // Sources of telemetry, as counted.

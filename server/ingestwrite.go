@@ -33,13 +33,15 @@ type ingest struct {
 	log  *slog.Logger
 	stop chan struct{}
 	done chan struct{}
+	// abort ends writes when the time to stop is over.
+	abort context.CancelFunc
 
 	mu     sync.Mutex
 	counts map[postgres.RejectionKey]int64
 }
 
 func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest {
-	ctx := context.Background() // each write has the database's own timeout
+	ctx, abort := context.WithCancel(context.Background()) // each write has the database's own timeout
 	g := &ingest{
 		sessions: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[telemetry.Session]{
 			Write: db.MergeSessions, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
@@ -47,7 +49,7 @@ func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest 
 		events: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[postgres.KeyedRecord]{
 			Write: db.InsertRecords, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
 		}),
-		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}),
+		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}), abort: abort,
 		counts: map[postgres.RejectionKey]int64{},
 	}
 	go g.writeCounts(ctx)
@@ -119,10 +121,14 @@ func (g *ingest) flush(ctx context.Context) {
 	}
 }
 
-// close writes what waits.
-func (g *ingest) close() {
+// close writes what waits. When ctx ends first, writes are broken off: their
+// senders are told that nothing was stored.
+func (g *ingest) close(ctx context.Context) error {
+	defer g.abort()
+	defer context.AfterFunc(ctx, g.abort)()
 	g.sessions.Close()
 	g.events.Close()
 	close(g.stop)
 	<-g.done
+	return ctx.Err()
 }

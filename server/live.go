@@ -28,6 +28,10 @@ type Live struct {
 
 	state atomic.Pointer[liveState]
 
+	// refreshing makes refreshes wait for each other: of two at once, the one
+	// that read the older configuration could be the last to put it in force.
+	refreshing sync.Mutex
+
 	mu          sync.Mutex
 	subscribers map[chan int64]struct{}
 }
@@ -79,6 +83,8 @@ func (l *Live) Snapshot() *assignment.Snapshot {
 // Refresh reads the newest configuration and puts it in force. A faulty one is
 // refused and the last good one stays.
 func (l *Live) Refresh(ctx context.Context) error {
+	l.refreshing.Lock()
+	defer l.refreshing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
 	cfg, err := l.load(ctx)

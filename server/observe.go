@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,8 +86,12 @@ func (m *instruments) requests(next http.Handler) http.Handler {
 			if route == "" {
 				route = "none"
 			}
+			method := "other" // any word can be a method
+			if slices.Contains(methods, r.Method) {
+				method = r.Method
+			}
 			status := cmp.Or(rec.Status(), http.StatusOK)
-			m.duration.WithLabelValues(route, r.Method, strconv.Itoa(status)).Observe(sec)
+			m.duration.WithLabelValues(route, method, strconv.Itoa(status)).Observe(sec)
 		}))
 		defer timer.ObserveDuration()
 		next.ServeHTTP(rec, r)

@@ -26,10 +26,13 @@ const (
 // newest report.
 const maxListed = 50
 
+// maxFormBody bounds what a form may send: a token and an address.
+const maxFormBody = 64 << 10
+
 func (s *Server) pageRoutes(r chi.Router) {
 	r.Handle(web.StaticPath+"*", s.pages.Static())
 	r.Group(func(r chi.Router) {
-		r.Use(http.NewCrossOriginProtection().Handler, pageHeaders, s.web.LoadAndSave)
+		r.Use(s.sameOrigin, pageHeaders, s.web.LoadAndSave)
 		r.Get("/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, pathExperiments, http.StatusSeeOther)
 		})
@@ -78,6 +81,7 @@ func (s *Server) LoginPath(ctx context.Context, who string) (string, error) {
 
 // signIn shows the sign-in page, and signs in whoever brings a good token.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxFormBody)
 	next := localPath(r.FormValue("next"))
 	view := web.SignInView{Chrome: s.chrome(r), Action: pathSignIn, Next: next}
 	token := r.FormValue("token")
@@ -183,7 +187,11 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(r.Header.Get("Accept"), "application/json") {
-		http.Redirect(w, r, apiPath+"/experiments/"+exp.Key+"/report?"+r.URL.RawQuery, http.StatusSeeOther)
+		to := apiPath + "/experiments/" + exp.Key + "/report"
+		if look > 0 { // the API knows none of the page's other parameters
+			to += "?look=" + strconv.Itoa(look)
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	view := web.ReportView{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -86,7 +87,13 @@ func problemOf(err error) (*Problem, bool) {
 // describe returns the Problem of err for the request and logs what the
 // answer does not say.
 func (s *Server) describe(r *http.Request, err error) *Problem {
-	return s.describeContext(r.Context(), r.Method+" "+r.URL.Path, err)
+	return s.describeContext(r.Context(), operationOf(r), err)
+}
+
+// operationOf names what a request asks for by its route: paths hold ingest
+// keys, which are not for logs.
+func operationOf(r *http.Request) string {
+	return r.Method + " " + chi.RouteContext(r.Context()).RoutePattern()
 }
 
 func (s *Server) describeContext(ctx context.Context, operation string, err error) *Problem {

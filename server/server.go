@@ -16,6 +16,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -84,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, log: cfg.Log,
 		pages: pages, done: make(chan struct{}), stats: newInstruments(),
 	}
-	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall))
+	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), s.problem)
 	s.exposures = newExposureQueue(exposureQueueConfig{
 		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
@@ -107,17 +108,21 @@ func (s *Server) EndStreams() { s.once.Do(func() { close(s.done) }) }
 // what is under way, at most until ctx ends.
 func (s *Server) Close(ctx context.Context) error {
 	s.EndStreams()
-	s.ingest.close()
-	return s.exposures.close(ctx)
+	return errors.Join(s.ingest.close(ctx), s.exposures.close(ctx))
 }
 
 func (s *Server) routes(version string) http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, s.recoverer, s.stats.requests)
+	r.Use(boundRequestID, middleware.RequestID, s.stats.requests, s.recoverer)
 	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
 		s.problem(w, req, experiment.Errorf(experiment.CodeNotFound, "", "there is nothing at %s", req.URL.Path))
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, method := range methods {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
 		writeProblem(w, &Problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not take that method"})
 	})
 	r.Get("/healthz", s.health)
@@ -149,6 +154,24 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 	r.With(s.require(experiment.ScopeEvaluate)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
 }
 
+// methods are those that some address takes.
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions}
+
+// maxRequestID is the longest request id taken from a caller; the ids that are
+// in use (UUIDs, trace ids) are shorter.
+const maxRequestID = 128
+
+// boundRequestID drops a caller's request id that is longer than maxRequestID:
+// it goes into logs and answers.
+func boundRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header.Get(middleware.RequestIDHeader)) > maxRequestID {
+			r.Header.Del(middleware.RequestIDHeader)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // health answers while the process lives.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSONBytes(w, http.StatusOK, []byte(`{"status":"ok"}`))
@@ -178,7 +201,7 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 				panic(v) // net/http's own way to drop a connection
 			}
 			id := middleware.GetReqID(r.Context())
-			s.log.Error("panic in a handler", "request_id", id, "path", r.URL.Path, "panic", v)
+			s.log.Error("panic in a handler", "request_id", id, "operation", operationOf(r), "panic", v)
 			writeProblem(w, &Problem{Status: http.StatusInternalServerError, RequestID: id})
 		}()
 		next.ServeHTTP(w, r)
