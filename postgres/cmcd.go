@@ -3,11 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/lib/pq"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/telemetry"
@@ -22,21 +21,37 @@ type KeyedRecord struct {
 	Record telemetry.Record
 }
 
-// InsertRecords stores CMCD event records, each once however often it is sent.
-// When it returns nil they are durable; FoldSessions makes sessions of them.
+// InsertRecords stores CMCD records, each once however often it is sent: of
+// repetitions the one received first stays. Records without a session id tell of
+// no session and are left out. When it returns nil they are durable;
+// FoldSessions makes sessions of them.
 //
 // It returns experiment.CodeTooLarge for more than MaxRecordBatch records.
 func (db *DB) InsertRecords(ctx context.Context, records []KeyedRecord) error {
 	if len(records) > MaxRecordBatch {
 		return experiment.Errorf(experiment.CodeTooLarge, "", "at most %d records at once", MaxRecordBatch)
 	}
+	if slices.ContainsFunc(records, withoutSession) {
+		records = slices.DeleteFunc(slices.Clone(records), withoutSession)
+	}
 	if len(records) == 0 {
 		return nil
 	}
-	if err := db.ensureDays(ctx, tableCMCDRecords, daysOfRecords(records)); err != nil {
+	err := db.insertRecords(ctx, records)
+	if lacksPartition(err) { // dropped by retention since this process met the day
+		db.days.forget()
+		err = db.insertRecords(ctx, records)
+	}
+	return wrap("insert CMCD records", err)
+}
+
+func withoutSession(k KeyedRecord) bool { return k.Record.SID == "" }
+
+func (db *DB) insertRecords(ctx context.Context, records []KeyedRecord) error {
+	if err := db.haveDays(ctx, tableCMCDRecords, daysOfRecords(records)); err != nil {
 		return err
 	}
-	return wrap("insert CMCD records", db.inConnTx(ctx, func(tx *connTx) error {
+	return db.inConnTx(ctx, func(tx *connTx) error {
 		if _, err := tx.ExecContext(ctx, recordStaging); err != nil {
 			return fmt.Errorf("make staging table: %w", err)
 		}
@@ -47,7 +62,7 @@ func (db *DB) InsertRecords(ctx context.Context, records []KeyedRecord) error {
 		}
 		_, err := tx.ExecContext(ctx, insertStagedRecords)
 		return wrap("insert", err)
-	}))
+	})
 }
 
 func daysOfRecords(records []KeyedRecord) []time.Time {
@@ -62,21 +77,23 @@ func daysOfRecords(records []KeyedRecord) []time.Time {
 
 const recordStaging = `
 	create temporary table if not exists record_batch (
-		day date, session_id text collate "C", mode smallint, sn bigint, recv_ms bigint, key_id bigint, raw text
+		day date, session_id text collate "C", mode smallint, sn bigint, recv_ms bigint, key_id bigint, raw text collate "C"
 	) on commit delete rows`
 
 const copyRecords = `copy record_batch (day, session_id, mode, sn, recv_ms, key_id, raw) from stdin`
 
-// insertStagedRecords keeps of each record the one received first, and marks
-// the sessions that learnt something. Rows are locked in one order, so that
-// writers cannot deadlock.
+// insertStagedRecords keeps of each record the one received first, as the fold
+// does, whichever is stored first; and marks the sessions that learnt something.
+// Rows are locked in one order, so that writers cannot deadlock.
 const insertStagedRecords = `
 	with fresh as (
-		insert into cmcd_records (day, session_id, mode, sn, recv_ms, key_id, raw)
+		insert into cmcd_records as r (day, session_id, mode, sn, recv_ms, key_id, raw)
 		select distinct on (day, session_id, mode, sn) day, session_id, mode, sn, recv_ms, key_id, raw
 		from record_batch
-		order by day, session_id, mode, sn, recv_ms
-		on conflict do nothing
+		order by day, session_id, mode, sn, recv_ms, raw
+		on conflict (day, session_id, mode, sn) do update set
+			recv_ms = excluded.recv_ms, key_id = excluded.key_id, raw = excluded.raw
+		where (excluded.recv_ms, excluded.raw collate "C") < (r.recv_ms, r.raw collate "C")
 		returning session_id, recv_ms
 	)
 	insert into cmcd_sessions as s (session_id, first_recv_ms, last_recv_ms, dirty)
@@ -91,7 +108,7 @@ func appendRecord(buf []byte, k *KeyedRecord) []byte {
 	buf = time.UnixMilli(r.RecvMs).UTC().AppendFormat(buf, time.DateOnly)
 	buf = append(buf, '\t')
 	buf = appendText(buf, r.SID)
-	for _, n := range [...]int64{int64(r.Mode), r.SN, r.RecvMs, k.KeyID} {
+	for _, n := range [...]int64{int64(r.Mode), recordNumber(r), r.RecvMs, k.KeyID} {
 		buf = append(buf, '\t')
 		buf = strconv.AppendInt(buf, n, 10)
 	}
@@ -99,91 +116,15 @@ func appendRecord(buf []byte, k *KeyedRecord) []byte {
 	return appendText(buf, r.Raw)
 }
 
-// Folding.
-const (
-	// foldChunk bounds the sessions folded in one transaction.
-	foldChunk = 500
-	// foldOpenEvery is how much longer an open session must have become to be
-	// folded again: a fold reads all its records.
-	foldOpenEvery = 10 * time.Minute
-)
-
-// FoldSessions makes sessions of the CMCD records that no fold has seen, of
-// sessions that closed before now or have been open for another ten minutes.
-// A fold is pure, so that repeating it is harmless; several processes may fold
-// at once. A session that also sends heartbeats is told by those.
-func (db *DB) FoldSessions(ctx context.Context, now time.Time) (int, error) {
-	total := 0
-	for {
-		n, err := db.foldSome(ctx, now)
-		total += n
-		if err != nil || n < foldChunk {
-			return total, wrap("fold CMCD sessions", err)
-		}
+// recordNumber returns the number by which a record is told from others of its
+// session and mode. Those of CMCD v1 have none, and only equal ones are
+// repetitions: they get one below 0, made of their content.
+func recordNumber(r *telemetry.Record) int64 {
+	if r.Has.Has(telemetry.KeySN) {
+		return r.SN
 	}
-}
-
-func (db *DB) foldSome(ctx context.Context, now time.Time) (n int, err error) {
-	err = db.inConnTx(ctx, func(tx *connTx) error {
-		var ids []string
-		if err := tx.SelectContext(ctx, &ids, `
-			update cmcd_sessions set dirty = false, folded_recv_ms = last_recv_ms
-			where session_id in (
-				select session_id from cmcd_sessions
-				where dirty and (last_recv_ms <= $1 or last_recv_ms - coalesce(folded_recv_ms, first_recv_ms) >= $2)
-				order by session_id limit $3 for update skip locked)
-			returning session_id`,
-			now.UnixMilli()-telemetry.CloseMinMs, foldOpenEvery.Milliseconds(), foldChunk); err != nil {
-			return fmt.Errorf("choose: %w", err)
-		}
-		n = len(ids)
-		if n == 0 {
-			return nil
-		}
-		sessions, err := tx.foldRecords(ctx, ids)
-		if err != nil {
-			return err
-		}
-		return tx.replaceSessions(ctx, sessions)
-	})
-	return n, err
-}
-
-// foldRecords folds all records of the sessions, but of those that heartbeats
-// tell of.
-func (tx *connTx) foldRecords(ctx context.Context, ids []string) ([]*telemetry.Session, error) {
-	var rows []struct {
-		SessionID string `db:"session_id"`
-		Mode      int    `db:"mode"`
-		RecvMs    int64  `db:"recv_ms"`
-		Raw       string `db:"raw"`
-	}
-	err := tx.SelectContext(ctx, &rows, `
-		select r.session_id, r.mode, r.recv_ms, r.raw
-		from cmcd_sessions c join cmcd_records r on r.session_id = c.session_id
-			and r.day between (to_timestamp(c.first_recv_ms / 1000.0) at time zone 'utc')::date
-			and (to_timestamp(c.last_recv_ms / 1000.0) at time zone 'utc')::date
-		where c.session_id = any ($1)
-			and not exists (select from sessions s where s.session_id = c.session_id and s.telemetry_tier = $2)
-		order by r.session_id`, pq.Array(ids), int(telemetry.TierA))
-	if err != nil {
-		return nil, fmt.Errorf("read records: %w", err)
-	}
-	var out []*telemetry.Session
-	var records []telemetry.Record
-	for i := range rows {
-		r, _, ok := telemetry.DecodeRecord(rows[i].Raw, telemetry.Mode(rows[i].Mode))
-		if ok { // it was when it came; a decoder that grew stricter leaves it out
-			r.RecvMs = rows[i].RecvMs
-			records = append(records, r)
-		}
-		if i == len(rows)-1 || rows[i+1].SessionID != rows[i].SessionID {
-			if len(records) > 0 {
-				s := telemetry.FoldCMCD(records)
-				out = append(out, &s)
-			}
-			records = records[:0]
-		}
-	}
-	return out, nil
+	h := fnv.New64a()
+	_, _ = h.Write(strconv.AppendInt(nil, r.RecvMs, 10)) // a hash takes everything
+	_, _ = h.Write([]byte(r.Raw))
+	return -1 - int64(h.Sum64()>>1) //nolint:gosec // 63 bits
 }

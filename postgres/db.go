@@ -43,6 +43,9 @@ const (
 	// idleTxTimeout frees the locks of a client that vanished without a word.
 	// It is longer than the job computes between two statements of a look.
 	idleTxTimeout = time.Minute
+	// stagingBuffers keeps a batch of 20,000 sessions in memory on its way; only
+	// connections that ingest ever take it.
+	stagingBuffers = "24MB"
 	// readTimeout is how long an answer may take before the connection counts
 	// as lost: a network that drops packets silently is noticed in no other way.
 	readTimeout = statementTimeout + 5*time.Second
@@ -53,6 +56,8 @@ type DB struct {
 	sql *sqlx.DB
 	dsn string
 	cfg pq.Config
+
+	days knownDays
 }
 
 // New prepares a pool for dsn, a URL or key=value string as of libpq, without
@@ -73,6 +78,7 @@ func New(dsn string) (*DB, error) {
 	settings := map[string]string{
 		"statement_timeout":                   strconv.FormatInt(statementTimeout.Milliseconds(), 10),
 		"idle_in_transaction_session_timeout": strconv.FormatInt(idleTxTimeout.Milliseconds(), 10),
+		"temp_buffers":                        stagingBuffers,
 		"timezone":                            "UTC",
 	}
 	for name, value := range cfg.Runtime {

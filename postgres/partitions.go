@@ -73,12 +73,17 @@ func (db *DB) ensureDays(ctx context.Context, table string, days []time.Time) er
 	}))
 }
 
-// missingDays returns those of days that have no partition.
+// missingDays returns those of days that have no partition. It reads pg_class
+// itself: to_regclass answers from a cache that may still say of a table which
+// another process made a moment ago that there is none.
 func missingDays(ctx context.Context, tx *sqlx.Tx, table string, days []time.Time) ([]time.Time, error) {
 	var missing []time.Time
 	for _, day := range days {
 		var there bool
-		err := tx.GetContext(ctx, &there, `select to_regclass($1) is not null`, partitionOf(table, day))
+		err := tx.GetContext(ctx, &there, `
+			select exists (
+				select from pg_class where relname = $1 and relnamespace = (
+					select relnamespace from pg_class where oid = $2::regclass))`, partitionOf(table, day), table)
 		if err != nil {
 			return nil, fmt.Errorf("look for a partition: %w", err)
 		}

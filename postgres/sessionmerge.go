@@ -3,11 +3,12 @@ package postgres
 import "strings"
 
 // The rules of telemetry.Merge in SQL. s is the stored session, excluded the
-// one of the batch; both have a single epoch, the same one. A comparison of rows
+// one of the batch; both come from heartbeats and have a single epoch, the same
+// one. A comparison of rows
 // goes column by column, like the comparisons of Merge, and text is compared by
 // its bytes because the columns have collation "C".
 const (
-	sameEpoch = `(s.epochs is null and excluded.epochs is null and s.epoch = excluded.epoch)`
+	sameEpoch = `(not s.folded and s.epochs is null and excluded.epochs is null and s.epoch = excluded.epoch)`
 
 	unknownLast = `9223372036854775807`
 
@@ -79,11 +80,23 @@ var mergeStaged = `
 		returning s.session_id, s.needs_merge)
 	select session_id from merged where needs_merge`
 
-// replaceStaged overwrites sessions by the staging table.
-var replaceStaged = `
-	insert into sessions as s (` + strings.Join(sessionColumns, ", ") + `)
-	select ` + strings.Join(sessionColumns, ", ") + ` from session_batch
-	on conflict (session_id) do update set needs_merge = false, ` + overwrite(sessionColumns[1:])
+// replaceStaged overwrites sessions by the staging table, which comes from
+// heartbeats.
+var replaceStaged = replaceFrom("false")
+
+// replaceFolded overwrites sessions by the staging table, which comes from a
+// fold, except those of which heartbeats tell: they may have come after the fold
+// chose its sessions.
+var replaceFolded = replaceFrom("true") + ` where s.folded`
+
+func replaceFrom(folded string) string {
+	columns := strings.Join(sessionColumns, ", ")
+	return `
+	insert into sessions as s (` + columns + `, folded)
+	select ` + columns + `, ` + folded + ` from session_batch
+	on conflict (session_id) do update set needs_merge = false, folded = ` + folded + `, ` +
+		overwrite(sessionColumns[1:])
+}
 
 // overwrite sets columns to those of the batch.
 func overwrite(columns []string) string {

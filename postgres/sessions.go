@@ -83,17 +83,21 @@ func (tx *connTx) stageSessions(ctx context.Context, batch []*telemetry.Session)
 }
 
 // mergeEpochs merges, in Go, the sessions that mergeStaged marked because their
-// epochs differ: rare, and the rule is too long for SQL. Their rows are locked
-// since they were marked.
+// epochs differ: rare, and the rule is too long for SQL. A session folded from
+// CMCD records gives way to the batch. Their rows are locked since they were
+// marked.
 func (tx *connTx) mergeEpochs(ctx context.Context, batch []*telemetry.Session, ids []string) error {
-	var rows []string
-	query := `select ` + selectSession("s") + ` from sessions s where s.session_id = any ($1)`
+	var rows []struct {
+		Folded bool   `db:"folded"`
+		Text   string `db:"text"`
+	}
+	query := `select s.folded, ` + selectSession("s") + ` as text from sessions s where s.session_id = any ($1)`
 	if err := tx.SelectContext(ctx, &rows, query, pq.Array(ids)); err != nil {
 		return fmt.Errorf("read sessions of several epochs: %w", err)
 	}
 	merged := make([]*telemetry.Session, len(rows))
-	for i, text := range rows {
-		stored, err := parseSession(text)
+	for i, row := range rows {
+		stored, err := parseSession(row.Text)
 		if err != nil {
 			return err
 		}
@@ -103,14 +107,17 @@ func (tx *connTx) mergeEpochs(ctx context.Context, batch []*telemetry.Session, i
 		if !ok {
 			return fmt.Errorf("session %s was marked but is not in the batch", stored.SessionID)
 		}
-		both := telemetry.Merge(stored, *batch[at])
-		merged[i] = &both
+		merged[i] = batch[at]
+		if !row.Folded {
+			both := telemetry.Merge(stored, *batch[at])
+			merged[i] = &both
+		}
 	}
-	return tx.replaceSessions(ctx, merged)
+	return tx.replaceSessions(ctx, merged, replaceStaged)
 }
 
-// replaceSessions stores states as they are, whatever is there.
-func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Session) error {
+// replaceSessions stores states as they are, by replaceStaged or replaceFolded.
+func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Session, statement string) error {
 	if _, err := tx.ExecContext(ctx, stagingTable); err != nil {
 		return fmt.Errorf("make staging table: %w", err)
 	}
@@ -120,6 +127,6 @@ func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Ses
 	if err := tx.stageSessions(ctx, sessions); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, replaceStaged)
+	_, err := tx.ExecContext(ctx, statement)
 	return wrap("replace", err)
 }
