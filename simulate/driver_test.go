@@ -291,6 +291,11 @@ func TestApplyObeysValuesAndReportsAssignments(t *testing.T) {
 	if len(met) != 1 || met[0].Experiment != KeyLowLatency || met[0].Arm != ArmTreatment {
 		t.Errorf("exposures %+v, want %s only", met, KeyLowLatency)
 	}
+	// The other experiment of the layer serves its control to who is not in it.
+	set, _ = v.apply([]assignment{flag(KeyABRBuffer, `{"rule":"buffer","hold_back":4}`, true), flag(KeyLowLatency, "3", false)})
+	if set.HoldBack != 4 {
+		t.Errorf("hold_back %d, want the 4 of the arm that the visit is in", set.HoldBack)
+	}
 }
 
 func TestBodiesKeepLimits(t *testing.T) {
