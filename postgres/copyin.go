@@ -89,29 +89,31 @@ func (tx *connTx) copyIn(ctx context.Context, statement string, rows int, append
 // bytes that are not UTF-8, becomes the replacement character: one bad value
 // must not fail a batch.
 func appendText(buf []byte, s string) []byte {
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			i++
-			switch c {
-			case '\\':
-				buf = append(buf, '\\', '\\')
-			case '\t':
-				buf = append(buf, '\\', 't')
-			case '\n':
-				buf = append(buf, '\\', 'n')
-			case '\r':
-				buf = append(buf, '\\', 'r')
-			case 0:
-				buf = utf8.AppendRune(buf, utf8.RuneError)
-			default:
-				buf = append(buf, c)
-			}
-			continue
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			return appendEscaped(append(buf, s[:i]...), s[i:])
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		buf = utf8.AppendRune(buf, r)
-		i += size
+	}
+	return append(buf, s...)
+}
+
+// appendEscaped is appendText from the first special byte on.
+func appendEscaped(buf []byte, s string) []byte {
+	for _, r := range s { // bytes that are not UTF-8 come as utf8.RuneError
+		switch r {
+		case '\\':
+			buf = append(buf, '\\', '\\')
+		case '\t':
+			buf = append(buf, '\\', 't')
+		case '\n':
+			buf = append(buf, '\\', 'n')
+		case '\r':
+			buf = append(buf, '\\', 'r')
+		case 0:
+			buf = utf8.AppendRune(buf, utf8.RuneError)
+		default:
+			buf = utf8.AppendRune(buf, r)
+		}
 	}
 	return buf
 }

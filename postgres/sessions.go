@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/telemetry"
@@ -29,19 +30,44 @@ func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) e
 		return nil
 	}
 	batch := foldSessions(sessions)
-	return wrap("merge sessions", db.inConnTx(ctx, func(tx *connTx) error {
-		if err := tx.stageSessions(ctx, batch); err != nil {
-			return err
+	var err error
+	for range mergeAttempts {
+		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch) })
+		if pq.As(err, pqerror.TRDeadlockDetected) == nil {
+			break
 		}
-		var restarted []string
-		if err := tx.SelectContext(ctx, &restarted, mergeStaged); err != nil {
+	}
+	return wrap("merge sessions", err)
+}
+
+// mergeAttempts bounds how often a batch is tried that met another one in a
+// deadlock: both lock in the order of ids, but in two goes.
+const mergeAttempts = 3
+
+// mergeSessions merges a folded batch.
+func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session) error {
+	if err := tx.stageSessions(ctx, batch); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		// Looking sessions up keeps the cost of a batch the same however many are
+		// stored, and the order of locks that of the batch.
+		`set local enable_hashjoin = off; set local enable_mergejoin = off`,
+		mergeNewer,
+		`set local enable_hashjoin = on`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("merge: %w", err)
 		}
-		if len(restarted) == 0 {
-			return nil
-		}
-		return tx.mergeEpochs(ctx, batch, restarted)
-	}))
+	}
+	var restarted []string
+	if err := tx.SelectContext(ctx, &restarted, mergeStaged); err != nil {
+		return fmt.Errorf("merge: %w", err)
+	}
+	if len(restarted) == 0 {
+		return nil
+	}
+	return tx.mergeEpochs(ctx, batch, restarted)
 }
 
 // foldSessions leaves one state for each session, in the order of their ids:
@@ -65,17 +91,18 @@ func foldSessions(sessions []telemetry.Session) []*telemetry.Session {
 	return batch[:n]
 }
 
-// stagingTable makes the table of the connection that a batch goes through on
+// stagingTables makes the tables of the connection that a batch goes through on
 // its way. Temporary tables are neither logged nor shared.
-const stagingTable = `
-	create temporary table if not exists session_batch (like sessions including defaults) on commit delete rows`
+const stagingTables = `
+	create temporary table if not exists session_batch (like sessions including defaults) on commit delete rows;
+	create temporary table if not exists session_newer (session_id text collate "C") on commit delete rows`
 
 var copySessions = `copy session_batch (` + strings.Join(sessionColumns, ", ") + `) from stdin`
 
 // stageSessions fills the staging table in the order of the batch.
 func (tx *connTx) stageSessions(ctx context.Context, batch []*telemetry.Session) error {
-	if _, err := tx.ExecContext(ctx, stagingTable); err != nil {
-		return fmt.Errorf("make staging table: %w", err)
+	if _, err := tx.ExecContext(ctx, stagingTables); err != nil {
+		return fmt.Errorf("make staging tables: %w", err)
 	}
 	return tx.copyIn(ctx, copySessions, len(batch), func(buf []byte, i int) []byte {
 		return appendSession(buf, batch[i])
@@ -118,8 +145,8 @@ func (tx *connTx) mergeEpochs(ctx context.Context, batch []*telemetry.Session, i
 
 // replaceSessions stores states as they are, by replaceStaged or replaceFolded.
 func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Session, statement string) error {
-	if _, err := tx.ExecContext(ctx, stagingTable); err != nil {
-		return fmt.Errorf("make staging table: %w", err)
+	if _, err := tx.ExecContext(ctx, stagingTables); err != nil {
+		return fmt.Errorf("make staging tables: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `truncate session_batch`); err != nil {
 		return fmt.Errorf("empty staging table: %w", err)
