@@ -18,14 +18,15 @@ type scanner struct {
 	at   int
 }
 
-// peek returns the next byte that is not white space, 0 at the end.
+// peek returns the next byte that is not white space, 0 at the end. A byte 0,
+// which JSON does not have there either, is returned as 1.
 func (s *scanner) peek() byte {
 	for s.at < len(s.text) {
 		switch c := s.text[s.at]; c {
 		case ' ', '\t', '\n', '\r':
 			s.at++
 		default:
-			return c
+			return max(c, 1)
 		}
 	}
 	return 0
