@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/splitcast/splitcast/metrics"
@@ -20,17 +22,19 @@ type closedPage struct {
 	frames     []int64 // of closed.Sessions
 }
 
-// closedRow is an exposure. Its attributes and sessions end where those of the
-// next row begin.
+// closedRow is an exposure. Its attributes and sessions are the parts from..to of
+// the page's.
 type closedRow struct {
 	unit              string
 	exposedMs         int64
 	closesUs          int64
 	arm               int
 	crossed, override bool
-	attributesEnd     int
-	sessionsEnd       int
+	attributes        part
+	sessions          part
 }
+
+type part struct{ from, to int }
 
 func (r *closedRow) closesAt() time.Time { return time.UnixMicro(r.closesUs).UTC() }
 
@@ -47,38 +51,48 @@ func (p *closedPage) scan(rows *sql.Rows) error {
 	if err != nil {
 		return err
 	}
+	n := len(p.rows)
+	if n == 0 || p.rows[n-1].unit != r.unit {
+		r.attributes = part{len(p.attributes), len(p.attributes) + len(attributes)}
+		r.sessions = part{len(p.sessions), len(p.sessions)}
+		p.attributes = append(p.attributes, attributes...)
+		p.rows = append(p.rows, r)
+		n++
+	}
 	if session != "" {
 		p.sessions = append(p.sessions, session)
+		p.rows[n-1].sessions.to++
 	}
-	if n := len(p.rows); n > 0 && p.rows[n-1].unit == r.unit {
-		p.rows[n-1].sessionsEnd = len(p.sessions)
-		return nil
-	}
-	p.attributes = append(p.attributes, attributes...)
-	r.attributesEnd, r.sessionsEnd = len(p.attributes), len(p.sessions)
-	p.rows = append(p.rows, r)
 	return nil
 }
 
-// each hands the page out in order.
+// sort puts the rows into closing order.
+func (p *closedPage) sort() {
+	slices.SortFunc(p.rows, func(a, b closedRow) int {
+		if a.closesUs != b.closesUs {
+			return cmp.Compare(a.closesUs, b.closesUs)
+		}
+		return cmp.Compare(a.unit, b.unit)
+	})
+}
+
+// each hands the page out.
 func (p *closedPage) each(yield func(*metrics.Closed) error) error {
-	attributes, sessions := 0, 0
 	for i := range p.rows {
 		r := &p.rows[i]
 		c := &p.closed
 		c.Unit, c.Arm, c.Crossed, c.Override = r.unit, r.arm, r.crossed, r.override
 		c.ExposedAt, c.ClosesAt = time.UnixMilli(r.exposedMs).UTC(), r.closesAt()
 		var err error
-		if c.Dims, err = p.decoder.decode(p.attributes[attributes:r.attributesEnd]); err != nil {
+		if c.Dims, err = p.decoder.decode(p.attributes[r.attributes.from:r.attributes.to]); err != nil {
 			return fmt.Errorf("read the attributes of unit %q: %w", r.unit, err)
 		}
-		if err := p.parseSessions(p.sessions[sessions:r.sessionsEnd]); err != nil {
+		if err := p.parseSessions(p.sessions[r.sessions.from:r.sessions.to]); err != nil {
 			return fmt.Errorf("read a session of unit %q: %w", r.unit, err)
 		}
 		if err := yield(c); err != nil {
 			return err
 		}
-		attributes, sessions = r.attributesEnd, r.sessionsEnd
 	}
 	return nil
 }

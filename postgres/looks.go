@@ -26,9 +26,6 @@ func (db *DB) Look(ctx context.Context, exp *experiment.Experiment, do func(metr
 			return err
 		}
 		l := &lookTx{tx: tx, db: db, exp: exp, days: map[time.Time]bool{}, fixed: map[fixedKey]int64{}}
-		if err := l.plan(ctx); err != nil {
-			return err
-		}
 		if err := do(l); err != nil {
 			return err
 		}
@@ -58,18 +55,6 @@ type lookTx struct {
 	exp   *experiment.Experiment
 	days  map[time.Time]bool // known to have a partition
 	fixed map[fixedKey]int64 // outcomes appended that outcome_counts lacks
-}
-
-// plan keeps the planner to the one shape that costs the same for each window
-// however large the tables are. Statistics cannot be relied on: the tables grow
-// from nothing within minutes of a launch.
-func (l *lookTx) plan(ctx context.Context) error {
-	_, err := l.tx.ExecContext(ctx, `
-		select set_config(name, 'off', true)
-		from unnest(array['enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan', 'enable_seqscan', 'jit']) as name
-		union all
-		select set_config('plan_cache_mode', 'force_custom_plan', true)`)
-	return err
 }
 
 // Last implements metrics.LookTx.
