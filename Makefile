@@ -26,8 +26,7 @@ test: ## all tests; installs PostgreSQL and Chromium if missing
 	@scripts/need.sh go postgresql chromium
 	$(GO) test ./...
 
-check: lint race fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, benchmarks once
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
+check: lint race fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, the peers in bench
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 race: ## all tests with the race detector; nothing is skipped for want of PostgreSQL
@@ -45,7 +44,7 @@ fuzz: ## fuzz every target for 5 s
 
 bench: ## all benchmarks, and assignment beside its peers, as benchstat tables
 	@scripts/need.sh go postgresql && mkdir -p bin
-	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >bin/bench.txt
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 2h ./... >bin/bench.txt
 	cd bench && $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -cpu 1 . >../bin/bench-peers.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench-peers.txt

@@ -179,7 +179,7 @@ func TestFilesAndFunctionsStaySmall(t *testing.T) {
 
 // clocks are the files that may read the wall clock or ask for a timer of it:
 // main, the clock, and what talks to the operating system.
-var clocks = regexp.MustCompile(`^(main|clock|demo|serve)[a-z_]*\.go$|^postgres/private/|^internal/|^postgres/(watch|groupcommit)\.go$`)
+var clocks = regexp.MustCompile(`^(main|clock|demo|platform|serve)[a-z_]*\.go$|^postgres/private/|^internal/|^postgres/(watch|groupcommit)\.go$`)
 
 func TestOnlyClocksReadTheClock(t *testing.T) {
 	t.Parallel()
