@@ -36,8 +36,17 @@ type analyzeOptions struct {
 	json  bool
 }
 
+// Run prints the scorecard.
+func (c *analyzeCmd) Run(rt *runtime) error {
+	opts, err := c.options()
+	if err != nil {
+		return err
+	}
+	return runAnalyze(rt.ctx, opts, rt.out)
+}
+
 // options reads the metrics. It returns an experiment.Error of CodeInvalid.
-func (c analyzeCmd) options() (analyzeOptions, error) {
+func (c *analyzeCmd) options() (analyzeOptions, error) {
 	in := scorecard.Input{
 		ArmColumn: c.Arm, UnitColumn: c.Unit, Control: c.Control, Pairs: c.Pairs,
 		Weights: c.Weights, Planned: c.Planned, Alpha: c.Alpha,

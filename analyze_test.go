@@ -211,6 +211,24 @@ func TestAnalyzeText(t *testing.T) {
 	}
 }
 
+// The whole program, as it is called from a shell.
+func TestAnalyzeCommand(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "rows.csv")
+	if err := os.WriteFile(path, []byte("arm,v\na,1\na,2\nb,3\nb,5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if err := run(t.Context(), []string{"analyze", path, "--arm", "arm", "--metric", "v:mean", "--json"}, &out, &errs); err != nil {
+		t.Fatalf("run: %v\n%s", err, errs.String())
+	}
+	var card scorecard.Scorecard
+	if err := json.Unmarshal(out.Bytes(), &card); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "difference", card.Metrics[0].Comparisons[0].Difference.Fixed.Estimate, 2.5, 1e-12)
+}
+
 func TestAnalyzeRefuses(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.csv")

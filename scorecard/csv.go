@@ -39,7 +39,7 @@ func ReadCSV(ctx context.Context, r io.Reader, in Input) (*Scorecard, error) {
 			}
 		}
 		record, err := t.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) { // a record cut short by the end is a ParseError
 			return c.scorecard()
 		}
 		if err := t.collect(c, record, err); err != nil {
@@ -157,14 +157,8 @@ func isParseError(err error) bool {
 
 // collect counts one record, or the reason why there is none.
 func (t *table) collect(c *collector, record []string, err error) error {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		c.rows++
-		c.problem(parse.StartLine, "", parse.Err.Error())
-		return nil
-	}
 	if err != nil {
-		return err
+		return c.unreadable(err)
 	}
 	c.rows++
 	arm, unit, column, reason := t.keys(record)
@@ -181,6 +175,18 @@ func (t *table) collect(c *collector, record []string, err error) error {
 		}
 	}
 	return c.add(arm, unit)
+}
+
+// unreadable counts a record that is not well formed, and returns any other
+// error, which ends the file.
+func (c *collector) unreadable(err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	c.rows++
+	c.problem(parse.StartLine, "", parse.Err.Error())
+	return nil
 }
 
 // keys returns the arm and the unit of a record, or why it has none.

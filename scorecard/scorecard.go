@@ -22,7 +22,7 @@ import "github.com/splitcast/splitcast/stats"
 const (
 	MaxArms       = 12         // more is a wrong column, not an experiment
 	MaxMetrics    = 40         // as many as a report shows
-	MaxUnits      = 20_000_000 // about 40 bytes each and 24 a metric: what a workstation holds
+	MaxUnits      = 20_000_000 // about 150 bytes each at the peak, measured with one metric: 3 GB
 	MaxArmBytes   = 64         // as an arm's key
 	MaxUnitBytes  = 128        // as a unit id of package experiment
 	MaxProblems   = 10         // rows described; the others are counted
