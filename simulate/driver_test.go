@@ -292,9 +292,9 @@ func TestApplyObeysValuesAndReportsAssignments(t *testing.T) {
 		t.Errorf("exposures %+v, want %s only", met, KeyLowLatency)
 	}
 	// The other experiment of the layer serves its control to who is not in it.
-	set, _ = v.apply([]assignment{flag(KeyABRBuffer, `{"rule":"buffer","hold_back":4}`, true), flag(KeyLowLatency, "3", false)})
-	if set.HoldBack != 4 {
-		t.Errorf("hold_back %d, want the 4 of the arm that the visit is in", set.HoldBack)
+	set, _ = v.apply([]assignment{flag(KeyABRBuffer, `{"rule":"buffer","more_segments":1}`, true), flag(KeyLowLatency, "3", false)})
+	if got := set.holdBack(); got != 4 {
+		t.Errorf("held back by %d segments, want the 4 of the arm that the visit is in", got)
 	}
 }
 

@@ -54,20 +54,14 @@ func appendContext(b []byte, v *Visit) []byte {
 }
 
 // apply returns the settings that the flags make, and the exposures of the
-// experiments that the visit is in and whose flag the player used. Flags of
-// experiments that the visit is not in come first: where two experiments of a
-// layer turn the same knob, what everybody gets must not undo the arm.
+// experiments that the visit is in and whose flag the player used.
 func (v *Visit) apply(flags []assignment) (Settings, []experiment.Exposure) {
 	set := DefaultSettings()
 	var met []experiment.Exposure
 	for i := range flags {
-		if f := &flags[i]; !f.Metadata.Assigned && len(f.Value) > 0 {
-			set.Set(f.Key, f.Value)
-		}
-	}
-	for i := range flags {
 		f := &flags[i]
-		if !f.Metadata.Assigned || f.Variant == "" || !set.Set(f.Key, f.Value) {
+		used := len(f.Value) > 0 && set.Set(f.Key, f.Value)
+		if !used || !f.Metadata.Assigned || f.Variant == "" {
 			continue
 		}
 		met = append(met, experiment.Exposure{

@@ -89,7 +89,7 @@ func aaCheck() experiment.Spec {
 			Primary:    []string{"watch_hours_per_viewer"},
 			Secondary:  []string{"startup_first_p50", "stalled_session_rate", "bitrate", "live_latency_mean"},
 			Guardrails: []experiment.Guardrail{{Metric: "start_success", Margin: 0.01}},
-			MDE:        0.05, Units: unitsAll,
+			MDE:        0.02, Units: unitsAll,
 		},
 	}
 }
@@ -136,7 +136,7 @@ func abrBuffer() experiment.Spec {
 		Key: KeyABRBuffer, Name: "Choose the bitrate by the buffer", Owner: "player-team",
 		Hypothesis: "A rule that follows the buffer, with one segment more to work with, rides out dips: fewer sessions stall at the same bitrate.",
 		Layer:      LayerPlayer, Slots: slotsABRBuffer,
-		Arms: arms(`{"rule":"throughput","hold_back":3}`, `{"rule":"buffer","hold_back":4}`),
+		Arms: arms(`{"rule":"throughput","more_segments":0}`, `{"rule":"buffer","more_segments":1}`),
 		Plan: experiment.Plan{
 			Primary:   []string{"stalled_session_rate"},
 			Secondary: []string{"watch_hours_per_viewer", "live_latency_mean"},

@@ -60,3 +60,25 @@ func TestArmsAreUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the order in which flags are served, a treatment changes what Truth
+// says it does, and the control values of the others change nothing of it.
+func TestFlagsDoNotMeet(t *testing.T) {
+	t.Parallel()
+	doc := Document()
+	for treated := range doc.Experiments {
+		want := DefaultSettings()
+		want.Set(doc.Experiments[treated].Key, doc.Experiments[treated].Arms[1].Value)
+		for first := range doc.Experiments {
+			got := DefaultSettings()
+			for i := range doc.Experiments {
+				at := (first + i) % len(doc.Experiments)
+				e := &doc.Experiments[at]
+				got.Set(e.Key, e.Arms[count(at == treated)].Value)
+			}
+			if got != want {
+				t.Errorf("%s, flags from %s on: %+v, want %+v", doc.Experiments[treated].Key, doc.Experiments[first].Key, got, want)
+			}
+		}
+	}
+}

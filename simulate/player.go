@@ -120,7 +120,7 @@ func newPlayer(c course, set Settings, sizes *sizeTable) player {
 		p.due -= c.manifestSec
 	}
 	p.wantSec = min(c.wantSec, MaxWatchSec)
-	p.lateAllowed = float64(set.HoldBack)*segmentSec + packagingSec + catchUpLate
+	p.lateAllowed = float64(set.holdBack())*segmentSec + packagingSec + catchUpLate
 	return p
 }
 
@@ -165,7 +165,7 @@ func (p *player) event() {
 
 // edge returns the segment at the hold-back.
 func (p *player) edge() int {
-	return int(math.Floor((p.now-p.joinPhase)/segmentSec)) - p.set.HoldBack
+	return int(math.Floor((p.now-p.joinPhase)/segmentSec)) - p.set.holdBack()
 }
 
 // next waits for the next segment to exist, or fetches it when it does.

@@ -11,6 +11,7 @@ import (
 type Settings struct {
 	PrefetchManifest bool // the page fetches the manifest while the player loads
 	HoldBack         int  // segments behind the live edge
+	MoreBuffer       int  // segments more than that, for the rule to work with
 	Rule             Rule
 	TVRewrite        bool // the rewritten TV app, see Viewer.OldTV and Visit.Silent
 }
@@ -19,6 +20,7 @@ type Settings struct {
 const (
 	minHoldBack     = 1
 	maxHoldBack     = 6
+	maxMoreBuffer   = 3
 	defaultHoldBack = 3
 )
 
@@ -27,7 +29,8 @@ func DefaultSettings() Settings { return Settings{HoldBack: defaultHoldBack} }
 
 // Set applies the value of a flag and reports whether the player knows the flag
 // and could use the value. As any player should, it ignores what it does not
-// understand and keeps what it had.
+// understand and keeps what it had. No two flags set the same thing: those that
+// a viewer is not in are served with the value of control.
 func (s *Settings) Set(flag string, value json.RawMessage) bool {
 	value = bytes.TrimSpace(value)
 	switch flag {
@@ -37,7 +40,11 @@ func (s *Settings) Set(flag string, value json.RawMessage) bool {
 		return setBool(&s.TVRewrite, value)
 	case KeyLowLatency:
 		n, err := strconv.Atoi(string(value))
-		return err == nil && s.setHoldBack(n)
+		if err != nil || n < minHoldBack || n > maxHoldBack {
+			return false
+		}
+		s.HoldBack = n
+		return true
 	case KeyABRBuffer:
 		return s.setRule(value)
 	case KeyAACheck:
@@ -46,37 +53,30 @@ func (s *Settings) Set(flag string, value json.RawMessage) bool {
 	return false
 }
 
-func (s *Settings) setHoldBack(segments int) bool {
-	if segments < minHoldBack || segments > maxHoldBack {
-		return false
-	}
-	s.HoldBack = segments
-	return true
-}
+// holdBack returns how many segments the player stays behind the live edge.
+func (s *Settings) holdBack() int { return s.HoldBack + s.MoreBuffer }
 
 // abrValue is the value of the flag KeyABRBuffer.
 type abrValue struct {
-	Rule     string `json:"rule"`
-	HoldBack int    `json:"hold_back"`
+	Rule         string `json:"rule"`
+	MoreSegments int    `json:"more_segments"`
 }
 
 func (s *Settings) setRule(value json.RawMessage) bool {
 	var v abrValue
-	if json.Unmarshal(value, &v) != nil {
+	if json.Unmarshal(value, &v) != nil || v.MoreSegments < 0 || v.MoreSegments > maxMoreBuffer {
 		return false
 	}
 	switch v.Rule {
 	case "throughput":
 		s.Rule = RuleThroughput
-		return true // the hold-back is another experiment's to set
 	case "buffer":
-		if !s.setHoldBack(v.HoldBack) {
-			return false
-		}
 		s.Rule = RuleBuffer
-		return true
+	default:
+		return false
 	}
-	return false
+	s.MoreBuffer = v.MoreSegments
+	return true
 }
 
 func setBool(into *bool, value []byte) bool {

@@ -27,9 +27,11 @@ func TestSettingsSet(t *testing.T) {
 		{"hold back beyond it", KeyLowLatency, `7`, def, false},
 		{"hold back nothing", KeyLowLatency, `0`, def, false},
 		{"hold back a fraction", KeyLowLatency, `2.5`, def, false},
-		{"buffer rule", KeyABRBuffer, `{"rule":"buffer","hold_back":4}`, with(func(s *Settings) { s.Rule, s.HoldBack = RuleBuffer, 4 }), true},
-		{"buffer rule that holds back too much", KeyABRBuffer, `{"rule":"buffer","hold_back":9}`, def, false},
-		{"throughput rule leaves the hold-back", KeyABRBuffer, `{"rule":"throughput","hold_back":5}`, def, true},
+		{"buffer rule", KeyABRBuffer, `{"rule":"buffer","more_segments":1}`, with(func(s *Settings) { s.Rule, s.MoreBuffer = RuleBuffer, 1 }), true},
+		{"buffer at the limit", KeyABRBuffer, `{"rule":"buffer","more_segments":3}`, with(func(s *Settings) { s.Rule, s.MoreBuffer = RuleBuffer, 3 }), true},
+		{"buffer beyond it", KeyABRBuffer, `{"rule":"buffer","more_segments":4}`, def, false},
+		{"less buffer", KeyABRBuffer, `{"rule":"throughput","more_segments":-1}`, def, false},
+		{"throughput rule", KeyABRBuffer, `{"rule":"throughput"}`, def, true},
 		{"unknown rule", KeyABRBuffer, `{"rule":"magic"}`, def, false},
 		{"rule of a wrong type", KeyABRBuffer, `3`, def, false},
 		{"A/A", KeyAACheck, `"same"`, def, true},
@@ -48,13 +50,13 @@ func TestSettingsSet(t *testing.T) {
 
 func FuzzSettingsSet(f *testing.F) {
 	for _, key := range []string{KeyFastStart, KeyLowLatency, KeyABRBuffer, KeyTVAppRewrite, KeyAACheck} {
-		f.Add(key, []byte(`{"rule":"buffer","hold_back":4}`))
+		f.Add(key, []byte(`{"rule":"buffer","more_segments":1}`))
 		f.Add(key, []byte(`2`))
 	}
 	f.Fuzz(func(t *testing.T, flag string, value []byte) {
 		s := DefaultSettings()
 		s.Set(flag, value)
-		if s.HoldBack < minHoldBack || s.HoldBack > maxHoldBack || s.Rule > RuleBuffer {
+		if s.HoldBack < minHoldBack || s.HoldBack > maxHoldBack || s.Rule > RuleBuffer || s.MoreBuffer < 0 || s.MoreBuffer > maxMoreBuffer {
 			t.Fatalf("Set(%q, %q) made %+v", flag, value, s)
 		}
 	})
