@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -57,8 +58,12 @@ func NewGroupCommit[T any](ctx context.Context, cfg GroupCommitConfig[T]) *Group
 
 // Submit returns when the items are committed, with the error of their
 // transaction. It returns experiment.CodeUnavailable when too much waits, and
-// the error of ctx when that ends first: the items may be committed even so.
+// the error of ctx when that ends first: the items may be committed even so, so
+// that the caller must not change them.
 func (g *GroupCommit[T]) Submit(ctx context.Context, items []T) error {
+	if len(items) == 0 {
+		return nil
+	}
 	group, part, err := g.join(items)
 	if err != nil {
 		return err
@@ -75,7 +80,7 @@ func (g *GroupCommit[T]) join(items []T) (*commitGroup[T], int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return nil, 0, experiment.Errorf(experiment.CodeUnavailable, "", "the server is stopping")
+		return nil, 0, errStopping
 	}
 	if g.queued > 0 && g.queued+len(items) > g.cfg.MaxQueued {
 		return nil, 0, experiment.Errorf(experiment.CodeUnavailable, "", "too many records wait to be stored; try again")
@@ -131,17 +136,28 @@ func (g *GroupCommit[T]) commit(group *commitGroup[T]) []error {
 			items = append(items, p...)
 		}
 	}
-	err := g.cfg.Write(g.ctx, items)
-	code, _ := experiment.CodeOf(err)
-	alone := err != nil && code != experiment.CodeUnavailable && len(group.parts) > 1
+	err := g.tryWrite(items)
+	alone := err != nil && !isFault(err, experiment.CodeUnavailable) && len(group.parts) > 1
 	for i, p := range group.parts {
 		if alone {
-			err = g.cfg.Write(g.ctx, p)
+			err = g.tryWrite(p)
 		}
 		errs[i] = err
 	}
 	return errs
 }
+
+// tryWrite writes items. What fails because the writes were ended may be sent
+// again to another server.
+func (g *GroupCommit[T]) tryWrite(items []T) error {
+	err := g.cfg.Write(g.ctx, items)
+	if err != nil && g.ctx.Err() != nil {
+		return fmt.Errorf("%w (%w)", errStopping, err)
+	}
+	return err
+}
+
+var errStopping = experiment.Errorf(experiment.CodeUnavailable, "", "the server is stopping")
 
 // Close refuses further submissions, writes what waits, and returns when that
 // is done.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -34,15 +35,41 @@ type RejectionRow struct {
 	PlayerVersion string `db:"player_version" json:"player_version,omitempty"`
 }
 
-// AddRejections adds counts to those of the day of now.
+// maxRejectionText bounds each text of a RejectionKey: what was refused says
+// what it likes of its player, and an index refuses texts of some kilobytes.
+const maxRejectionText = 128
+
+// maxRejections bounds the counts of one answer: a page of them.
+const maxRejections = 1000
+
+// storable is the key as it can be stored: texts are cut to maxRejectionText
+// bytes, and what PostgreSQL cannot hold becomes the replacement character.
+func (k RejectionKey) storable() RejectionKey {
+	for _, text := range [...]*string{&k.Reason, &k.Field, &k.Player, &k.PlayerVersion} {
+		s := strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
+		if len(s) > maxRejectionText {
+			s = strings.ToValidUTF8(s[:maxRejectionText], "") // a character cut in two goes
+		}
+		*text = s
+	}
+	return k
+}
+
+// AddRejections adds counts, those above 0, to those of the day of now.
 func (db *DB) AddRejections(ctx context.Context, now time.Time, counts map[RejectionKey]int64) error {
-	if len(counts) == 0 {
+	stored := make(map[RejectionKey]int64, len(counts))
+	for k, n := range counts {
+		if n > 0 {
+			stored[k.storable()] += n
+		}
+	}
+	if len(stored) == 0 {
 		return nil
 	}
 	var sources, reasons, fields, players, versions []string
 	var whole []bool
 	var ns []int64
-	for k, n := range counts {
+	for k, n := range stored {
 		sources, reasons, fields = append(sources, k.Source), append(reasons, k.Reason), append(fields, k.Field)
 		whole, ns = append(whole, k.Whole), append(ns, n)
 		players, versions = append(players, k.Player), append(versions, k.PlayerVersion)
@@ -62,6 +89,11 @@ func (db *DB) Rejections(ctx context.Context, from time.Time) ([]RejectionCount,
 	out := []RejectionCount{}
 	err := db.sql.SelectContext(ctx, &out, `
 		select day, source, reason, field, whole, player, player_version, count
-		from rejections where day >= $1 order by count desc, day desc, source, reason, field limit 1000`, dayOf(from))
+		from rejections where day >= $1
+		order by count desc, day desc, source, reason, field, whole, player, player_version limit $2`,
+		dayOf(from), maxRejections)
+	for i := range out {
+		out[i].Day = out[i].Day.UTC()
+	}
 	return out, wrap("read rejections", err)
 }
