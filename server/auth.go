@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
@@ -31,18 +30,10 @@ type bearerKey struct{}
 // this site only and are out of reach of scripts. failed answers when a
 // session cannot be read or kept.
 func newSessions(store *postgres.WebSessions, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
-	m := scs.New()
-	if unused, ok := m.Store.(*memstore.MemStore); ok {
-		unused.StopCleanup() // New starts a goroutine for it, which nobody would end
+	return &scs.SessionManager{ // scs.New starts a goroutine that nobody could end
+		Store: store, Codec: scs.GobCodec{}, Lifetime: sessionLife, HashTokenInStore: true, ErrorFunc: failed,
+		Cookie: scs.SessionCookie{Name: "splitcast", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
 	}
-	m.Store = store
-	m.Lifetime = sessionLife
-	m.HashTokenInStore = true
-	m.ErrorFunc = failed
-	m.Cookie.Name = "splitcast"
-	m.Cookie.HttpOnly = true
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	return m
 }
 
 // secretOf returns the API key of a request: `Authorization: Bearer` or

@@ -72,6 +72,8 @@ type Server struct {
 	reports   *reportCache
 	done      chan struct{}
 	once      sync.Once // closes done
+	closing   sync.Once
+	closeErr  error // once closing is done
 	handler   http.Handler
 }
 
@@ -105,10 +107,11 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) EndStreams() { s.once.Do(func() { close(s.done) }) }
 
 // Close ends event streams, writes the exposures still queued, and waits for
-// what is under way, at most until ctx ends.
+// what is under way, at most until ctx ends. A second call returns the same.
 func (s *Server) Close(ctx context.Context) error {
 	s.EndStreams()
-	return errors.Join(s.ingest.close(ctx), s.exposures.close(ctx))
+	s.closing.Do(func() { s.closeErr = errors.Join(s.ingest.close(ctx), s.exposures.close(ctx)) })
+	return s.closeErr
 }
 
 func (s *Server) routes(version string) http.Handler {
