@@ -88,8 +88,7 @@ func runAnalyze(ctx context.Context, opts analyzeOptions, out io.Writer) error {
 // invalidScorecard turns an error of package scorecard that the caller can mend
 // into one of package experiment.
 func invalidScorecard(err error) error {
-	var bad *scorecard.Error
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*scorecard.Error](err); ok {
 		return experiment.Invalidf(bad.Field, "%s", bad.Message)
 	}
 	return err

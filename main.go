@@ -47,19 +47,29 @@ type runtime struct {
 	log  *slog.Logger
 }
 
-func main() {
+func main() { os.Exit(exitCode(os.Args[1:])) }
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// exitCode runs the process until its command ends or it is told to stop. A
+// second signal ends it at once.
+func exitCode(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		var usage *kong.ParseError
-		fmt.Fprintln(os.Stderr, "splitcast:", err)
-		if errors.As(err, &usage) {
-			os.Exit(2)
-		}
-		os.Exit(1)
+	err := run(ctx, args, os.Stdout, os.Stderr)
+	if err == nil {
+		return 0
 	}
+	fmt.Fprintln(os.Stderr, "splitcast:", err)
+	if _, ok := errors.AsType[*kong.ParseError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
 }
 
 // run runs one command line. Tests call it, too.

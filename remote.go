@@ -33,8 +33,6 @@ type remote struct {
 // call sends a request and decodes the answer into out. A problem is returned
 // as an error with each of its faults.
 func (r *remote) call(ctx context.Context, method, path, mediaType string, body []byte, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Server, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -43,7 +41,8 @@ func (r *remote) call(ctx context.Context, method, path, mediaType string, body 
 	if body != nil {
 		req.Header.Set("Content-Type", mediaType)
 	}
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: remoteTimeout}
+	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the server: %w", err)
 	}

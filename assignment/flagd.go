@@ -251,7 +251,10 @@ func (r *rule) comparisonLogic(v logic) any {
 		return ofString(logic{"ends_with": []any{v, text}})
 	case opLt, opLe, opGt, opGe:
 		return logic{"and": []any{
-			present, logic{"!": []any{isText}}, logic{"!==": []any{v, true}}, logic{"!==": []any{v, false}},
+			present,
+			logic{"!": []any{isText}},
+			logic{"!==": []any{v, true}},
+			logic{"!==": []any{v, false}},
 			logic{r.op.sign(): []any{v, r.value.num}},
 		}}
 	}

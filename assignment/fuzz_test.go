@@ -2,6 +2,7 @@ package assignment_test
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/splitcast/splitcast/assignment"
@@ -12,7 +13,7 @@ import (
 // assigns nobody without a valid unit id.
 func FuzzEvaluate(f *testing.F) {
 	f.Add("viewer-1", "app_version", "5.2.0", 5000.0, "country")
-	f.Add("", "targetingKey", "\x00ж", -0.0, "viewer_id")
+	f.Add("", "targetingKey", "\x00ж", math.Copysign(0, -1), "viewer_id")
 	f.Add("qa-1", "broadcaster_id", "host-1", 1e300, "build")
 	f.Add("u", "session_id", "", 0.5, "kids")
 	s := compile(f, readVectors(f).Config)

@@ -3,7 +3,7 @@ package assignment_test
 import (
 	"fmt"
 	"math"
-	"math/rand"
+	"math/rand/v2"
 	"strconv"
 	"testing"
 
@@ -27,12 +27,12 @@ const (
 const minPValue = 1e-5
 
 func hashIDKinds() map[string]func(i int) string {
-	r := rand.New(rand.NewSource(7))
+	r := rand.New(rand.NewPCG(7, 0))
 	return map[string]func(i int) string{
 		"sequential": func(i int) string { return strconv.Itoa(1_000_000 + i) },
 		"user_N":     func(i int) string { return "user_" + strconv.Itoa(i) },
 		"uuid": func(int) string {
-			return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.Intn(1<<16), r.Intn(1<<12), r.Intn(1<<12), r.Int63n(1<<48))
+			return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), r.IntN(1<<12), r.Int64N(1<<48))
 		},
 	}
 }

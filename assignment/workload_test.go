@@ -3,7 +3,7 @@ package assignment_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/splitcast/splitcast/assignment"
@@ -89,17 +89,17 @@ func compile(tb testing.TB, cfg experiment.Config) *assignment.Snapshot {
 }
 
 func workloadContexts(n int) []*assignment.Context {
-	r := rand.New(rand.NewSource(42))
+	r := rand.New(rand.NewPCG(42, 0))
 	out := make([]*assignment.Context, n)
 	for i := range out {
-		c := assignment.NewContext(fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.Intn(1<<16), r.Intn(1<<12), r.Intn(1<<12), r.Int63n(1<<48)))
-		c.SetString("country", countries[r.Intn(len(countries))])
-		c.SetString("platform", platforms[r.Intn(len(platforms))])
-		c.SetNumber("appBuild", float64(4000+r.Intn(2000)))
-		c.SetBool("isSubscriber", r.Intn(3) == 0)
-		c.SetString("deviceTier", []string{"low", "mid", "high"}[r.Intn(3)])
-		c.SetString("player", []string{"hls.js", "native", "shaka"}[r.Intn(3)])
-		c.SetNumber("followers", float64(r.Intn(100_000)))
+		c := assignment.NewContext(fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), r.IntN(1<<12), r.Int64N(1<<48)))
+		c.SetString("country", countries[r.IntN(len(countries))])
+		c.SetString("platform", platforms[r.IntN(len(platforms))])
+		c.SetNumber("appBuild", float64(4000+r.IntN(2000)))
+		c.SetBool("isSubscriber", r.IntN(3) == 0)
+		c.SetString("deviceTier", []string{"low", "mid", "high"}[r.IntN(3)])
+		c.SetString("player", []string{"hls.js", "native", "shaka"}[r.IntN(3)])
+		c.SetNumber("followers", float64(r.IntN(100_000)))
 		out[i] = c
 	}
 	return out

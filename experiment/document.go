@@ -72,8 +72,7 @@ func decodeStrict(b []byte, into any) error {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		field := ""
-		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) {
+		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			field = typ.Field
 		}
 		return Invalidf(field, "%v", err)

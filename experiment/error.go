@@ -68,12 +68,10 @@ func (es Errors) Unwrap() []error {
 
 // Faults returns the Errors within err; nil when err holds none.
 func Faults(err error) Errors {
-	var many Errors
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[Errors](err); ok {
 		return many
 	}
-	var one *Error
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*Error](err); ok {
 		return Errors{one}
 	}
 	return nil

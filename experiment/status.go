@@ -1,5 +1,7 @@
 package experiment
 
+import "slices"
+
 // Status is where an experiment is in its life.
 type Status string
 
@@ -33,12 +35,7 @@ func (s Status) CanBecome(next Status) bool {
 	if s == next {
 		return true
 	}
-	for _, n := range statusNext[s] {
-		if n == next {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(statusNext[s], next)
 }
 
 // Live reports whether units can be assigned: running, or stopped with a

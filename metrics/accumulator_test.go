@@ -1,9 +1,11 @@
 package metrics_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +27,7 @@ func sameCells() cmp.Options {
 			}
 			a, _ := x.MarshalJSON()
 			b, _ := y.MarshalJSON()
-			return string(a) == string(b)
+			return bytes.Equal(a, b)
 		}),
 	}
 }
@@ -230,7 +232,7 @@ func TestNewAccumulatorRefuses(t *testing.T) {
 	noCoverage := []metrics.Definition{all[0]}
 	for name, spec := range map[string]metrics.CellSpec{
 		"arms":        {Definitions: all, Arms: experiment.MaxArms + 1},
-		"definitions": {Definitions: append(all[:len(all):len(all)], all[0]), Arms: 2},
+		"definitions": {Definitions: append(slices.Clip(all), all[0]), Arms: 2},
 	} {
 		_, err := metrics.NewAccumulator(spec)
 		if faults := experiment.Faults(err); len(faults) != 1 || faults[0].Field != name {

@@ -75,7 +75,8 @@ func ParseCatalogue(data []byte) (*Catalogue, error) {
 		return nil, experiment.Invalidf("metrics", "there is text after the catalogue")
 	}
 	c := &Catalogue{all: doc.Metrics, latest: map[string]int{}}
-	return c, c.validate()
+	err := c.validate()
+	return c, err
 }
 
 // Lookup returns the newest version of a metric.

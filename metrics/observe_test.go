@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -75,7 +76,8 @@ func TestObserve(t *testing.T) {
 		{"a start", metrics.WindowFirst, []telemetry.Session{watched("s", 0)}, start},
 		{
 			"the first of three attempts, whatever their order", metrics.WindowFirst,
-			[]telemetry.Session{watched("b", 2_000, late), watched("c", 9, late), watched("a", 9)}, start,
+			[]telemetry.Session{watched("b", 2_000, late), watched("c", 9, late), watched("a", 9)},
+			start,
 		},
 		{
 			"nobody wanted to play", metrics.WindowFirst,
@@ -83,7 +85,8 @@ func TestObserve(t *testing.T) {
 			map[string]float64{"units": 1, "watch_units": 1},
 		},
 		{
-			"a start after 10,001 ms", metrics.WindowFirst, []telemetry.Session{watched("s", 0, late)},
+			"a start after 10,001 ms", metrics.WindowFirst,
+			[]telemetry.Session{watched("s", 0, late)},
 			with(start, "quick_starts", 0, "startup_ms", 10_001),
 		},
 		{
@@ -97,15 +100,18 @@ func TestObserve(t *testing.T) {
 			with(start, "waited_attempts", 0, "quick_starts", 0, "timed_starts", 0, "startup_ms", 0),
 		},
 		{
-			"left after 999 ms: a mis-click", metrics.WindowFirst, []telemetry.Session{waiting("s", 999)},
+			"left after 999 ms: a mis-click", metrics.WindowFirst,
+			[]telemetry.Session{waiting("s", 999)},
 			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1},
 		},
 		{
-			"left after 1,000 ms", metrics.WindowFirst, []telemetry.Session{waiting("s", 1_000)},
+			"left after 1,000 ms", metrics.WindowFirst,
+			[]telemetry.Session{waiting("s", 1_000)},
 			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1, "waited_attempts": 1, "fate_attempts": 1, "exits": 1},
 		},
 		{
-			"failed at once", metrics.WindowFirst, []telemetry.Session{waiting("s", 80, failed)},
+			"failed at once", metrics.WindowFirst,
+			[]telemetry.Session{waiting("s", 80, failed)},
 			map[string]float64{
 				"units": 1, "watch_units": 1, "attempts": 1, "covered_attempts": 1,
 				"waited_attempts": 1, "fate_attempts": 1, "failures": 1,
@@ -140,9 +146,7 @@ func TestObserve(t *testing.T) {
 // with returns base with other values; 0 takes one out.
 func with(base map[string]float64, pairs ...any) map[string]float64 {
 	out := map[string]float64{}
-	for k, v := range base {
-		out[k] = v
-	}
+	maps.Copy(out, base)
 	for i := 0; i < len(pairs); i += 2 {
 		key := pairs[i].(string)
 		if n, _ := pairs[i+1].(int); n != 0 {

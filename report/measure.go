@@ -28,8 +28,7 @@ const maxLift = 1e6
 
 // refusalOf turns an error of package stats into a Refusal.
 func refusalOf(err error) *Refusal {
-	var r *stats.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*stats.Refusal](err); ok {
 		return &Refusal{Code: string(r.Reason), Message: r.Message}
 	}
 	return &Refusal{Code: string(stats.InvalidArgument), Message: err.Error()}

@@ -50,13 +50,16 @@ func TestRowNumbers(t *testing.T) {
 		name      string
 		got, want float64
 	}{
-		{"control", *row.Control.Value, 10}, {"treatment", *row.Treatment.Value, 10.5},
-		{"control se", *row.Control.SE, 0.02}, {"units", float64(row.Units), 22_000},
+		{"control", *row.Control.Value, 10},
+		{"treatment", *row.Treatment.Value, 10.5},
+		{"control se", *row.Control.SE, 0.02},
+		{"units", float64(row.Units), 22_000},
 		{"lift", row.Effect.Estimate, 0.05},
 		{"lower", row.Effect.Lower, math.Exp(estimate-radius) - 1},
 		{"upper", row.Effect.Upper, math.Exp(estimate+radius) - 1},
 		{"fixed lower", row.Effect.FixedLower, math.Exp(estimate-1.9600695*math.Sqrt(variance)) - 1}, // t with 20,800 df
-		{"log e", row.Evidence.LogE, logE}, {"p", row.Evidence.P, math.Exp(-logE)},
+		{"log e", row.Evidence.LogE, logE},
+		{"p", row.Evidence.P, math.Exp(-logE)},
 		{"difference", row.Absolute.Difference, 0.5},
 		{"se of the logarithm", row.Effect.SE, math.Sqrt(variance)},
 		{"half width", row.Precision.HalfWidth, (math.Exp(estimate+radius) - math.Exp(estimate-radius)) / 2},

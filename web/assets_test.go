@@ -39,7 +39,7 @@ func TestStatic(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			rec := httptest.NewRecorder()
-			r.Static().ServeHTTP(rec, httptest.NewRequest(tt.method, tt.path, nil))
+			r.Static().ServeHTTP(rec, httptest.NewRequest(tt.method, tt.path, http.NoBody))
 			if rec.Code != tt.status {
 				t.Fatalf("status = %d, want %d", rec.Code, tt.status)
 			}

@@ -17,8 +17,10 @@ type linker struct {
 func (l linker) query() []hidden {
 	var out []hidden
 	for _, f := range []hidden{
-		{ParamMetric, l.choice.Metric}, {ParamArm, l.choice.Arm},
-		{ParamWhere, l.choice.Where}, {ParamDimension, l.choice.Dimension},
+		{ParamMetric, l.choice.Metric},
+		{ParamArm, l.choice.Arm},
+		{ParamWhere, l.choice.Where},
+		{ParamDimension, l.choice.Dimension},
 	} {
 		if f.Value != "" {
 			out = append(out, f)

@@ -145,7 +145,8 @@ func newReportPage(v ReportView) (reportPage, error) {
 	if r.Head.Look == 0 {
 		return p, nil
 	}
-	return p, p.addRows(r, v.Choice, links)
+	err := p.addRows(r, v.Choice, links)
+	return p, err
 }
 
 // addRows adds the parts that need a look.

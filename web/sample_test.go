@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -34,9 +35,7 @@ func sample(t testing.TB, name string) report.Report {
 func variants(t testing.TB) map[string]report.Report {
 	t.Helper()
 	out := map[string]report.Report{}
-	for name, r := range reports() {
-		out[name] = r
-	}
+	maps.Copy(out, reports())
 	for _, s := range []experiment.Status{
 		experiment.StatusDraft, experiment.StatusPaused, experiment.StatusStopped, experiment.StatusArchived,
 	} {

@@ -64,7 +64,8 @@ func newWhere(r *report.Report, choice Choice, links linker, limit int) (*whereP
 		p.More = len(shown) - limit
 		shown = shown[:limit]
 	}
-	return p, p.draw(shown, several, withheld)
+	err := p.draw(shown, several, withheld)
+	return p, err
 }
 
 // tally counts a flagged segment.

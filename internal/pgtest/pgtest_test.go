@@ -159,7 +159,7 @@ func TestBinariesShareATemplate(t *testing.T) {
 	_ = killed.Wait()
 	within(t, func() error {
 		if err := syscall.Kill(postmaster, 0); !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("the server of a killed binary lives: %v", err)
+			return fmt.Errorf("the server of a killed binary lives: %w", err)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func histogramsByJSON() cmp.Option {
 		}
 		a, errA := x.MarshalJSON()
 		b, errB := y.MarshalJSON()
-		return errA == nil && errB == nil && string(a) == string(b)
+		return errA == nil && errB == nil && bytes.Equal(a, b)
 	})
 }
 
@@ -78,7 +79,7 @@ func (w *world) wantLast(want metrics.Look) {
 	w.mustLook(func(tx metrics.LookTx) error {
 		got, ok, err := tx.Last(w.ctx)
 		if err != nil || !ok {
-			return fmt.Errorf("Last = %v, %w", ok, err)
+			return fmt.Errorf("read the newest look: %v, %w", ok, err)
 		}
 		sameInstant := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
 		if diff := cmp.Diff(want, got, histogramsByJSON(), sameInstant); diff != "" {
@@ -264,8 +265,8 @@ func testJob(t *testing.T, w *world) {
 			return err
 		}
 		// Sums in another order differ in the last digits.
-		close := cmpopts.EquateApprox(1e-9, 1e-9)
-		if diff := cmp.Diff(fresh.Cells(), last.Cells, histogramsByJSON(), close); diff != "" {
+		near := cmpopts.EquateApprox(1e-9, 1e-9)
+		if diff := cmp.Diff(fresh.Cells(), last.Cells, histogramsByJSON(), near); diff != "" {
 			t.Errorf("cells differ from those made at once (-want +got):\n%s", diff)
 		}
 		return nil

@@ -7,6 +7,7 @@
 package reporttest
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -20,9 +21,7 @@ import (
 // inputs; they are shared, so a test must not change what they point to.
 func Fixtures() map[string]report.Input {
 	out := map[string]report.Input{}
-	for name, in := range fixtures() {
-		out[name] = in
-	}
+	maps.Copy(out, fixtures())
 	return out
 }
 

@@ -19,14 +19,15 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 // row is an ordinary comparison: estimate with a one-look and an anytime interval.
 func row(estimate, half float64) Row {
 	return Row{
 		Words:    fmt.Sprintf("lift %g", estimate),
 		State:    NotProven,
-		Estimate: ptr(estimate),
+		Estimate: new(estimate),
 		Fixed:    &Interval{estimate - half, estimate + half},
 		Anytime:  &Interval{estimate - 1.6*half, estimate + 1.6*half},
 		LoText:   fmt.Sprintf("%.1f%%", 100*(estimate-1.6*half)),
@@ -101,7 +102,7 @@ func TestForestGolden(t *testing.T) {
 	worse := row(-0.021, 0.006)
 	worse.State = Worse
 	guard := row(-0.002, 0.004)
-	guard.Margin = ptr(-0.01)
+	guard.Margin = new(-0.01)
 	wide := row(0.01, 0.4)
 	tests := []struct {
 		name string
@@ -111,7 +112,7 @@ func TestForestGolden(t *testing.T) {
 		{"forest-margin.svg", []Row{guard, row(0.003, 0.003)}},
 		{"forest-wider-than-axis.svg", []Row{better, wide, worse}},
 		{"forest-unbounded.svg", []Row{better, {
-			Words: "not bounded below", State: NotProven, Estimate: ptr(0.01),
+			Words: "not bounded below", State: NotProven, Estimate: new(0.01),
 			Anytime: &Interval{math.Inf(-1), 0.03}, LoText: "no bound", HiText: "+3%",
 		}}},
 		{"forest-refused.svg", []Row{better, {Words: "Bitrate: not observed by this player", State: NotProven}}},
@@ -129,7 +130,7 @@ func TestForestGolden(t *testing.T) {
 func TestMarginForestGolden(t *testing.T) {
 	t.Parallel()
 	small, large, breached := row(0.001, 0.002), row(-0.02, 0.03), row(-0.031, 0.006)
-	small.Margin, large.Margin, breached.Margin = ptr(-0.005), ptr(-0.1), ptr(-0.01)
+	small.Margin, large.Margin, breached.Margin = new(-0.005), new(-0.1), new(-0.01)
 	breached.State = Worse
 	rows := []Row{breached, small, large}
 	f, err := NewMarginForest(rows)
@@ -153,7 +154,7 @@ func TestMarginForestGolden(t *testing.T) {
 
 func TestMarginForestRefusesRowsWithoutMargin(t *testing.T) {
 	t.Parallel()
-	for name, margin := range map[string]*float64{"absent": nil, "zero": ptr(0.0), "a gain": ptr(0.01), "NaN": ptr(math.NaN())} {
+	for name, margin := range map[string]*float64{"absent": nil, "zero": new(0.0), "a gain": new(0.01), "NaN": new(math.NaN())} {
 		r := row(0.01, 0.01)
 		r.Margin = margin
 		var bad *ValueError
@@ -167,8 +168,13 @@ func TestForestZeroIsAlwaysVisible(t *testing.T) {
 	t.Parallel()
 	zero := regexp.MustCompile(`class="zero" d="M([0-9.]+) `)
 	for _, rows := range [][]Row{
-		{row(0.5, 0.01)}, {row(-0.5, 0.01)}, {row(1e-6, 1e-8)}, {row(-1e-7, 1e-9)},
-		{row(0, 0)}, {{Words: "none"}}, {row(12, 3), row(0.001, 0.001)},
+		{row(0.5, 0.01)},
+		{row(-0.5, 0.01)},
+		{row(1e-6, 1e-8)},
+		{row(-1e-7, 1e-9)},
+		{row(0, 0)},
+		{{Words: "none"}},
+		{row(12, 3), row(0.001, 0.001)},
 	} {
 		out := draw(t, rows)
 		found := zero.FindAllStringSubmatch(out, -1)
@@ -246,7 +252,7 @@ func TestForestRefuses(t *testing.T) {
 	nan := math.NaN()
 	for name, r := range map[string]Row{
 		"NaN estimate":      {Estimate: &nan},
-		"infinite estimate": {Estimate: ptr(math.Inf(1))},
+		"infinite estimate": {Estimate: new(math.Inf(1))},
 		"NaN margin":        {Margin: &nan},
 		"NaN end":           {Anytime: &Interval{nan, 1}},
 		"reversed":          {Fixed: &Interval{1, -1}},

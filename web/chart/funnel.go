@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -271,7 +272,7 @@ func (p *plot) trace(c *canvas, first byte, value func(int) float64) {
 // back appends the curve from the last look to the first.
 func (p *plot) back(c *canvas, value func(int) float64) {
 	c.raw("L")
-	for i := len(p.points) - 1; i >= 0; i-- {
+	for i := range slices.Backward(p.points) {
 		p.node(c, i, value(i))
 	}
 }

@@ -43,10 +43,10 @@ func TestFunnelGolden(t *testing.T) {
 		f    Funnel
 	}{
 		{"funnel-none.svg", Funnel{Title: "Startup p90", Desc: "No look yet."}},
-		{"funnel-one.svg", Funnel{Title: "Startup p90", Points: series(1, -0.03, 0.01), LowerIsBetter: true, MDE: ptr(-0.02)}},
-		{"funnel-guardrail.svg", Funnel{Title: "Start success", Points: series(12, -0.001, 0.002), Margin: ptr(-0.005)}},
-		{"funnel-open.svg", Funnel{Title: "Bitrate", Points: open, MDE: ptr(0.02)}},
-		{"funnel-far-mde.svg", Funnel{Title: "Watch time", Points: series(4, 1e-6, 5e-7), MDE: ptr(0.02), Margin: ptr(-0.0125)}},
+		{"funnel-one.svg", Funnel{Title: "Startup p90", Points: series(1, -0.03, 0.01), LowerIsBetter: true, MDE: new(-0.02)}},
+		{"funnel-guardrail.svg", Funnel{Title: "Start success", Points: series(12, -0.001, 0.002), Margin: new(-0.005)}},
+		{"funnel-open.svg", Funnel{Title: "Bitrate", Points: open, MDE: new(0.02)}},
+		{"funnel-far-mde.svg", Funnel{Title: "Watch time", Points: series(4, 1e-6, 5e-7), MDE: new(0.02), Margin: new(-0.0125)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
