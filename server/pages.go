@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -82,9 +83,18 @@ func (s *Server) LoginPath(ctx context.Context, who string) (string, error) {
 // signIn shows the sign-in page, and signs in whoever brings a good token.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBody)
-	next := localPath(r.FormValue("next"))
+	if err := r.ParseForm(); err != nil {
+		s.problemPage(w, r, formFault(err))
+		return
+	}
+	next := localPath(r.Form.Get("next"))
 	view := web.SignInView{Chrome: s.chrome(r), Action: pathSignIn, Next: next}
-	token := r.FormValue("token")
+	token := r.Form.Get("token")
+	if token == "" && r.Method == http.MethodPost {
+		view.Error = noPasswords
+		s.page(w, r, http.StatusUnauthorized, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
+		return
+	}
 	if token == "" {
 		s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
 		return
@@ -104,6 +114,18 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	s.web.Put(r.Context(), sessionUser, user)
 	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// noPasswords tells who fills in the form what to do instead.
+const noPasswords = "This server signs people in by link. Ask an administrator for one, or take the one that the server prints when it starts."
+
+// formFault says what is wrong with a form that cannot be read.
+func formFault(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return experiment.Errorf(experiment.CodeTooLarge, "", "the form is larger than %d bytes", large.Limit)
+	}
+	return experiment.Invalidf("", "the form could not be read")
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
