@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func (c *demoCmd) start(rt *runtime) (*demo, error) {
 	fmt.Fprintln(rt.out, "Starting PostgreSQL and the server …")
 	var err error
 	d.p, err = startPlatform(rt.ctx, platformConfig{
-		storage: c.storage, Addr: c.Addr, BootstrapToken: d.state.Token, Now: d.clock.Now, Log: rt.log,
+		storage: c.storage, Addr: c.Addr, BootstrapToken: d.state.Token, Now: d.clock.Now, Salt: seededSalts(d.state.Seed), Log: rt.log,
 	})
 	if err != nil {
 		return nil, err
@@ -109,6 +110,13 @@ func (c *demoCmd) start(rt *runtime) (*demo, error) {
 	}
 	d.p.greet(rt)
 	return d, nil
+}
+
+// seededSalts draws salts from the seed, so that the same world meets the same
+// arms: a demo can be repeated to the viewer.
+func seededSalts(seed uint64) func() string {
+	src := mathrand.New(mathrand.NewPCG(seed, 0))
+	return func() string { return fmt.Sprintf("demo-%016x", src.Uint64()) }
 }
 
 // load reads the state of an earlier run, or makes one.

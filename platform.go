@@ -78,6 +78,7 @@ type platformConfig struct {
 	Addr           string
 	BootstrapToken string // an admin API key to make if there is none; empty: no
 	Now            func() time.Time
+	Salt           func() string // of new experiments; nil: at random
 	Log            *slog.Logger
 }
 
@@ -123,7 +124,7 @@ func (p *platform) start(ctx context.Context) error {
 	}
 	var err error
 	p.server, err = server.New(server.Config{
-		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Log: p.cfg.Log, Version: version(),
+		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Salt: p.cfg.Salt, Log: p.cfg.Log, Version: version(),
 	})
 	if err != nil {
 		return err

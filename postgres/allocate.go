@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -16,7 +15,7 @@ import (
 
 // ensureLayer returns the id of the layer that the spec names, made if need be.
 // A layer spreads the units of one type, so another type is a conflict.
-func ensureLayer(ctx context.Context, tx *sqlx.Tx, spec *experiment.Spec, at time.Time) (int, error) {
+func ensureLayer(ctx context.Context, tx *sqlx.Tx, spec *experiment.Spec, opts *ApplyOptions) (int, error) {
 	var layer struct {
 		ID   int    `db:"id"`
 		Unit string `db:"unit"`
@@ -27,7 +26,7 @@ func ensureLayer(ctx context.Context, tx *sqlx.Tx, spec *experiment.Spec, at tim
 	case errors.Is(err, sql.ErrNoRows):
 		err := tx.GetContext(ctx, &layer.ID, `
 			insert into layers (key, unit, salt, created_at) values ($1, $2, $3, $4) returning id`,
-			key, string(spec.Unit), rand.Text(), at)
+			key, string(spec.Unit), opts.salt(), stamp(opts.Now))
 		return layer.ID, wrap("make layer", err)
 	case err != nil:
 		return 0, fmt.Errorf("read layer: %w", err)

@@ -20,6 +20,16 @@ type ApplyOptions struct {
 	Actor       string
 	Now         time.Time
 	KnownMetric func(metric string) bool
+	// Salt draws the salts of what is new. Nil draws them at random; a
+	// simulation that must be repeatable draws them from its seed.
+	Salt func() string
+}
+
+func (o *ApplyOptions) salt() string {
+	if o.Salt == nil {
+		return rand.Text()
+	}
+	return o.Salt()
 }
 
 // Result is what Apply did with one spec.
@@ -195,7 +205,7 @@ func reviseStored(ctx context.Context, tx *sqlx.Tx, spec experiment.Spec) (*chan
 // write stores the experiment, its slots, its revision and what was done.
 func (c *change) write(ctx context.Context, tx *sqlx.Tx, opts ApplyOptions) error {
 	at := stamp(opts.Now)
-	layerID, err := ensureLayer(ctx, tx, &c.next.Spec, at)
+	layerID, err := ensureLayer(ctx, tx, &c.next.Spec, &opts)
 	if err != nil {
 		return err
 	}
@@ -210,7 +220,7 @@ func (c *change) write(ctx context.Context, tx *sqlx.Tx, opts ApplyOptions) erro
 	if c.before == nil {
 		action = "experiment.create"
 		c.next.CreatedAt = at
-		c.next.Salt = rand.Text()
+		c.next.Salt = opts.salt()
 		err = c.insert(ctx, tx)
 	} else {
 		err = c.update(ctx, tx)

@@ -112,7 +112,7 @@ func (s *Server) apply(ctx context.Context, who string, in *applyInput) (*applyO
 	out := &applyOutput{}
 	out.Body.DryRun = in.DryRun
 	out.Body.Applied, err = s.db.Apply(ctx, specs, postgres.ApplyOptions{
-		DryRun: in.DryRun, Actor: who, Now: s.now(), KnownMetric: metrics.Known,
+		DryRun: in.DryRun, Actor: who, Now: s.now(), KnownMetric: metrics.Known, Salt: s.salt,
 	})
 	if err != nil || in.DryRun {
 		return out, err

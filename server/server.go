@@ -52,6 +52,8 @@ type Config struct {
 	// Wall is the time that people live in: of sign-in links and sessions.
 	Wall func() time.Time
 	Log  *slog.Logger
+	// Salt draws the salts of new experiments; nil draws them at random.
+	Salt func() string
 	// Version is the program's, for /api/v1/openapi.json and the logs.
 	Version string
 }
@@ -62,6 +64,7 @@ type Server struct {
 	live  *Live
 	now   func() time.Time
 	wall  func() time.Time
+	salt  func() string
 	log   *slog.Logger
 	pages *web.Renderer
 	web   *scs.SessionManager
@@ -84,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, log: cfg.Log,
+		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, salt: cfg.Salt, log: cfg.Log,
 		pages: pages, done: make(chan struct{}), stats: newInstruments(),
 	}
 	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), s.problem)
