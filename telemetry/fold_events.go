@@ -91,7 +91,8 @@ func passedMs(events []*Record) []int64 {
 	return passed
 }
 
-// pass lets ms of time go by in the current state.
+// pass lets ms of time go by in the current state. Before the first frame no
+// state counts: dash.js calls start-up rebuffering.
 func (f *eventFold) pass(ms int64) {
 	if ms > maxSilenceMs || !f.s.Started {
 		return
@@ -180,7 +181,6 @@ func (f *eventFold) enter(r *Record) {
 // change itself; if that is lost, a later one shows that it came, not when.
 func (f *eventFold) begin(r *Record) {
 	f.s.Started, f.s.StartSeq = true, r.SN
-	f.stallMs = 0 // dash.js calls start-up rebuffering
 	waitedMs := f.nowMs - f.startMs
 	if r.E == "ps" && f.starting && waitedMs <= MaxStartMs {
 		f.s.FirstFrameMs = &waitedMs
