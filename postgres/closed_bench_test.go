@@ -36,7 +36,7 @@ func openBenchStore(b *testing.B) jobStore {
 			b.Errorf("Stop: %v", err)
 		}
 	})
-	s := openJobStoreAt(b, server.DSN())
+	s := jobStore{openAt(b, server.DSN())}
 	if err := s.Migrate(b.Context()); err != nil {
 		b.Fatalf("Migrate: %v", err)
 	}
@@ -196,7 +196,8 @@ func benchJob(b *testing.B, s jobStore, filled *experiment.Experiment) {
 // copyBench launches an experiment with the exposures of another.
 func copyBench(b *testing.B, s jobStore, from *experiment.Experiment) experiment.Experiment {
 	b.Helper()
-	exp, err := s.Launch(b.Context(), benchSpec(fmt.Sprintf("copy-%d", time.Now().UnixNano())))
+	copies := count(b, s.DB, `select count(*) from experiments`)
+	exp, err := s.Launch(b.Context(), benchSpec(fmt.Sprintf("copy-%d", copies)))
 	if err != nil {
 		b.Fatalf("Launch: %v", err)
 	}

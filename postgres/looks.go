@@ -11,6 +11,8 @@ import (
 	"github.com/splitcast/splitcast/metrics"
 )
 
+var _ metrics.Store = (*DB)(nil)
+
 // Look runs do in one transaction that holds the lock of the experiment's
 // version, see metrics.Store. When it returns true and no error, all that do
 // wrote is durable.
@@ -25,7 +27,7 @@ func (db *DB) Look(ctx context.Context, exp *experiment.Experiment, do func(metr
 		if err := tx.GetContext(ctx, &ran, lock, lockClassLook, lookLock(exp)); err != nil || !ran {
 			return err
 		}
-		l := &lookTx{tx: tx, db: db, exp: exp, days: map[time.Time]bool{}, fixed: map[fixedKey]int64{}}
+		l := &lookTx{tx: tx, db: db, exp: exp, fixed: map[fixedKey]int64{}}
 		if err := do(l); err != nil {
 			return err
 		}
@@ -53,7 +55,6 @@ type lookTx struct {
 	tx    *connTx
 	db    *DB
 	exp   *experiment.Experiment
-	days  map[time.Time]bool // known to have a partition
 	fixed map[fixedKey]int64 // outcomes appended that outcome_counts lacks
 }
 

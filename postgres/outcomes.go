@@ -27,7 +27,7 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 	if len(outcomes) == 0 {
 		return nil
 	}
-	if err := l.ensureDays(ctx, outcomes); err != nil {
+	if err := l.db.haveDays(ctx, tableOutcomes, closingDays(outcomes)); err != nil {
 		return err
 	}
 	// What the rows of this call have in common.
@@ -43,6 +43,9 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 		return appendOutcome(append(buf, number...), o)
 	})
 	if err != nil {
+		if lacksPartition(err) {
+			l.db.days.forget() // the next look makes it again
+		}
 		return wrap("append outcomes", err)
 	}
 	for i := range outcomes {
@@ -51,20 +54,16 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 	return nil
 }
 
-// ensureDays makes the partitions of the days on which windows closed.
-func (l *lookTx) ensureDays(ctx context.Context, outcomes []metrics.Outcome) error {
+// closingDays returns the days on which windows closed, in rising order as the
+// outcomes are.
+func closingDays(outcomes []metrics.Outcome) []time.Time {
 	var days []time.Time
 	for i := range outcomes {
-		day := dayOf(outcomes[i].ClosesAt)
-		if !l.days[day] {
-			l.days[day] = true
+		if day := dayOf(outcomes[i].ClosesAt); len(days) == 0 || !days[len(days)-1].Equal(day) {
 			days = append(days, day)
 		}
 	}
-	if len(days) == 0 {
-		return nil
-	}
-	return l.db.ensureDays(ctx, tableOutcomes, days)
+	return days
 }
 
 // appendOutcome writes the columns from arm on as a row of COPY.
