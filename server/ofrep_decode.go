@@ -66,7 +66,7 @@ func (d *contextDecoder) peek() byte {
 }
 
 func (d *contextDecoder) request() bool {
-	ok := true
+	var ok bool
 	if d.peek() == '{' {
 		d.isObject = true
 		ok = d.members(func(name string) bool {

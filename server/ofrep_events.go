@@ -80,7 +80,7 @@ func (o *OFREP) pump(ctx context.Context, s *stream, versions <-chan int64) {
 	beat := time.NewTicker(every)
 	defer beat.Stop()
 	for {
-		ok := true
+		var ok bool
 		select {
 		case <-ctx.Done():
 			return

@@ -76,23 +76,26 @@ func eventBench(t *testing.T, change func(o *OFREP)) (*ofrepBench, *versionSourc
 
 // open connects to the event stream. The reader yields lines; end closes the
 // connection.
-func (b *ofrepBench) open(query string, header ...string) (resp *http.Response, lines *bufio.Scanner, end func()) {
+func (b *ofrepBench) open(query string, header ...string) (head answer, lines *bufio.Scanner, end func()) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/ofrep/v1/events"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/ofrep/v1/events"+query, http.NoBody)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err = http.DefaultClient.Do(r)
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	end = func() { cancel(); resp.Body.Close() }
+	end = func() {
+		cancel()
+		_ = resp.Body.Close() // a second time is no harm
+	}
 	b.t.Cleanup(end)
-	return resp, bufio.NewScanner(resp.Body), end
+	return answer{status: resp.StatusCode, header: resp.Header}, bufio.NewScanner(resp.Body), end
 }
 
 // nextEvent reads until the blank line that ends an event or comment.
@@ -114,9 +117,9 @@ const notice6 = `id: 6|event: message|data: {"type":"refetchEvaluation","etag":"
 func TestEventsAnnounceNewVersions(t *testing.T) {
 	t.Parallel()
 	b, v := eventBench(t, func(*OFREP) {})
-	resp, lines, end := b.open("?since=5")
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Access-Control-Allow-Origin") != "*" {
-		t.Fatalf("status %d, header %v", resp.StatusCode, resp.Header)
+	head, lines, end := b.open("?since=5")
+	if head.status != 200 || head.header.Get("Content-Type") != "text/event-stream" || head.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("status %d, header %v", head.status, head.header)
 	}
 	if got := nextEvent(t, lines); got != "retry: 5000" {
 		t.Errorf("the stream begins with %q", got)
@@ -128,7 +131,7 @@ func TestEventsAnnounceNewVersions(t *testing.T) {
 	}
 	s := jsonSchemas{}
 	s.load(t, "openapi.yaml", sharedFile(t, "ofrep", "openapi.yaml"))
-	event := map[string]any{"id": "6", "event": "message", "data": got[strings.Index(got, "{"):]}
+	event := map[string]any{"id": "6", "event": "message", "data": strings.TrimPrefix(got, "id: 6|event: message|data: ")}
 	if err := s.check("openapi.yaml#/components/schemas/sseEvent", event); err != nil {
 		t.Error(err)
 	}
@@ -199,15 +202,15 @@ func TestEventsLimit(t *testing.T) {
 	nextEvent(t, first)
 	_, second, _ := b.open("")
 	nextEvent(t, second)
-	resp, _, _ := b.open("")
-	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "5" {
-		t.Errorf("beyond the limit: status %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+	head, _, _ := b.open("")
+	if head.status != http.StatusServiceUnavailable || head.header.Get("Retry-After") != "5" {
+		t.Errorf("beyond the limit: status %d, Retry-After %q", head.status, head.header.Get("Retry-After"))
 	}
 	endFirst()
 	v.await(t, 1)
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		resp, lines, _ := b.open("") // the place is free once the handler has returned
-		if resp.StatusCode == 200 {
+		head, lines, _ := b.open("") // the place is free once the handler has returned
+		if head.status == 200 {
 			nextEvent(t, lines)
 			break
 		}
@@ -236,8 +239,8 @@ func TestEventsAreAnnouncedWhenThereAreAny(t *testing.T) {
 	if a := b.post("", ofrepBody("v")); a.json["eventStreams"] != nil {
 		t.Errorf("eventStreams without a source: %v", a.json["eventStreams"])
 	}
-	if resp, _, _ := b.open(""); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("events without a source: status %d, want 404", resp.StatusCode)
+	if head, _, _ := b.open(""); head.status != http.StatusNotFound {
+		t.Errorf("events without a source: status %d, want 404", head.status)
 	}
 	b, _ = eventBench(t, func(*OFREP) {})
 	b.loadOFREPSchemas()

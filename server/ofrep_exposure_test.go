@@ -48,7 +48,7 @@ func TestOFREPSingleLogsAnExposure(t *testing.T) {
 		{"unknown", "/nothing", context(``), nil},
 		{"refused", "/abr", context(`,"viewer_id":7`), nil},
 		{"bulk", "", context(``), nil},
-		{"what cannot be kept", "/abr", context(fmt.Sprintf(`,"nul":"a\u0000b","%s":"x","long":"%s","splitcast.debug":"1","fits":"%s"`,
+		{"what cannot be kept", "/abr", context(fmt.Sprintf(`,"nul":"a\u0000b",%q:"x","long":%q,"splitcast.debug":"1","fits":%q`,
 			strings.Repeat("n", 257), strings.Repeat("v", 257), strings.Repeat("v", 256))), with(func(x *experiment.Exposure) {
 			x.Attributes = map[string]string{"fits": strings.Repeat("v", 256)}
 		})},

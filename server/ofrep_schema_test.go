@@ -68,7 +68,7 @@ func (s jsonSchemas) resolve(file, ref string) (string, any) {
 	if !ok {
 		panic("no document " + name)
 	}
-	for _, part := range strings.Split(strings.Trim(pointer, "/"), "/") {
+	for part := range strings.SplitSeq(strings.Trim(pointer, "/"), "/") {
 		if part != "" {
 			at = at.(map[string]any)[part]
 		}

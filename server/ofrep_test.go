@@ -243,7 +243,7 @@ func TestOFREPSingleKeepsTheProtocol(t *testing.T) {
 	if a := b.post("/%22%2F%25", ofrepBody("v")); a.json["key"] != `"/%` {
 		t.Errorf("an unknown key is echoed as %v", a.json["key"])
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/ofrep/v1/evaluate/flags/abr", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/ofrep/v1/evaluate/flags/abr", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func TestOFREPBodyLimit(t *testing.T) {
 func TestOFREPCORS(t *testing.T) {
 	t.Parallel()
 	b := newOFREPBench(t, ofrepConfig())
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, b.url+"/ofrep/v1/evaluate/flags/abr", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, b.url+"/ofrep/v1/evaluate/flags/abr", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,8 +121,7 @@ const noPasswords = "This server signs people in by link. Ask an administrator f
 
 // formFault says what is wrong with a form that cannot be read.
 func formFault(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return experiment.Errorf(experiment.CodeTooLarge, "", "the form is larger than %d bytes", large.Limit)
 	}
 	return experiment.Invalidf("", "the form could not be read")

@@ -146,8 +146,11 @@ func TestMetricsDoNotGrowWithAddresses(t *testing.T) {
 		for i := range 20 {
 			id := fmt.Sprintf("%s%d", round, i)
 			for _, sc := range []scenario{
-				{method: "GET", path: "/nothing/" + id}, {method: "GET", path: apiPath + "/" + id}, {method: "GET", path: "/static/" + id},
-				{method: "POST", path: "/v1/cmcd/" + id}, {method: "GET", path: apiPath + "/experiments/" + id, as: "read"},
+				{method: "GET", path: "/nothing/" + id},
+				{method: "GET", path: apiPath + "/" + id},
+				{method: "GET", path: "/static/" + id},
+				{method: "POST", path: "/v1/cmcd/" + id},
+				{method: "GET", path: apiPath + "/experiments/" + id, as: "read"},
 				{method: "POST", path: "/ofrep/v1/evaluate/flags/" + id, as: "evaluate", body: `{"context":{"targetingKey":"v"}}`},
 				{method: strings.ToUpper("m" + id), path: "/healthz"},
 			} {
