@@ -151,7 +151,7 @@ func slotsWanted(e *experiment.Experiment) int {
 
 // apply does the work of Apply within its transaction.
 func apply(ctx context.Context, tx *sqlx.Tx, specs []experiment.Spec, opts ApplyOptions) ([]Applied, error) {
-	if _, err := lockConfig(ctx, tx); err != nil {
+	if err := lockConfig(ctx, tx); err != nil {
 		return nil, err
 	}
 	out := make([]Applied, len(specs))

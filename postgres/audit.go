@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -37,7 +38,7 @@ func (e *AuditEntry) seal(before string) string {
 	h := sha256.New()
 	var size [8]byte
 	for _, part := range [...]string{
-		before, fmt.Sprint(e.ID), e.At.UTC().Format(time.RFC3339Nano), e.Actor, e.Action, e.Subject, string(e.Detail),
+		before, strconv.FormatInt(e.ID, 10), e.At.UTC().Format(time.RFC3339Nano), e.Actor, e.Action, e.Subject, string(e.Detail),
 	} {
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])
@@ -63,7 +64,7 @@ func (db *DB) Audit(ctx context.Context, before int64, limit int) ([]AuditEntry,
 // RecordAudit appends what was done outside of this package, such as a log-in.
 func (db *DB) RecordAudit(ctx context.Context, e AuditEntry) error {
 	return wrap("write audit log", db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
-		if _, err := lockConfig(ctx, tx); err != nil {
+		if err := lockConfig(ctx, tx); err != nil {
 			return err
 		}
 		return appendAudit(ctx, tx, e)
@@ -117,19 +118,15 @@ func appendAudit(ctx context.Context, tx *sqlx.Tx, e AuditEntry) error {
 }
 
 func queryAudit(ctx context.Context, q sqlx.QueryerContext, query string, args ...any) ([]AuditEntry, error) {
-	rows, err := q.QueryxContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // an error of reading is told by rows.Err
 	var out []AuditEntry
-	for rows.Next() {
+	err := eachRow(ctx, q, func(rows *sql.Rows) error {
 		var e AuditEntry
 		if err := rows.Scan(&e.ID, &e.At, &e.Actor, &e.Action, &e.Subject, (*[]byte)(&e.Detail), &e.Hash); err != nil {
-			return nil, err
+			return err
 		}
 		e.At = e.At.UTC()
 		out = append(out, e)
-	}
-	return out, rows.Err()
+		return nil
+	}, query, args...)
+	return out, err
 }

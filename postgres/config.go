@@ -39,12 +39,10 @@ func (db *DB) ConfigVersion(ctx context.Context) (int64, error) {
 	return version, wrap("read configuration version", err)
 }
 
-// lockConfig makes the transaction the only writer of the control plane and
-// returns the version before it.
-func lockConfig(ctx context.Context, tx *sqlx.Tx) (int64, error) {
-	var version int64
-	err := tx.GetContext(ctx, &version, `select version from config_version for update`)
-	return version, wrap("lock configuration", err)
+// lockConfig makes the transaction the only writer of the control plane.
+func lockConfig(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `select version from config_version for update`)
+	return wrap("lock configuration", err)
 }
 
 // bumpConfig announces a new version; a trigger notifies the replicas at commit.

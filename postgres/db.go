@@ -19,6 +19,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -81,9 +82,7 @@ func New(dsn string) (*DB, error) {
 		"temp_buffers":                        stagingBuffers,
 		"timezone":                            "UTC",
 	}
-	for name, value := range cfg.Runtime {
-		settings[name] = value // the DSN has the last word
-	}
+	maps.Copy(settings, cfg.Runtime) // the DSN has the last word
 	cfg.Runtime = settings
 	return newPool(dsn, cfg, &dialer{readTimeout: readTimeout}, maxConns)
 }

@@ -52,8 +52,7 @@ func wrap(doing string, err error) error {
 // faultOf returns the experiment.Error that an error of the driver stands for,
 // or nil.
 func faultOf(err error) *experiment.Error {
-	var fromServer *pq.Error
-	if errors.As(err, &fromServer) {
+	if fromServer := pq.As(err); fromServer != nil {
 		return serverFault(fromServer)
 	}
 	var network net.Error

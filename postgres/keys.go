@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -64,7 +65,7 @@ func (db *DB) CreateKey(ctx context.Context, k NewKey) (experiment.APIKey, error
 	}
 	var key experiment.APIKey
 	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) (err error) {
-		if _, err = lockConfig(ctx, tx); err == nil {
+		if err = lockConfig(ctx, tx); err == nil {
 			key, err = createKey(ctx, tx, k)
 		}
 		return err
@@ -84,7 +85,7 @@ func (db *DB) BootstrapKey(ctx context.Context, secret string, now time.Time) (b
 	}
 	made := false
 	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
-		if _, err := lockConfig(ctx, tx); err != nil {
+		if err := lockConfig(ctx, tx); err != nil {
 			return err
 		}
 		var exists bool
@@ -111,7 +112,7 @@ func createKey(ctx context.Context, tx *sqlx.Tx, k NewKey) (experiment.APIKey, e
 		return key, wrap("store", err)
 	}
 	if err := appendAudit(ctx, tx, AuditEntry{
-		At: key.CreatedAt, Actor: k.Actor, Action: "key.create", Subject: fmt.Sprint(key.ID),
+		At: key.CreatedAt, Actor: k.Actor, Action: "key.create", Subject: strconv.FormatInt(key.ID, 10),
 		Detail: []byte(mustJSON(map[string]any{"name": k.Name, "scopes": k.Scopes})),
 	}); err != nil {
 		return key, err
@@ -123,7 +124,7 @@ func createKey(ctx context.Context, tx *sqlx.Tx, k NewKey) (experiment.APIKey, e
 // such key, and experiment.CodeConflict for the last one that can administrate.
 func (db *DB) RevokeKey(ctx context.Context, id int64, actor string, now time.Time) error {
 	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
-		if _, err := lockConfig(ctx, tx); err != nil {
+		if err := lockConfig(ctx, tx); err != nil {
 			return err
 		}
 		var admin bool
@@ -144,7 +145,7 @@ func (db *DB) RevokeKey(ctx context.Context, id int64, actor string, now time.Ti
 			return experiment.Errorf(experiment.CodeConflict, "id", "this is the last admin key; make another one first")
 		}
 		if err := appendAudit(ctx, tx, AuditEntry{
-			At: now, Actor: actor, Action: "key.revoke", Subject: fmt.Sprint(id),
+			At: now, Actor: actor, Action: "key.revoke", Subject: strconv.FormatInt(id, 10),
 		}); err != nil {
 			return err
 		}
@@ -164,24 +165,24 @@ func (db *DB) Keys(ctx context.Context) ([]experiment.APIKey, error) {
 }
 
 func listKeys(ctx context.Context, tx *sqlx.Tx) ([]experiment.APIKey, error) {
-	rows, err := tx.QueryxContext(ctx, `
-		select id, name, hash, scopes, created_at from api_keys where revoked_at is null order by id`)
-	if err != nil {
-		return nil, fmt.Errorf("read API keys: %w", err)
-	}
-	defer rows.Close() //nolint:errcheck // an error of reading is told by rows.Err
+	const query = `
+		select id, name, hash, scopes, created_at from api_keys where revoked_at is null order by id`
 	keys := []experiment.APIKey{}
-	for rows.Next() {
+	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
 		var k experiment.APIKey
 		var scopes []string
 		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.CreatedAt); err != nil {
-			return nil, fmt.Errorf("read API key: %w", err)
+			return err
 		}
 		for _, s := range scopes {
 			k.Scopes = append(k.Scopes, experiment.Scope(s))
 		}
 		k.CreatedAt = k.CreatedAt.UTC()
 		keys = append(keys, k)
+		return nil
+	}, query)
+	if err != nil {
+		return nil, fmt.Errorf("read API keys: %w", err)
 	}
-	return keys, rows.Err()
+	return keys, nil
 }
