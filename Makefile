@@ -26,7 +26,7 @@ test: ## all tests; installs PostgreSQL and Chromium if missing
 	@scripts/need.sh go postgresql chromium
 	$(GO) test ./...
 
-check: lint race fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, the peers in bench
+check: lint race truth fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, the peers in bench
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 race: ## all tests with the race detector; nothing is skipped for want of PostgreSQL
