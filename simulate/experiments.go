@@ -134,15 +134,14 @@ func tvAppRewrite() experiment.Spec {
 func abrBuffer() experiment.Spec {
 	return experiment.Spec{
 		Key: KeyABRBuffer, Name: "Choose the bitrate by the buffer", Owner: "player-team",
-		Hypothesis: "A rule that follows the buffer, with one segment more to work with, rides out dips: fewer sessions stall at the same bitrate.",
+		Hypothesis: "A rule that follows the buffer, with two segments more to work with, rides out dips: fewer sessions stall at a higher bitrate.",
 		Layer:      LayerPlayer, Slots: slotsABRBuffer,
-		Arms: arms(`{"rule":"throughput","more_segments":0}`, `{"rule":"buffer","more_segments":1}`),
+		Arms: arms(`{"rule":"throughput","more_segments":0}`, `{"rule":"buffer","more_segments":2}`),
 		Plan: experiment.Plan{
 			Primary:   []string{"stalled_session_rate"},
-			Secondary: []string{"watch_hours_per_viewer", "live_latency_mean"},
+			Secondary: []string{"watch_hours_per_viewer", "stall_ratio", "live_latency_mean"},
 			Guardrails: []experiment.Guardrail{
-				{Metric: "stall_ratio", Margin: 0.3}, // a few viewers hold most of it: no smaller loss can be excluded with these units
-				{Metric: "bitrate", Margin: 0.1},
+				{Metric: "bitrate", Margin: 0.05},
 				{Metric: "start_success", Margin: 0.015},
 			},
 			MDE: 0.05, Units: unitsABRBuffer,

@@ -254,7 +254,8 @@ func TestRuleChooses(t *testing.T) {
 		{"just below it", RuleThroughput, fed(2999 / safety), 4, 0, 2},
 		{"harmonic mean", RuleThroughput, fed(1000, 1000, 9000), 4, 4, 1}, // 1421 x 0.8
 		{"of the last five", RuleThroughput, fed(1, 9000, 9000, 9000, 9000, 9000), 4, 0, 4},
-		{"reservoir", RuleBuffer, fed(9000), reservoirSec, 4, 0},
+		{"reservoir", RuleBuffer, fed(9000), reservoirSec, 4, bufferFloor},
+		{"never the lowest rung", RuleBuffer, fed(100), 0, 1, bufferFloor},
 		{"full", RuleBuffer, fed(100), reservoirSec + cushionSec, 3, 4},
 		{"one rung at a time", RuleBuffer, fed(100), reservoirSec + cushionSec, 0, 1},
 		{"keeps between the rungs", RuleBuffer, fed(100), reservoirSec + 0.3*cushionSec, 2, 2},

@@ -26,16 +26,18 @@ const (
 	RuleThroughput Rule = iota
 	// RuleBuffer maps the buffer onto the ladder, as BBA-0 does (Huang et
 	// al., SIGCOMM 2014), and does not ask how fast the link is. It rides
-	// out the dips of a fast link, and on a slow one it asks for more than
-	// the link carries as soon as the buffer has grown.
+	// out the dips of a fast link; of a slow one it asks for more than the
+	// link carries as soon as the buffer has grown, and never for the
+	// lowest rung.
 	RuleBuffer
 )
 
 const (
-	safety       = 0.8 // of the estimate that RuleThroughput uses
-	estimateOver = 5   // segments
-	reservoirSec = 3.0 // of buffer below which RuleBuffer takes the lowest rung
-	cushionSec   = 3.0 // of buffer above the reservoir over which it climbs
+	safety       = 0.8  // of the estimate that RuleThroughput uses
+	estimateOver = 5    // segments
+	reservoirSec = 2.75 // of buffer up to which RuleBuffer takes its lowest rung
+	cushionSec   = 3.25 // of buffer above the reservoir over which it climbs
+	bufferFloor  = 1    // its lowest rung: nobody is to see 160p
 )
 
 // estimate is the harmonic mean of the last throughputs: the mean rate at
@@ -80,14 +82,14 @@ func (r Rule) choose(e *estimate, bufferSec float64, last int) int {
 func chooseByBuffer(bufferSec float64, last int) int {
 	share := (bufferSec - reservoirSec) / cushionSec
 	if share <= 0 {
-		return 0
+		return bufferFloor
 	}
-	low, high := float64(ladder[0].kbps), float64(ladder[rungs-1].kbps)
+	low, high := float64(ladder[bufferFloor].kbps), float64(ladder[rungs-1].kbps)
 	rate := low + min(share, 1)*(high-low)
 	switch {
 	case last+1 < rungs && rate >= float64(ladder[last+1].kbps):
 		return last + 1
-	case last > 0 && rate <= float64(ladder[last-1].kbps):
+	case last > bufferFloor && rate <= float64(ladder[last-1].kbps):
 		return last - 1
 	}
 	return last
