@@ -350,6 +350,7 @@ func TestLookWaitsForExposures(t *testing.T) {
 	if diff := gocmp.Diff(want, <-looked); diff != "" {
 		t.Errorf("Counts differ (-want +got):\n%s", diff)
 	}
+	<-looked // closed when the look has ended
 }
 
 // What each part of an outcome's text may hold comes back as it was.
