@@ -66,6 +66,7 @@ const (
 	CMCDVersion        = 2         // highest version understood
 	MaxCMCDRecordBytes = 16 * 1024 // real ones have 100 to 600 bytes
 	maxFaults          = 16        // values dropped, after which the whole record goes
+	leastRecordBytes   = 12        // sid="s",sn=1
 )
 
 // DecodeCMCD reads a body of event reports (application/cmcd, or text/cmcd of
@@ -83,7 +84,7 @@ func DecodeCMCD(body []byte) ([]Record, []Rejection, error) {
 	}
 	var d cmcdDecoder
 	rest, more := string(body), true
-	var records []Record
+	records := make([]Record, 0, min(strings.Count(rest, "\n")+1, len(rest)/leastRecordBytes))
 	for more {
 		var line string
 		line, rest, more = strings.Cut(rest, "\n")

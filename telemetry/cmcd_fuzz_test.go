@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,35 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		if len(rejected) != faults {
 			t.Errorf("DecodeRecord(%q) rejects %v, want %d values", raw, rejected, faults)
+		}
+	})
+}
+
+// FuzzDecodeCMCD: whatever arrives, each record taken can be read again from
+// its raw text, and folding them does not depend on their order.
+func FuzzDecodeCMCD(f *testing.F) {
+	f.Add([]byte("e=ps,sid=\"s\",sn=0,sta=s,ts=1\ne=ps,sid=\"s\",sn=1,sta=p,ts=900\n"), "CMCD=sid%3D%22q%22")
+	f.Add([]byte("e=rr,sid=\"s\",sn=3,ttlb=9,ts=5,msd=400\r\n\nv=3,sn=1"), "a&CMCD=%zz")
+	f.Fuzz(func(t *testing.T, body []byte, query string) {
+		telemetry.DecodeCMCDQuery(query)
+		records, rejected, err := telemetry.DecodeCMCD(body)
+		if err != nil {
+			t.Skip()
+		}
+		lines := strings.Count(string(body), "\n") + 1
+		if len(records) > lines || len(rejected) > 16*lines {
+			t.Fatalf("%d records and %d rejections of %d lines", len(records), len(rejected), lines)
+		}
+		for i := range records {
+			again, _, ok := telemetry.DecodeRecord(records[i].Raw, telemetry.ModeEvent)
+			if diff := cmp.Diff(records[i], again); diff != "" || !ok {
+				t.Fatalf("record %q read again = %v (-first +again):\n%s", records[i].Raw, ok, diff)
+			}
+		}
+		want := telemetry.FoldCMCD(records)
+		slices.Reverse(records)
+		if diff := cmp.Diff(want, telemetry.FoldCMCD(append(records, records...))); diff != "" {
+			t.Fatalf("FoldCMCD of %q reversed and repeated (-want +got):\n%s", body, diff)
 		}
 	})
 }

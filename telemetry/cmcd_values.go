@@ -6,9 +6,15 @@ import (
 	"strings"
 )
 
+// itemChunk is how many list items are allocated at once for many records.
+const itemChunk = 128
+
 // setList takes the numbers of an inner list, or the bare number that v1 has
 // and that Shaka 5.2.12 sends in v2, too.
 func (d *cmcdDecoder) setList(r *Record, into *List, bit Keys, most int64, items []sfItem) Reason {
+	if cap(d.items)-len(d.items) < len(items) {
+		d.items = make([]Item, 0, max(itemChunk, len(items)))
+	}
 	start := len(d.items)
 	for _, it := range items {
 		reason := Reason("")

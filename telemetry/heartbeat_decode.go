@@ -56,7 +56,7 @@ func DecodeHeartbeats(body []byte, contentType string) ([]Heartbeat, []Rejection
 }
 
 // usualRecordBytes sizes the result; a guess, not a limit.
-const usualRecordBytes = 400
+const usualRecordBytes = 600
 
 // isNDJSON reports whether the content type promises one record a line.
 func isNDJSON(contentType string) (bool, error) {

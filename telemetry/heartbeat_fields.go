@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -22,12 +24,12 @@ func (d *heartbeatDecoder) member(hb *Heartbeat, seen *seenFields, key string) b
 	}
 	switch key {
 	case "kind":
-		return d.readWord((*string)(&hb.Kind), key, "start", "beat", "end")
+		return d.readWord((*string)(&hb.Kind), key, kinds)
 	case "end_reason":
-		return d.readWord((*string)(&hb.EndReason), key, "user", "ended", "error", "app_background", "unknown")
+		return d.readWord((*string)(&hb.EndReason), key, endReasons)
 	case "telemetry_tier":
 		var letter string
-		ok := d.readWord(&letter, key, "A", "B", "C", "D")
+		ok := d.readWord(&letter, key, tierLetters)
 		hb.Tier, _ = ParseTier(letter)
 		return ok
 	case "first_frame_ms":
@@ -163,17 +165,21 @@ func (d *heartbeatDecoder) readString(key string) (value string, ok bool) {
 }
 
 // readWord reads one of the given words.
-func (d *heartbeatDecoder) readWord(into *string, key string, words ...string) bool {
+func (d *heartbeatDecoder) readWord(into *string, key string, words []string) bool {
 	value, ok := d.readString(key)
-	for _, w := range words {
-		if value == w {
-			*into = w
-			return ok
-		}
+	if !slices.Contains(words, value) {
+		d.fail(key, ReasonRange, "must be one of %s", strings.Join(words, ", "))
+		return ok
 	}
-	d.fail(key, ReasonRange, "must be one of %q", words)
+	*into = value
 	return ok
 }
+
+var (
+	kinds       = strings.Fields("start beat end")
+	endReasons  = strings.Fields("user ended error app_background unknown")
+	tierLetters = strings.Fields("A B C D")
+)
 
 // readBool reads true or false.
 func (d *heartbeatDecoder) readBool(into *bool, key string) bool {
@@ -198,11 +204,14 @@ func (d *heartbeatDecoder) readCode(hb *Heartbeat, key string) bool {
 	if d.peek() == '"' {
 		return d.readText(into, key)
 	}
-	var code int64
-	ok := d.readNumber(&code, key)
-	*into = strconv.FormatInt(code, 10)
+	start := d.at
+	ok := d.readNumber(new(int64), key)
+	*into = d.text[start:d.at]
 	return ok
 }
+
+// dwellChunk is how many times are allocated at once for several records.
+const dwellChunk = 4 * MaxDwell
 
 // readDwell reads an object of times by bitrate or height. As for any JSON
 // object, the last of equal keys counts.
@@ -210,6 +219,9 @@ func (d *heartbeatDecoder) readDwell(into *Dwell, key string) bool {
 	if d.peek() != '{' {
 		d.fail(key, ReasonType, "must be an object of times")
 		return d.skip(maxDepth)
+	}
+	if cap(d.dwell)-len(d.dwell) < MaxDwell {
+		d.dwell = make([]DwellTime, 0, dwellChunk)
 	}
 	start := len(d.dwell)
 	ok := d.object(func(at string) bool {

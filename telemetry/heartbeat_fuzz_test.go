@@ -157,7 +157,7 @@ func slowCode(raw json.RawMessage, into *string) bool {
 	}
 	var n int64
 	err := json.Unmarshal(raw, &n)
-	*into = strconv.FormatInt(n, 10)
+	*into = string(raw)
 	return err == nil
 }
 

@@ -26,9 +26,12 @@ const (
 )
 
 var (
-	slowMember = regexp.MustCompile(`^(` + reKey + `)(?:=(` + reList + `|` + reItem + `)|((?:` + reParam + `)*))$`)
-	slowItem   = regexp.MustCompile(`^(` + reBare + `)((?:` + reParam + `)*)`)
-	slowParam  = regexp.MustCompile(`^; *(` + reKey + `)(?:=(` + reBare + `))?`)
+	slowMember  = regexp.MustCompile(`^(` + reKey + `)(?:=(` + reList + `|` + reItem + `)|((?:` + reParam + `)*))$`)
+	slowItem    = regexp.MustCompile(`^(` + reBare + `)((?:` + reParam + `)*)`)
+	slowIsToken = regexp.MustCompile(`^[A-Za-z*]`)
+	slowIsNum   = regexp.MustCompile(`^` + reNum + `$`)
+	slowEscape  = regexp.MustCompile(`\\(.)`)
+	slowParam   = regexp.MustCompile(`^; *(` + reKey + `)(?:=(` + reBare + `))?`)
 )
 
 // slowTypes is the table of keys: I integer from..to, L list of integers up to,
@@ -143,7 +146,7 @@ func slowValue(key, value string) (words string, ok bool) {
 		return "", true
 	}
 	bare := slowItem.FindStringSubmatch(items[0])[1]
-	if bare[0] != '"' && !regexp.MustCompile(`^[A-Za-z*]`).MatchString(bare) {
+	if bare[0] != '"' && !slowIsToken.MatchString(bare) {
 		return "", false
 	}
 	text := slowUnquote(bare)
@@ -185,7 +188,7 @@ func slowTexts(items []string) (string, bool) {
 	return fmt.Sprint(words), true
 }
 
-func slowIsNumber(bare string) bool { return regexp.MustCompile(`^` + reNum + `$`).MatchString(bare) }
+func slowIsNumber(bare string) bool { return slowIsNum.MatchString(bare) }
 
 // slowParams returns the first parameter that is true, and the string r.
 func slowParams(params string) (flag, rng string) {
@@ -203,7 +206,7 @@ func slowParams(params string) (flag, rng string) {
 }
 
 func slowSingle(kind []string, bare string) (string, bool) {
-	isToken := regexp.MustCompile(`^[A-Za-z*]`).MatchString(bare)
+	isToken := slowIsToken.MatchString(bare)
 	switch kind[0] {
 	case "I":
 		n, err := strconv.ParseInt(bare, 10, 64)
@@ -233,15 +236,15 @@ func slowUnquote(bare string) string {
 	if bare[0] != '"' {
 		return bare
 	}
-	return regexp.MustCompile(`\\(.)`).ReplaceAllString(bare[1:len(bare)-1], "$1")
+	return slowEscape.ReplaceAllString(bare[1:len(bare)-1], "$1")
 }
 
 // valuesOf returns a record in the words of slowDecode.
 func valuesOf(r *telemetry.Record) map[string]string {
 	values := map[string]string{}
 	record := reflect.ValueOf(*r)
-	for key := range slowTypes {
-		if !slices.Contains(strings.Split(r.Has.String(), ","), key) {
+	for key := range strings.SplitSeq(r.Has.String(), ",") {
+		if key == "" {
 			continue
 		}
 		switch field := record.FieldByName(strings.ToUpper(key)).Interface().(type) {
