@@ -34,11 +34,13 @@ const (
 
 type demoCmd struct {
 	storage
-	Addr    string `default:"127.0.0.1:8080" env:"SPLITCAST_ADDR" help:"Address to listen on."`
-	Viewers int    `default:"0" help:"Size of the simulated population; 0 is the default."`
-	Seed    uint64 `default:"1" help:"Seed of the simulated world."`
-	Days    int    `default:"14" help:"Days to play at the first start."`
-	Traces  string `env:"TRACES_DIR" help:"Folder of measured network traces; synthetic ones are used without it."`
+	Addr     string `default:"127.0.0.1:8080" env:"SPLITCAST_ADDR" help:"Address to listen on."`
+	Viewers  int    `default:"0" help:"Size of the simulated population; 0 is the default."`
+	Seed     uint64 `default:"1" help:"Seed of the simulated world."`
+	Days     int    `default:"14" help:"Days to play at the first start."`
+	progress func() // hears of every tick; for tests
+
+	Traces string `env:"TRACES_DIR" help:"Folder of measured network traces; synthetic ones are used without it."`
 }
 
 // demoState is what a second start needs to go on.
@@ -59,6 +61,7 @@ type demo struct {
 	p      *platform
 	driver *simulate.Driver
 	line   progressLine
+	heard  func()
 }
 
 // Run runs the demo until the context ends.
@@ -81,7 +84,7 @@ func (c *demoCmd) Run(rt *runtime) error {
 }
 
 func (c *demoCmd) start(rt *runtime) (*demo, error) {
-	d := &demo{rt: rt, path: filepath.Join(c.Data, "demo.json"), line: progressLine{out: rt.out}}
+	d := &demo{rt: rt, path: filepath.Join(c.Data, "demo.json"), line: progressLine{out: rt.out}, heard: c.progress}
 	if err := d.load(c); err != nil {
 		return nil, err
 	}
@@ -215,6 +218,9 @@ func (d *demo) progress(p simulate.Progress) {
 		if err := d.save(p.At); err != nil {
 			d.rt.log.Warn("the demo's state was not saved", "error", err)
 		}
+	}
+	if d.heard != nil {
+		d.heard()
 	}
 	if now := time.Now(); now.Sub(d.line.last) >= demoProgressEvery {
 		d.line.last = now

@@ -64,14 +64,21 @@ func (s *Server) authorize(secret string, scope experiment.Scope) (*experiment.A
 	if secret == "" {
 		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 	}
+	key, err := s.knownKey(secret)
+	if err == nil && !key.Allows(scope) {
+		err = experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scope)
+	}
+	return key, err
+}
+
+// knownKey returns the API key with the secret.
+func (s *Server) knownKey(secret string) (*experiment.APIKey, error) {
 	key, loaded := s.live.key(postgres.HashSecret(secret))
 	switch {
 	case !loaded:
 		return nil, experiment.Errorf(experiment.CodeUnavailable, "", "no configuration has been loaded yet")
 	case key == nil:
 		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "the API key is not known")
-	case !key.Allows(scope):
-		return nil, experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scope)
 	}
 	return key, nil
 }
@@ -100,10 +107,12 @@ func (person) Allows(experiment.Scope) bool { return true }
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if secret := secretOf(r); secret != "" {
-			key, loaded := s.live.key(postgres.HashSecret(secret))
-			if loaded && key != nil {
-				r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{"key:" + key.Name, key}))
+			key, err := s.knownKey(secret)
+			if err != nil {
+				s.problem(w, r, err)
+				return
 			}
+			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{"key:" + key.Name, key}))
 		} else if user := s.web.GetString(r.Context(), sessionUser); user != "" {
 			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{user, person{}}))
 		}
