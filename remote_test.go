@@ -24,7 +24,7 @@ func startTestPlatform(t *testing.T, dsn string) *platform {
 	t.Helper()
 	p, err := startPlatform(t.Context(), platformConfig{
 		storage: storage{Data: t.TempDir(), DatabaseURL: dsn}, Addr: "127.0.0.1:0",
-		BootstrapToken: testToken, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		BootstrapToken: testToken, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestServeWithoutItsDatabase(t *testing.T) {
 	if err := p.close(); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	away, err := startPlatform(t.Context(), platformConfig{
 		storage: storage{Data: data, DatabaseURL: "host=/nowhere dbname=none"}, Addr: "127.0.0.1:0", Now: time.Now, Log: log,
 	})

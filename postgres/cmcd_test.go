@@ -183,8 +183,8 @@ func TestFoldSessionsThatStayOpen(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	var records []KeyedRecord
-	send := func(minute float64) time.Time {
-		at := min0(minute)
+	send := func(minutes float64) time.Time {
+		at := minute(minutes)
 		records = append(records, record("s", len(records), at.UnixMilli()))
 		insertRecords(t, db, records[len(records)-1])
 		return at

@@ -47,8 +47,10 @@ func TestConstraintsBecomeFaults(t *testing.T) {
 		"salt of a layer":       {`update layers set unit = 'device'`, experiment.CodeConflict, "salt"},
 		"append_only":           {`update audit_log set actor = 'bob'`, experiment.CodeConflict, ""},
 		"looks_pkey":            {`insert into looks values (1, 1, 1, '2026-01-01', '2026-01-01', '[]')`, experiment.CodeConflict, "number"},
-		"outcomes_pkey": {`insert into outcomes values ('2026-01-02', 1, 1, 'first', 'u', 2, 0, '2026-01-01', '2026-01-02', '{}', '{}')`,
-			experiment.CodeConflict, ""},
+		"outcomes_pkey": {
+			`insert into outcomes values ('2026-01-02', 1, 1, 'first', 'u', 2, 0, '2026-01-01', '2026-01-02', '{}', '{}')`,
+			experiment.CodeConflict, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,8 +57,8 @@ func exposure(unit string, arm int, at time.Time) ExposureRow {
 	return ExposureRow{ExperimentID: 1, Version: 1, UnitType: experiment.UnitViewer, Unit: unit, Arm: arm, At: at}
 }
 
-// min0 is a moment so many minutes after testNow.
-func min0(minutes float64) time.Time {
+// minute is a moment so many minutes after testNow.
+func minute(minutes float64) time.Time {
 	return testNow.Add(time.Duration(minutes * float64(time.Minute)))
 }
 
@@ -79,7 +79,7 @@ func TestInsertExposuresRules(t *testing.T) {
 	}
 	const span, grace = 30, 2 // minutes of the first window
 	const daySpan, dayGrace = 24 * 60, 60
-	x := func(arm int, minute float64) ExposureRow { return exposure("u", arm, min0(minute)) }
+	x := func(arm int, at float64) ExposureRow { return exposure("u", arm, minute(at)) }
 	forced := x(0, 1)
 	forced.Override = true
 	for name, tc := range map[string]struct {
@@ -155,15 +155,15 @@ func TestInsertExposuresRules(t *testing.T) {
 			t.Parallel()
 			db := open(t)
 			for _, c := range tc.calls {
-				expose(t, db, min0(c.recorded), c.rows...)
+				expose(t, db, minute(c.recorded), c.rows...)
 			}
 			want := storedExposure{
-				Unit: "u", Arm: tc.want.arm, At: min0(tc.want.at), Recorded: min0(tc.want.recorded),
+				Unit: "u", Arm: tc.want.arm, At: minute(tc.want.at), Recorded: minute(tc.want.recorded),
 				Override: tc.want.override, Attributes: "{}",
-				FirstCloses: min0(tc.want.first), DayCloses: min0(tc.want.day),
+				FirstCloses: minute(tc.want.first), DayCloses: minute(tc.want.day),
 			}
 			if tc.want.crossed >= 0 {
-				crossed := min0(tc.want.crossed)
+				crossed := minute(tc.want.crossed)
 				want.Crossed = &crossed
 			}
 			if diff := gocmp.Diff([]storedExposure{want}, storedExposures(t, db)); diff != "" {
@@ -202,11 +202,11 @@ func checkCounts(t testing.TB, db *DB) {
 func TestInsertExposuresAttributes(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	first, earlierOne := exposure("u", 0, min0(5)), exposure("u", 0, min0(1))
+	first, earlierOne := exposure("u", 0, minute(5)), exposure("u", 0, minute(1))
 	first.Attributes = map[string]string{"country": "DE"}
 	earlierOne.Attributes = map[string]string{"country": `F"R,{}\`, "isp": "é\n"}
-	expose(t, db, min0(5), first)
-	expose(t, db, min0(6), earlierOne)
+	expose(t, db, minute(5), first)
+	expose(t, db, minute(6), earlierOne)
 	if got, want := storedExposures(t, db)[0].Attributes, `{"country":"F\"R,{}\\","isp":"é\n"}`; got != want {
 		t.Errorf("attributes = %s, want those of the earliest, %s", got, want)
 	}
@@ -219,7 +219,7 @@ func TestInsertExposuresLinksSessions(t *testing.T) {
 	a.Session, b.Session = "s1", "s2"
 	expose(t, db, testNow, b, exposure("c", 0, testNow), a, a)
 	b.Session = "s1" // a link that is there stays
-	expose(t, db, min0(1), b)
+	expose(t, db, minute(1), b)
 	var got []string
 	err := db.sql.SelectContext(t.Context(), &got, `
 		select concat_ws(' ', session_id, unit_type, unit_id, linked_at = $1) from session_links order by session_id`, testNow)
@@ -261,7 +261,7 @@ func TestInsertExposuresConcurrently(t *testing.T) {
 			var err error
 			for _, rows := range mine {
 				if err == nil {
-					err = db.InsertExposures(t.Context(), func() time.Time { return min0(2) }, rows)
+					err = db.InsertExposures(t.Context(), func() time.Time { return minute(2) }, rows)
 				}
 			}
 			failed <- err
@@ -303,7 +303,7 @@ func TestInsertExposuresLimit(t *testing.T) {
 func TestInsertExposuresLeavesItsArgument(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	rows := []ExposureRow{exposure("b", 0, min0(9)), exposure("a", 1, min0(1))}
+	rows := []ExposureRow{exposure("b", 0, minute(9)), exposure("a", 1, minute(1))}
 	before := slices.Clone(rows)
 	expose(t, db, testNow, rows...)
 	if diff := gocmp.Diff(before, rows); diff != "" {

@@ -50,7 +50,7 @@ func specOf(key, layer string, slots int) experiment.Spec {
 	}
 }
 
-// apply applies specs as ana at testNow.
+// applySpecs applies specs as ana at testNow.
 func applySpecs(t testing.TB, db *DB, specs ...experiment.Spec) []Applied {
 	t.Helper()
 	out, err := db.Apply(t.Context(), specs, ApplyOptions{Actor: "ana", Now: testNow, KnownMetric: anyMetric})

@@ -75,7 +75,8 @@ func openTable(r io.Reader, in Input) (*table, error) {
 	case err != nil:
 		return nil, err
 	}
-	return t, t.find(header)
+	err = t.find(header)
+	return t, err
 }
 
 // find locates the columns that are needed. Each must be there exactly once.

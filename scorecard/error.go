@@ -24,8 +24,7 @@ func errorf(field, format string, args ...any) *Error {
 // refusalOf returns the Refusal within an error of package stats, whose every
 // error is one.
 func refusalOf(err error) *stats.Refusal {
-	var r *stats.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*stats.Refusal](err); ok {
 		return r
 	}
 	return &stats.Refusal{Reason: stats.InvalidArgument, Message: err.Error()}

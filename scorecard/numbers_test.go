@@ -191,8 +191,12 @@ func TestDirectionControlAndPairs(t *testing.T) {
 		}
 	}
 	want := [][3]string{
-		{"b", "a", "Worse"}, {"b", "c", "Better"}, {"a", "c", "Better"},
-		{"b", "a", "Better"}, {"b", "c", "Worse"}, {"a", "c", "Worse"},
+		{"b", "a", "Worse"},
+		{"b", "c", "Better"},
+		{"a", "c", "Better"},
+		{"b", "a", "Better"},
+		{"b", "c", "Worse"},
+		{"a", "c", "Worse"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("comparisons (-want +got):\n%s", diff)

@@ -55,13 +55,14 @@ func (m measured) value() ArmValue {
 func (inf inference) compare(control, treatment measured) Comparison {
 	c := Comparison{Control: control.name, Treatment: treatment.name}
 	for _, arm := range []measured{control, treatment} {
-		if arm.err != nil {
-			r := refusalOf(arm.err)
-			c.Difference = Contrast{Refused: r, SequenceRefused: r}
-			c.Lift = c.Difference
-			c.Words = "Not computed: " + r.Message
-			return c
+		if arm.err == nil {
+			continue
 		}
+		r := refusalOf(arm.err)
+		c.Difference = Contrast{Refused: r, SequenceRefused: r}
+		c.Lift = c.Difference
+		c.Words = "Not computed: " + r.Message
+		return c
 	}
 	ready := inf.oneLook
 	if err := stats.Ready(control.count, treatment.count); ready == nil && err != nil {

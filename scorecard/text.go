@@ -107,5 +107,5 @@ func rows(b *strings.Builder, head string, n int, row func(int) string) {
 	for i := range n {
 		fmt.Fprintln(w, "  "+row(i))
 	}
-	w.Flush() // a strings.Builder takes everything
+	_ = w.Flush() // a strings.Builder takes everything
 }

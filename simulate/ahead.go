@@ -8,13 +8,12 @@ import (
 // ahead evaluates and plays each tick while the one before is being sent. One
 // goroutine at most is under way; stop waits for it.
 type ahead struct {
-	driver   *Driver
-	calendar *calendar
-	ctx      context.Context //nolint:containedctx // lives as long as the call of CatchUp that made it
-	cancel   context.CancelFunc
-	at, to   time.Time
-	ch       chan ticked
-	busy     bool
+	play   func(from, to time.Time) ([]played, error)
+	cancel context.CancelFunc
+	tick   time.Duration
+	at, to time.Time
+	ch     chan ticked
+	busy   bool
 }
 
 // ticked is the visits of one tick.
@@ -24,8 +23,11 @@ type ticked struct {
 }
 
 func (d *Driver) playAhead(ctx context.Context, cal *calendar, from, to time.Time) *ahead {
-	a := &ahead{driver: d, calendar: cal, at: from, to: to, ch: make(chan ticked, 1)}
-	a.ctx, a.cancel = context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ahead{cancel: cancel, tick: d.Tick, at: from, to: to, ch: make(chan ticked, 1)}
+	a.play = func(from, to time.Time) ([]played, error) {
+		return d.visits(ctx, cal.between(from, to))
+	}
 	a.start()
 	return a
 }
@@ -35,11 +37,11 @@ func (a *ahead) start() {
 	if !a.at.Before(a.to) {
 		return
 	}
-	from, to := a.at, earliest(a.at.Add(a.driver.Tick), a.to)
+	from, to := a.at, earliest(a.at.Add(a.tick), a.to)
 	a.at = to
 	a.busy = true
 	go func() {
-		visits, err := a.driver.visits(a.ctx, a.calendar.between(from, to))
+		visits, err := a.play(from, to)
 		a.ch <- ticked{visits, err}
 	}()
 }

@@ -31,9 +31,10 @@ type client struct {
 }
 
 func newClient(base, token string) *client {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented type of a package variable nobody here changes
-	transport.MaxIdleConnsPerHost = idleConnections
-	transport.DisableCompression = true // loopback: compression costs more than it saves
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: idleConnections,
+		DisableCompression:  true, // loopback: compression costs more than it saves
+	}
 	return &client{base: base, token: token, http: &http.Client{Transport: transport, Timeout: requestTimeout}}
 }
 
@@ -88,7 +89,7 @@ func (c *client) once(ctx context.Context, path, contentType string, body []byte
 	if err != nil {
 		return nil, 0, err // names method and address already
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end below
+	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
 	if err != nil {
 		return nil, 0, fmt.Errorf("POST %s: read answer: %w", path, err)

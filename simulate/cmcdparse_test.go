@@ -58,17 +58,17 @@ func cmcdValue(s string) (value, rest string, err error) {
 	end := strings.IndexByte(s, ',')
 	switch {
 	case strings.HasPrefix(s, `"`):
-		close := strings.IndexByte(s[1:], '"')
-		if close < 0 {
+		last := strings.IndexByte(s[1:], '"')
+		if last < 0 {
 			return "", "", fmt.Errorf("open string %q", s)
 		}
-		end = close + 2
+		end = last + 2
 	case strings.HasPrefix(s, "("):
-		close := strings.IndexByte(s, ')')
-		if close < 0 {
+		last := strings.IndexByte(s, ')')
+		if last < 0 {
 			return "", "", fmt.Errorf("open list %q", s)
 		}
-		end = close + 1
+		end = last + 1
 	}
 	if end < 0 || end == len(s) {
 		return s, "", nil

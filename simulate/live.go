@@ -10,7 +10,7 @@ import (
 // Passers returns the sessions that start within a second of real time, counted
 // from the Unix epoch, when rate sessions start a second on average.
 func (w *World) Passers(second int64, rate float64) []Session {
-	seed := mix(w.seed, purposeLive, uint64(second)) //nolint:gosec // wraps around: any number is a seed
+	seed := mix(w.seed, purposeLive, uint64(second))
 	d := newDice(seed)
 	out := make([]Session, d.poisson(rate, maxPassers))
 	for i := range out {
@@ -18,7 +18,7 @@ func (w *World) Passers(second int64, rate float64) []Session {
 		out[i] = Session{
 			Viewer: d.IntN(len(w.rates)),
 			Start:  time.Unix(second, 0).UTC().Add(offset),
-			seed:   mix(seed, uint64(i)), //nolint:gosec // i >= 0
+			seed:   mix(seed, uint64(i)),
 		}
 	}
 	slices.SortFunc(out, func(a, b Session) int { return a.Start.Compare(b.Start) })
@@ -52,7 +52,7 @@ func (d *Driver) Live(ctx context.Context) error {
 		}
 		err := l.advance(ctx, d.Now().Unix())
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopping is the normal end
+			return nil // stopping is the normal end
 		}
 		if err != nil {
 			return err

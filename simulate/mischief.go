@@ -25,7 +25,7 @@ func (w *World) dispatch(v *Visit, reports []Report) []Parcel {
 	if len(reports) == 0 {
 		return nil
 	}
-	d := newDice(mix(v.seed, purposeMischief, uint64(reports[0].Seq))) //nolint:gosec // Seq >= 0
+	d := newDice(mix(v.seed, purposeMischief, uint64(reports[0].Seq)))
 	out := make([]Parcel, 0, len(reports))
 	for _, r := range reports {
 		p := Parcel{Report: r, Due: r.At, First: r.Seq == 0}

@@ -87,7 +87,7 @@ func (p *platform) fault(format string) {
 // arm is the test's own assignment: by layer, then by experiment.
 func (p *platform) arm(e *experiment.Spec, unit string) (arm int, in bool) {
 	h := func(salt string) uint64 {
-		x := uint64(purposeArm)
+		x := purposeArm
 		for _, c := range []byte(salt + ":" + unit) {
 			x = mix(x, uint64(c))
 		}

@@ -191,7 +191,7 @@ func (p *player) fetch() {
 		p.enter(stateRung)
 	}
 	p.phase = fetching
-	p.fetched = float64(ladder[r].kbps) * segmentSec * p.sizes.at(p.sizeAt+uint64(p.segment)) //nolint:gosec // wraps around, as the table does
+	p.fetched = float64(ladder[r].kbps) * segmentSec * p.sizes.at(p.sizeAt+uint64(p.segment))
 	p.took, p.fetchOK = p.link.fetch(p.now, p.fetched)
 	p.due = p.now + p.took
 }
@@ -207,7 +207,7 @@ func (p *player) arrived() {
 	}
 	p.est.add(p.fetched / p.took)
 	p.total.kbit += p.fetched
-	p.enqueue(uint8(p.rung)) //nolint:gosec // rung < rungs
+	p.enqueue(uint8(p.rung))
 	p.segment++
 	if !p.playing && p.buffer() >= resumeSec {
 		p.resume()

@@ -147,7 +147,7 @@ func drawSettings(t *rapid.T) Settings {
 	return Settings{
 		PrefetchManifest: rapid.Bool().Draw(t, "prefetch"),
 		HoldBack:         rapid.IntRange(minHoldBack, maxHoldBack).Draw(t, "hold back"),
-		Rule:             Rule(rapid.IntRange(0, 1).Draw(t, "rule")), //nolint:gosec // 0 or 1
+		Rule:             Rule(rapid.IntRange(0, 1).Draw(t, "rule")),
 	}
 }
 

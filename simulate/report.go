@@ -183,7 +183,8 @@ func (v *Viewing) encodeIdentity() {
 	b = appendText(b, "player", who.Player)
 	b = appendText(b, "player_version", who.PlayerVersion)
 	b = appendText(b, "net_class", v.Visit.Net.String())
-	v.suffix = append(b, `,"telemetry_tier":"A","schema":1}`...)
+	b = append(b, `,"telemetry_tier":"A","schema":1}`...)
+	v.suffix = b
 }
 
 // appendText writes a string field. Values are made here, of letters, digits

@@ -48,7 +48,7 @@ func loadTraces(path string, rttSec float64) ([]Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only: nothing to lose
+	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, err

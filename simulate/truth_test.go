@@ -121,12 +121,12 @@ func drawSample(t *testing.T, w *World, units [][]Session, e *experiment.Spec, n
 	}
 	for _, sessions := range units {
 		v := w.Visit(sessions[0])
-		slot := int(mix(w.seed, purposeArm, uint64(v.Who.Index)) % experiment.TotalSlots) //nolint:gosec // index >= 0
+		slot := int(mix(w.seed, purposeArm, uint64(v.Who.Index)) % experiment.TotalSlots)
 		outside := slot >= e.Slots || e.Audience != nil && v.Who.Device != TV
 		if outside || net != "" && v.Net.String() != net {
 			continue
 		}
-		arm := int(mix(w.seed, purposeArm, uint64(v.Who.Index), uint64(len(e.Key))) % 2) //nolint:gosec // index >= 0
+		arm := int(mix(w.seed, purposeArm, uint64(v.Who.Index), uint64(len(e.Key))) % 2)
 		if o := w.outcome(sessions, set[arm]); o.reporting {
 			s.add(arm, &o)
 		}

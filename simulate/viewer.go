@@ -100,22 +100,26 @@ var deviceKinds = [devices]device{
 	Web: {
 		share{"web", 35},
 		[]share{{"windows", 60}, {"macos", 30}, {"linux", 10}},
-		[]share{{"hls.js", 50}, {"dash.js", 25}, {"shaka", 10}, {"ivs", 15}}, 0.65, 0.45, 0,
+		[]share{{"hls.js", 50}, {"dash.js", 25}, {"shaka", 10}, {"ivs", 15}},
+		0.65, 0.45, 0,
 	},
 	IOS: {
 		share{"ios", 15},
 		[]share{{"ios", 100}},
-		[]share{{"avplayer", 70}, {"ivs", 30}}, 0.95, 0, 0.4,
+		[]share{{"avplayer", 70}, {"ivs", 30}},
+		0.95, 0, 0.4,
 	},
 	Android: {
 		share{"android", 30},
 		[]share{{"android", 100}},
-		[]share{{"media3", 65}, {"ivs", 35}}, 1.05, 0, 0.5,
+		[]share{{"media3", 65}, {"ivs", 35}},
+		1.05, 0, 0.5,
 	},
 	TV: {
 		share{"tv", 20},
 		[]share{{"tizen", 35}, {"webos", 25}, {"androidtv", 30}, {"roku", 10}},
-		[]share{{"shaka", 60}, {"ivs", 40}}, 1.75, 0.45, 0,
+		[]share{{"shaka", 60}, {"ivs", 40}},
+		1.75, 0.45, 0,
 	},
 }
 
@@ -145,7 +149,7 @@ const (
 
 // Viewer returns viewer i of the world.
 func (w *World) Viewer(i int) Viewer {
-	d := newDice(mix(w.seed, purposeViewer, uint64(i))) //nolint:gosec // i >= 0
+	d := newDice(mix(w.seed, purposeViewer, uint64(i)))
 	v := Viewer{Index: i, seed: d.Uint64()}
 	v.ID = "v" + hex(v.seed, 12)
 	v.DeviceID = "d" + hex(finalise(v.seed), 12)
@@ -171,7 +175,7 @@ func (w *World) places(v *Viewer, d dice) {
 }
 
 func (w *World) equips(v *Viewer, d dice) {
-	v.Device = Device(d.pick(w.tables.devices)) //nolint:gosec // < devices
+	v.Device = Device(d.pick(w.tables.devices))
 	kind := &deviceKinds[v.Device]
 	v.OS = kind.os[d.pick(w.tables.os[v.Device])].name
 	v.Player = kind.players[d.pick(w.tables.players[v.Device])].name

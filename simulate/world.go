@@ -149,7 +149,7 @@ func (w *World) Schedule(day int) []Session {
 	}
 	d := newDice(0)
 	for i, rate := range w.rates {
-		seed := mix(w.seed, purposeDay, uint64(i), uint64(day)) //nolint:gosec // both >= 0
+		seed := mix(w.seed, purposeDay, uint64(i), uint64(day))
 		d.reseed(seed)
 		n := d.poisson(float64(rate)*boost*(d.ExpFloat64()+d.ExpFloat64())/2, maxPerDay)
 		if n == 0 {
@@ -161,7 +161,7 @@ func (w *World) Schedule(day int) []Session {
 			if start.Before(w.epoch) {
 				continue
 			}
-			out = append(out, Session{Viewer: i, Start: start, seed: mix(seed, uint64(k))}) //nolint:gosec // k >= 0
+			out = append(out, Session{Viewer: i, Start: start, seed: mix(seed, uint64(k))})
 		}
 	}
 	slices.SortFunc(out, func(a, b Session) int {

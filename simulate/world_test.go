@@ -189,7 +189,7 @@ func puffer(t *testing.T) []float64 {
 		}
 		t.Skipf("no published watch times: %v", err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

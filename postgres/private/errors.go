@@ -3,6 +3,7 @@ package private
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -44,7 +45,7 @@ type VersionError struct {
 func (e *VersionError) Error() string {
 	found := make([]string, len(e.Binaries))
 	for i, v := range e.Binaries {
-		found[i] = fmt.Sprint(v)
+		found[i] = strconv.Itoa(v)
 	}
 	return fmt.Sprintf("%s was made by PostgreSQL %d, but the binaries found are of version %s: "+
 		"install PostgreSQL %d, or move the data by pg_upgrade or by dump and restore",

@@ -181,7 +181,7 @@ func makePrivateFolder(dir string, uid, gid int) error {
 
 // ownerOf returns the user and group that a file belongs to.
 func ownerOf(info fs.FileInfo) (uid, gid int) {
-	stat := info.Sys().(*syscall.Stat_t) // always so on Unix
+	stat := info.Sys().(*syscall.Stat_t) //nolint:errcheck // always so on Unix
 	return int(stat.Uid), int(stat.Gid)
 }
 

@@ -70,7 +70,7 @@ func (s *Server) relaunch(ctx context.Context, delay time.Duration) (*postmaster
 			s.log.Warn("private PostgreSQL was started again", "dir", s.folder.root, "pid", p.pid(), "restarts", n)
 			return p, delay
 		}
-		s.log.Error("private PostgreSQL could not be started again", "dir", s.folder.root, "error", err, "retryIn", delay)
+		s.log.Error("private PostgreSQL could not be started again", "dir", s.folder.root, "error", err, "retry_in", delay)
 	}
 }
 
