@@ -19,6 +19,7 @@ var unitColumns = map[experiment.UnitType]string{
 	experiment.UnitDevice:      "device_id",
 	experiment.UnitBroadcaster: "broadcaster_id",
 	experiment.UnitSession:     "session_id",
+	experiment.UnitBlock:       "",
 }
 
 // closesColumns are the columns of exposures in which windows close.
@@ -39,7 +40,7 @@ var closesColumns = map[metrics.Window]string{
 func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 	closes := closesColumns[w]
 	own, notOwn := `false`, `true`
-	if column, ok := unitColumns[unit]; ok {
+	if column := unitColumns[unit]; column != "" {
 		own = `s.` + column + ` = x.unit_id and s.` + column + ` <> ''`
 		notOwn = `s.` + column + ` <> x.unit_id`
 	}
@@ -123,6 +124,7 @@ func (r *closedReader) run(ctx context.Context, tx *connTx) error {
 	if err != nil {
 		return err
 	}
+	defer stmt.Close()
 	// All that closed at from is read, whatever its unit: go on from the next
 	// moment with the least unit.
 	from, unit := r.from.Add(time.Microsecond), ""
@@ -145,7 +147,7 @@ func (r *closedReader) run(ctx context.Context, tx *connTx) error {
 		}
 		r.full <- page // there is room for every page
 	}
-	return stmt.Close()
+	return nil
 }
 
 // planClosed keeps the planner to the one shape whose cost is that of the page,

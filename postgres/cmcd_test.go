@@ -31,7 +31,7 @@ func decode(t testing.TB, raw string, mode telemetry.Mode, recvMs int64) KeyedRe
 
 // record is the event report of a session with number sn.
 func record(sid string, sn int, recvMs int64) KeyedRecord {
-	raw := fmt.Sprintf(`br=(5000;v),e=ps,sid="%s",sn=%d,sta=%s,ts=%d,v=2`, sid, sn, states[sn%len(states)], recvMs-40)
+	raw := fmt.Sprintf(`br=(5000;v),e=ps,sid=%q,sn=%d,sta=%s,ts=%d,v=2`, sid, sn, states[sn%len(states)], recvMs-40)
 	r, _, _ := telemetry.DecodeRecord(raw, telemetry.ModeEvent)
 	r.RecvMs = recvMs
 	return KeyedRecord{KeyID: 1, Record: r}

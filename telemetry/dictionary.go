@@ -83,7 +83,7 @@ func (d *dictionary) member(m *sfMember) bool {
 		return d.parameters(&d.buf[0])
 	}
 	d.at++
-	ok := false
+	var ok bool
 	if d.at < len(d.text) && d.text[d.at] == '(' {
 		m.list = true
 		ok = d.innerList()

@@ -287,8 +287,8 @@ func (f *eventFold) failure() {
 // A response code of 0 is not one: that is what a request becomes when the
 // viewer leaves.
 func (f *eventFold) failedRequest() string {
-	for i := len(f.events) - 1; i >= 0; i-- {
-		if r := f.events[i]; r.E == "rr" && r.RC >= 400 {
+	for _, r := range slices.Backward(f.events) {
+		if r.E == "rr" && r.RC >= 400 {
 			return "http_" + strconv.FormatInt(r.RC, 10)
 		}
 	}

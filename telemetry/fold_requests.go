@@ -59,7 +59,7 @@ func (f *requestFold) walk(requests []*Record) {
 func (f *requestFold) starve(r *Record) {
 	bl, known := r.BL.max()
 	empty := known && bl == 0
-	starved := false
+	var starved bool
 	switch {
 	case r.Has.Has(KeySTA):
 		starved = isStall(r.STA) && (r.BS || empty)

@@ -118,25 +118,25 @@ func (s *scanner) number() (value int64, whole, ok bool) {
 }
 
 // fraction consumes what follows the integer part of a number, if anything.
-func (s *scanner) fraction() (any, ok bool) {
+func (s *scanner) fraction() (present, ok bool) {
 	if s.at < len(s.text) && s.text[s.at] == '.' {
-		any = true
+		present = true
 		s.at++
 		if !s.digits() {
-			return any, false
+			return present, false
 		}
 	}
 	if s.at < len(s.text) && (s.text[s.at] == 'e' || s.text[s.at] == 'E') {
-		any = true
+		present = true
 		s.at++
 		if s.at < len(s.text) && (s.text[s.at] == '+' || s.text[s.at] == '-') {
 			s.at++
 		}
 		if !s.digits() {
-			return any, false
+			return present, false
 		}
 	}
-	return any, true
+	return present, true
 }
 
 // digits consumes one digit or more.

@@ -17,7 +17,7 @@ import (
 const (
 	reKey   = `[a-z*][a-z0-9_.*-]*`
 	reNum   = `-?\d+(?:\.\d+)?`
-	reStr   = `"(?:[ !#-\[\]-~]|\\["\\])*"`
+	reStr   = `"(?:[ !\x23-\x5b\x5d-\x7e]|\\["\\])*"`
 	reToken = `[A-Za-z*][A-Za-z0-9!#$%&'*+.^_|~:/` + "`" + `-]*`
 	reBare  = `(?:` + reStr + `|` + reNum + `|` + reToken + `|\?[01]|:[A-Za-z0-9+/=]*:)`
 	reParam = `; *` + reKey + `(?:=` + reBare + `)?`
@@ -67,7 +67,7 @@ func slowDecode(raw string) (values map[string]string, faults int) {
 			continue
 		}
 		parts := slowMember.FindStringSubmatch(member)
-		if parts == nil || slowTooLong(parts[2]) {
+		if len(parts) < 3 || slowTooLong(parts[2]) {
 			faults++
 			continue
 		}

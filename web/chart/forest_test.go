@@ -19,9 +19,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 // row is an ordinary comparison: estimate with a one-look and an anytime interval.
 func row(estimate, half float64) Row {
 	return Row{
