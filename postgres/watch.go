@@ -158,7 +158,7 @@ func (w *Watcher) shut(listening <-chan error) {
 	if err := w.listener.Close(); err != nil {
 		w.onError(fmt.Errorf("close listener: %w", err))
 	}
-	<-listening //nolint:errcheck // its failures were told when they came
+	<-listening                   //nolint:errcheck // its failures were told when they came
 	for range w.listener.Notify { // closed when the listener's goroutine ends
 		continue
 	}
