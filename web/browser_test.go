@@ -56,7 +56,7 @@ func site(t *testing.T) string {
 	})
 	serve("/first", func(w http.ResponseWriter) error { return r.Experiments(w, ExperimentsView{Chrome: chrome}) })
 	serve("/sign-in", func(w http.ResponseWriter) error {
-		return r.SignIn(w, SignInView{Action: "/sign-in", Error: "Name and password do not match."})
+		return r.SignIn(w, SignInView{Action: "/sign-in", Error: "That code is not known."})
 	})
 	serve("/problem", func(w http.ResponseWriter) error {
 		return r.Problem(w, ProblemView{Chrome: chrome, Status: 404, Title: "There is no such experiment", Detail: "No experiment has the key abr-safety-57."})
