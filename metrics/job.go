@@ -31,8 +31,9 @@ const (
 	// DrainTime is how long after its end an experiment is still looked at: its
 	// last window and grace, and a week in which the job may have been down.
 	DrainTime = DaySpan + DayGrace + 7*24*time.Hour
-	// outcomeChunk is how many outcomes are written at once: a few hundred kB.
-	outcomeChunk = 1_000
+	// outcomeChunk is how many outcomes are written at once: a few MB. A store
+	// that sorts them by unit maintains its key at half the cost of a thousand.
+	outcomeChunk = 10_000
 )
 
 // Summary is what one run did.
@@ -227,7 +228,7 @@ func SegmentedMetrics(p *experiment.Plan) []string {
 // read turns the exposures whose window w closed after the last watermark into
 // outcomes, and adds them to the cells.
 func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
-	chunk := make([]Outcome, 0, outcomeChunk)
+	var chunk []Outcome // most looks write few
 	flush := func() error {
 		if len(chunk) == 0 {
 			return nil

@@ -65,7 +65,8 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 			union all
 			select ` + selectClosedSession + ` as session
 			from session_links l join sessions s on s.session_id = l.session_id
-			where l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `) s on true
+			where exists (select from session_links) -- spares a search for each unit where nothing is linked
+			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `) s on true
 		order by x.unit_id`
 }
 

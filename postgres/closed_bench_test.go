@@ -60,8 +60,7 @@ func benchSpec(key string) experiment.Spec {
 }
 
 // fillBench launches an experiment and fills it: a unit every few milliseconds,
-// with a session soon after and up to two more that day. A tenth of the units
-// have players that name no viewer.
+// with a session soon after and up to two more that day.
 func fillBench(b *testing.B, s jobStore) experiment.Experiment {
 	b.Helper()
 	exp, err := s.Launch(b.Context(), benchSpec("filled"))
@@ -83,14 +82,8 @@ func fillBench(b *testing.B, s jobStore) experiment.Experiment {
 				"isp": pick("isp", 60),
 			},
 		}
-		linked := i%10 == 0
 		for n := range 1 + r.IntN(3) {
-			session := benchSession(r, unit, at.Add(time.Duration(n*r.IntN(40_000)+1)*time.Second))
-			if linked {
-				session.ViewerID = ""
-				rows[i].Session = session.SessionID
-			}
-			sessions = append(sessions, session)
+			sessions = append(sessions, benchSession(r, unit, at.Add(time.Duration(n*r.IntN(40_000)+1)*time.Second)))
 		}
 	}
 	for chunk := range slices.Chunk(rows, experiment.MaxExposureBatch) {
@@ -105,9 +98,7 @@ func fillBench(b *testing.B, s jobStore) experiment.Experiment {
 			b.Fatalf("MergeSessions: %v", err)
 		}
 	}
-	if _, err := s.sql.ExecContext(b.Context(), `vacuum analyze`); err != nil {
-		b.Fatal(err)
-	}
+	mustExec(b, s.DB, `vacuum analyze`)
 	return exp
 }
 
@@ -133,40 +124,50 @@ func benchSession(r *rand.Rand, unit string, at time.Time) telemetry.Session {
 }
 
 // BenchmarkClosedWindows reads windows that closed, with their sessions, into
-// cells.
+// cells; "job" also writes the outcomes and commits; "linked" is the day when
+// the exposures of a tenth of the sessions name them.
 func BenchmarkClosedWindows(b *testing.B) {
 	s := openBenchStore(b)
 	exp := fillBench(b, s)
 	for _, w := range metrics.Windows() {
-		b.Run("read/"+string(w), func(b *testing.B) {
-			b.ReportAllocs()
-			windows := 0
-			for b.Loop() {
-				cells, err := metrics.NewAccumulator(metrics.CellSpec{
-					Definitions: metrics.All(), Arms: 2, Segmented: metrics.SegmentedMetrics(&exp.Plan),
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-				_, err = s.Look(b.Context(), &exp, func(tx metrics.LookTx) error {
-					return tx.Closed(b.Context(), w, time.Time{}, benchEnd, func(c *metrics.Closed) error {
-						o := metrics.Observe(c, w)
-						cells.Add(w, &o)
-						windows++
-						return nil
-					})
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-			if windows != b.N*benchUnits {
-				b.Errorf("%d windows in %d reads", windows, b.N)
-			}
-			b.ReportMetric(float64(windows)/b.Elapsed().Seconds(), "windows/s")
-		})
+		b.Run("read/"+string(w), func(b *testing.B) { benchRead(b, s, &exp, w) })
 	}
 	b.Run("job", func(b *testing.B) { benchJob(b, s, &exp) })
+	mustExec(b, s.DB, `
+		insert into session_links (session_id, unit_type, unit_id, linked_at)
+		select session_id, 'viewer', viewer_id, $1 from sessions where session_id < '1a'
+		on conflict do nothing`, jobStart)
+	mustExec(b, s.DB, `vacuum analyze session_links`)
+	b.Run("linked", func(b *testing.B) { benchRead(b, s, &exp, metrics.WindowDay) })
+}
+
+// benchRead reads all windows of the filled experiment.
+func benchRead(b *testing.B, s jobStore, exp *experiment.Experiment, w metrics.Window) {
+	b.ReportAllocs()
+	windows := 0
+	for b.Loop() {
+		cells, err := metrics.NewAccumulator(metrics.CellSpec{
+			Definitions: metrics.All(), Arms: 2, Segmented: metrics.SegmentedMetrics(&exp.Plan),
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = s.Look(b.Context(), exp, func(tx metrics.LookTx) error {
+			return tx.Closed(b.Context(), w, time.Time{}, benchEnd, func(c *metrics.Closed) error {
+				o := metrics.Observe(c, w)
+				cells.Add(w, &o)
+				windows++
+				return nil
+			})
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if windows != b.N*benchUnits {
+		b.Errorf("%d windows in %d reads", windows, b.N)
+	}
+	b.ReportMetric(float64(windows)/b.Elapsed().Seconds(), "windows/s")
 }
 
 // benchJob takes whole looks, outcomes and commit included, each at a copy of
@@ -201,15 +202,10 @@ func copyBench(b *testing.B, s jobStore, from *experiment.Experiment) experiment
 	if err != nil {
 		b.Fatalf("Launch: %v", err)
 	}
-	_, err = s.sql.ExecContext(b.Context(), `
+	mustExec(b, s.DB, `
 		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at, day_closes_at)
 		select $1, $2, unit_id, arm, at, recorded_at, override, attributes, first_closes_at, day_closes_at
 		from exposures where experiment_id = $3 order by at`, exp.ID, exp.Version, from.ID)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := s.sql.ExecContext(b.Context(), `vacuum analyze exposures`); err != nil {
-		b.Fatal(err)
-	}
+	mustExec(b, s.DB, `vacuum analyze exposures`)
 	return exp
 }
