@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -49,40 +50,60 @@ func (db *DB) inConnTx(ctx context.Context, do func(*connTx) error) (err error) 
 // and row i is what appendRow adds to the buffer, columns separated by tabs,
 // without a line end. The raw stream is twice as fast as a driver's call per
 // row (lib/pq has it, behind its driver statement).
+//
+// A failure is kept from Raw: told of driver.ErrBadConn, Raw closes the
+// connection, which waits for the transaction to end, which is ours to end
+// afterwards (golang.org/issue/81606). The driver knows that the connection is
+// bad, and the end of the transaction removes it.
 func (tx *connTx) copyIn(ctx context.Context, statement string, rows int, appendRow func(buf []byte, i int) []byte) error {
-	return tx.conn.Raw(func(driverConn any) error {
-		preparer, ok := driverConn.(driver.ConnPrepareContext)
-		if !ok {
-			return fmt.Errorf("driver connection %T cannot prepare", driverConn)
-		}
-		stmt, err := preparer.PrepareContext(ctx, statement)
-		if err != nil {
-			return fmt.Errorf("begin copy: %w", err)
-		}
-		raw, ok := stmt.(interface {
-			CopyData(ctx context.Context, lines string) (driver.Result, error)
-			Exec(args []driver.Value) (driver.Result, error)
-		})
-		if !ok {
-			return fmt.Errorf("driver statement %T cannot copy", stmt)
-		}
-		buf := make([]byte, 0, copyChunkBytes+copyChunkBytes/8)
-		for i := range rows {
-			buf = appendRow(buf, i)
-			if len(buf) < copyChunkBytes && i < rows-1 {
-				buf = append(buf, '\n')
-				continue
-			}
-			if _, err := raw.CopyData(ctx, string(buf)); err != nil { // ends the last line itself
-				return fmt.Errorf("copy: %w", err)
-			}
-			buf = buf[:0]
-		}
-		if _, err := raw.Exec(nil); err != nil {
-			return fmt.Errorf("end copy: %w", err)
-		}
+	var failed error
+	err := tx.conn.Raw(func(driverConn any) error {
+		failed = copyRows(ctx, driverConn, statement, rows, appendRow)
 		return nil
 	})
+	return errors.Join(err, failed)
+}
+
+// copyRows is copyIn on a connection of the driver.
+func copyRows(ctx context.Context, driverConn any, statement string, rows int, appendRow func(buf []byte, i int) []byte) (err error) {
+	preparer, ok := driverConn.(driver.ConnPrepareContext)
+	if !ok {
+		return fmt.Errorf("driver connection %T cannot prepare", driverConn)
+	}
+	stmt, err := preparer.PrepareContext(ctx, statement)
+	if err != nil {
+		return fmt.Errorf("begin copy: %w", err)
+	}
+	// Closing waits for the server's last word, also of a copy that it refused:
+	// until then the driver still reads the connection.
+	defer func() {
+		if closeErr := stmt.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	raw, ok := stmt.(interface {
+		CopyData(ctx context.Context, lines string) (driver.Result, error)
+		Exec(args []driver.Value) (driver.Result, error)
+	})
+	if !ok {
+		return fmt.Errorf("driver statement %T cannot copy", stmt)
+	}
+	buf := make([]byte, 0, copyChunkBytes+copyChunkBytes/8)
+	for i := range rows {
+		buf = appendRow(buf, i)
+		if len(buf) < copyChunkBytes && i < rows-1 {
+			buf = append(buf, '\n')
+			continue
+		}
+		if _, err := raw.CopyData(ctx, string(buf)); err != nil { // ends the last line itself
+			return fmt.Errorf("copy: %w", err)
+		}
+		buf = buf[:0]
+	}
+	if _, err := raw.Exec(nil); err != nil {
+		return fmt.Errorf("end copy: %w", err)
+	}
+	return nil
 }
 
 // appendText adds a text column. What PostgreSQL cannot hold, zero bytes and

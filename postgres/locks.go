@@ -8,6 +8,9 @@ const (
 	lockExposures int64 = 0x53504c4954_01 // "SPLIT", 1
 	// lockPartitions is held while a partition is made.
 	lockPartitions int64 = 0x53504c4954_02
+	// lockSessions is held shared by transactions that merge sessions, and alone
+	// by one that tries again after a deadlock with another of them.
+	lockSessions int64 = 0x53504c4954_03
 )
 
 // lockClassLook and an experiment's hash make the key of its look lock.

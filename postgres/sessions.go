@@ -30,24 +30,28 @@ func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) e
 		return nil
 	}
 	batch := foldSessions(sessions)
-	var err error
-	for range mergeAttempts {
-		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch) })
-		if pq.As(err, pqerror.TRDeadlockDetected) == nil {
-			break
-		}
+	err := db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch, withOthers) })
+	if pq.As(err, pqerror.TRDeadlockDetected) != nil {
+		// Another batch holds some of the same sessions: both lock in the order
+		// of ids, but in two goes.
+		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch, alone) })
 	}
 	return wrap("merge sessions", err)
 }
 
-// mergeAttempts bounds how often a batch is tried that met another one in a
-// deadlock: both lock in the order of ids, but in two goes.
-const mergeAttempts = 3
+// How a batch is merged: beside others, or when no other one is under way.
+const (
+	withOthers = `select pg_advisory_xact_lock_shared($1)`
+	alone      = `select pg_advisory_xact_lock($1)`
+)
 
 // mergeSessions merges a folded batch.
-func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session) error {
+func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session, lock string) error {
 	if err := tx.stageSessions(ctx, batch); err != nil {
 		return err
+	}
+	if _, err := tx.ExecContext(ctx, lock, lockSessions); err != nil {
+		return fmt.Errorf("lock sessions: %w", err)
 	}
 	for _, statement := range []string{
 		// Looking sessions up keeps the cost of a batch the same however many are
