@@ -159,7 +159,9 @@ func TestRateRatioOfSwappedArmsInverts(t *testing.T) {
 			if !closeTo(s.LogE, s2.LogE, 1e-9, 1e-9) || !closeTo(s.Lower, 1/s2.Upper, 1e-6, 0) {
 				t.Errorf("%+v and %+v do not invert", s, s2)
 			}
-			if s.Lower > there.Lower || s.Upper < there.Upper {
+			// A handful of events is no place to compare: the exact interval doubles
+			// its smaller tail, which the sequence need not do.
+			if min(c.Events, w.Events) >= 10 && (s.Lower > there.Lower || s.Upper < there.Upper) {
 				t.Errorf("the sequence %+v is inside the exact interval %+v", s, there)
 			}
 			up, err := r.OneSided(c, w, stats.Greater)
