@@ -31,8 +31,10 @@ const MaxLooks = 1008
 type GroupSequential struct {
 	Kind GSTKind `json:"kind"`
 	// Information is the share of the planned information (1/variance) at each
-	// look, positive and not falling. A look without new information reuses the
-	// bound before it. Beyond 1 nothing is left to spend.
+	// look, positive and not falling; shares need not be equal, and are those that
+	// were reached, not those that were planned. A look without new information
+	// reuses the bound before it. The first look at 1 or beyond spends what is left
+	// of alpha, so that looks after it cannot reject.
 	Information []float64 `json:"information"`
 	Alpha       float64   `json:"alpha"`           // of both sides together
 	TwoSided    bool      `json:"two_sided"`       // symmetric; else the upper side only
@@ -40,6 +42,11 @@ type GroupSequential struct {
 	// MaxZ cuts bounds that are higher; 0 does not. Such a look spends more than
 	// planned: beyond 8, less than 1e-15.
 	MaxZ float64 `json:"max_z,omitempty"`
+	// Final says that the last look is the last there will be, although it came
+	// short of the planned information: it spends all of alpha that is left. The
+	// decision to end must not have come from the effect. A look beyond the plan
+	// spends it all without being told.
+	Final bool `json:"final,omitempty"`
 }
 
 // GSTBounds is a solved plan.
@@ -58,9 +65,9 @@ func (g GroupSequential) Bounds() (GSTBounds, error) {
 		return g.walkBounds(func(look int, step gstStep) float64 {
 			before := 0.0
 			if look > 0 {
-				before = g.spending(g.Information[look-1])
+				before = g.spentBy(look - 1)
 			}
-			return step.boundFor(g.spending(g.Information[look]) - before)
+			return step.boundFor(g.spentBy(look) - before)
 		}), nil
 	}
 	// The bounds are c times a shape; ln of what they spend falls in ln c.
@@ -109,7 +116,7 @@ func (g GroupSequential) walkBounds(bound func(look int, step gstStep) float64) 
 		}
 		spent += crossed
 		out.Z, out.AlphaSpent = append(out.Z, z), append(out.AlphaSpent, spent)
-		walk = step.stay(g.lower(z), z, g.next(k))
+		walk = step.stay(g.next(k), gstRange{g.lower(z), z})
 	}
 	return out
 }
@@ -134,8 +141,10 @@ func (g GroupSequential) next(k int) float64 {
 }
 
 // spends reports whether the kind is a spending function.
-func (g GroupSequential) spends() bool {
-	switch g.Kind {
+func (g GroupSequential) spends() bool { return g.Kind.spends() }
+
+func (k GSTKind) spends() bool {
+	switch k {
 	case SpendOBrienFleming, SpendPocock, SpendPower, SpendHwangShih:
 		return true
 	case OBrienFleming, Pocock, WangTsiatis:
@@ -151,22 +160,35 @@ func (g GroupSequential) sideAlpha() float64 {
 	return g.Alpha
 }
 
+// spentBy returns the error probability of a side that may be spent up to a look.
+func (g GroupSequential) spentBy(look int) float64 {
+	if g.Final && look == len(g.Information)-1 {
+		return g.sideAlpha()
+	}
+	return g.spending(g.Information[look])
+}
+
 // spending returns the error probability of a side that may be spent until t.
 func (g GroupSequential) spending(t float64) float64 {
+	return spend(g.Kind, g.Shape, g.sideAlpha(), t)
+}
+
+// spend returns how much of an error probability a spending function has spent by
+// the information t.
+func spend(kind GSTKind, shape, total, t float64) float64 {
 	t = math.Min(t, 1)
-	a := g.sideAlpha()
-	switch g.Kind {
+	switch kind {
 	case SpendOBrienFleming:
-		return 2 * math.Exp(Normal{}.Tails(-Normal{}.Quantile(a/2)/math.Sqrt(t)).LogSF)
+		return 2 * math.Exp(Normal{}.Tails(-Normal{}.Quantile(total/2)/math.Sqrt(t)).LogSF)
 	case SpendPocock:
-		return a * math.Log1p((math.E-1)*t)
+		return total * math.Log1p((math.E-1)*t)
 	case SpendPower:
-		return a * math.Pow(t, g.Shape)
+		return total * math.Pow(t, shape)
 	case SpendHwangShih:
-		if g.Shape == 0 {
-			return a * t
+		if shape == 0 {
+			return total * t
 		}
-		return a * math.Expm1(-g.Shape*t) / math.Expm1(-g.Shape)
+		return total * math.Expm1(-shape*t) / math.Expm1(-shape)
 	case OBrienFleming, Pocock, WangTsiatis:
 	}
 	return 0
@@ -201,16 +223,30 @@ func (g GroupSequential) check() error {
 	if g.MaxZ < 0 || math.IsNaN(g.MaxZ) {
 		return refuse(InvalidArgument, "A cut of bounds cannot be negative; it is %v.", g.MaxZ)
 	}
-	switch g.Kind {
+	if g.Final && !g.spends() {
+		return refuse(InvalidArgument, "Only a spending function can end before its plan; %q cannot.", string(g.Kind))
+	}
+	return g.Kind.check(g.Shape)
+}
+
+// mostShape bounds the shape of a design: beyond it everything is spent at the
+// first look or at the last.
+const mostShape = 500
+
+// check refuses an unknown kind and a shape out of its domain.
+func (k GSTKind) check(shape float64) error {
+	switch k {
 	case OBrienFleming, Pocock, SpendOBrienFleming, SpendPocock:
 	case WangTsiatis, SpendHwangShih:
-		if !finite(g.Shape) {
-			return refuse(InvalidArgument, "The shape of the design must be a finite number; it is %v.", g.Shape)
+		if !(math.Abs(shape) <= mostShape) {
+			return refuse(InvalidArgument, "The shape of the design lies between -%v and %v; it is %v.", mostShape, mostShape, shape)
 		}
 	case SpendPower:
-		return checkPositive("power of the spending function", g.Shape)
+		if !(shape > 0 && shape <= mostShape) {
+			return refuse(InvalidArgument, "The power of the spending function lies above 0 and at most at %v; it is %v.", mostShape, shape)
+		}
 	default:
-		return refuse(InvalidArgument, "There is no group-sequential design %q.", string(g.Kind))
+		return refuse(InvalidArgument, "There is no group-sequential design %q.", string(k))
 	}
 	return nil
 }

@@ -6,6 +6,9 @@ import "math"
 type GSTOperation struct {
 	Upper []float64 // probability to stop at each look by crossing the upper bound
 	Lower []float64 // and the lower one; zeros for a one-sided plan
+	// Futile is the probability to give up at each look before the last; zeros
+	// without futility bounds.
+	Futile []float64
 	// ExpectedInformation is the mean information at the stop, that of the last
 	// look when nothing was crossed.
 	ExpectedInformation float64
@@ -24,19 +27,34 @@ func (o GSTOperation) Power() float64 {
 // Operate follows the plan when z_k has the mean drift*sqrt(t_k). It refuses with
 // InvalidArgument for bounds of another plan or a drift that is not finite.
 func (g GroupSequential) Operate(bounds GSTBounds, drift float64) (GSTOperation, error) {
-	if err := g.check(); err != nil {
+	if err := g.checkBounds(bounds, drift); err != nil {
 		return GSTOperation{}, err
 	}
-	if len(bounds.Z) != len(g.Information) || !finite(drift) {
-		return GSTOperation{}, refuse(InvalidArgument, "Operation needs a bound for each look and a finite drift; there are %d for %d, and %v.",
-			len(bounds.Z), len(g.Information), drift)
-	}
-	return g.operate(bounds, drift), nil
+	return g.operate(bounds, nil, drift), nil
 }
 
-func (g GroupSequential) operate(bounds GSTBounds, drift float64) GSTOperation {
+// checkBounds refuses bounds that are not those of the plan, and a drift that is
+// not finite.
+func (g GroupSequential) checkBounds(bounds GSTBounds, drift float64) error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	if len(bounds.Z) != len(g.Information) || !finite(drift) {
+		return refuse(InvalidArgument, "Operation needs a bound for each look and a finite drift; there are %d for %d, and %v.",
+			len(bounds.Z), len(g.Information), drift)
+	}
+	for _, z := range bounds.Z {
+		if math.IsNaN(z) {
+			return refuse(NonFinite, "A bound is not a number.")
+		}
+	}
+	return nil
+}
+
+// operate follows the plan, and gives up at futility bounds unless they are nil.
+func (g GroupSequential) operate(bounds GSTBounds, futility []float64, drift float64) GSTOperation {
 	looks := len(g.Information)
-	o := GSTOperation{Upper: make([]float64, looks), Lower: make([]float64, looks)}
+	o := GSTOperation{Upper: make([]float64, looks), Lower: make([]float64, looks), Futile: make([]float64, looks)}
 	walk := newGSTWalk(drift)
 	going := 1.0
 	last := 0.0
@@ -49,9 +67,14 @@ func (g GroupSequential) operate(bounds GSTBounds, drift float64) GSTOperation {
 		if g.TwoSided {
 			o.Lower[k] = step.below(-bounds.Z[k])
 		}
+		wedge := g.noWedge()
+		if futility != nil && k < looks-1 {
+			wedge = math.Min(futility[k], bounds.Z[k])
+			o.Futile[k] = g.futile(step, wedge)
+		}
 		o.ExpectedInformation += going * (t - last)
-		going = math.Max(0, going-o.Upper[k]-o.Lower[k])
-		walk = step.stay(g.lower(bounds.Z[k]), bounds.Z[k], g.next(k))
+		going = math.Max(0, going-o.Upper[k]-o.Lower[k]-o.Futile[k])
+		walk = step.stay(g.next(k), g.going(bounds.Z[k], wedge)...)
 		last = t
 	}
 	return o
@@ -69,7 +92,7 @@ func (g GroupSequential) DriftFor(bounds GSTBounds, power float64) (float64, err
 	// The probability to miss is well conditioned in logarithm at high power, and
 	// that to find at low power.
 	excess := func(drift float64) float64 {
-		found := g.operate(bounds, drift).Power()
+		found := g.operate(bounds, nil, drift).Power()
 		return math.Log(found/power) - math.Log(math.Max(1-found, math.SmallestNonzeroFloat64)/(1-power))
 	}
 	if excess(0) >= 0 {
@@ -111,10 +134,10 @@ func (g GroupSequential) Characteristics(power float64) (GSTCharacteristics, err
 	z := Normal{}.Quantile(power) - Normal{}.Quantile(g.sideAlpha())
 	single := z * z
 	c := GSTCharacteristics{Shift: drift * drift, Inflation: drift * drift / single}
-	h1 := g.operate(bounds, drift)
+	h1 := g.operate(bounds, nil, drift)
 	c.ExpectedH1 = c.Inflation * h1.ExpectedInformation
-	c.ExpectedH01 = c.Inflation * g.operate(bounds, drift/2).ExpectedInformation
-	c.ExpectedH0 = c.Inflation * g.operate(bounds, 0).ExpectedInformation
+	c.ExpectedH01 = c.Inflation * g.operate(bounds, nil, drift/2).ExpectedInformation
+	c.ExpectedH0 = c.Inflation * g.operate(bounds, nil, 0).ExpectedInformation
 	sum := 0.0
 	for k := range h1.Upper {
 		sum += h1.Upper[k]

@@ -94,26 +94,37 @@ const (
 	gstFarReach   = 38 // towards a bound that is infinite
 )
 
-// stay restricts the walk at this look to z between lower and upper and returns
-// it. next is the following information time, or the same when there is none.
-func (s gstStep) stay(lower, upper, next float64) *gstWalk {
+// gstRange is a range of z in which a trial goes on.
+type gstRange struct{ lower, upper float64 }
+
+// stay restricts the walk at this look to z in the ranges, rising and apart, and
+// returns it. next is the following information time, or the same when there is
+// none.
+func (s gstStep) stay(next float64, ranges ...gstRange) *gstWalk {
 	root := math.Sqrt(s.time)
 	centre := s.from.drift * s.time
-	low := math.Max(lower*root, centre-gstReach*root)
-	high := math.Min(upper*root, centre+gstFarReach*root)
-	if upper*root > centre+gstReach*root && s.from.drift != 0 {
-		high = centre + gstReach*root // relative accuracy far out matters to spending only
-	}
-	w := &gstWalk{drift: s.from.drift, time: s.time}
-	if !(high > low) {
-		return w
-	}
 	scale := s.sd
 	if next > s.time {
 		scale = math.Min(scale, math.Sqrt(next-s.time))
 	}
+	w := &gstWalk{drift: s.from.drift, time: s.time}
+	for _, r := range ranges {
+		low := math.Max(r.lower*root, centre-gstReach*root)
+		high := math.Min(r.upper*root, centre+gstFarReach*root)
+		if r.upper*root > centre+gstReach*root && s.from.drift != 0 {
+			high = centre + gstReach*root // relative accuracy far out matters to spending only
+		}
+		if high > low {
+			w.fill(s, low, high, scale)
+		}
+	}
+	return w
+}
+
+// fill adds nodes between low and high for a density that is smooth on a scale.
+func (w *gstWalk) fill(s gstStep, low, high, scale float64) {
 	panels := max(1, int(math.Ceil((high-low)/(gstPanelWidth*scale))))
-	w.nodes, w.mass = make([]float64, 0, panels*panelNodes), make([]float64, 0, panels*panelNodes)
+	w.nodes, w.mass = slices.Grow(w.nodes, panels*panelNodes), slices.Grow(w.mass, panels*panelNodes)
 	rule := legendre()
 	half := (high - low) / float64(panels) / 2
 	for p := range panels {
@@ -124,7 +135,6 @@ func (s gstStep) stay(lower, upper, next float64) *gstWalk {
 			w.mass = append(w.mass, rule.weights[i]*half*s.density(x))
 		}
 	}
-	return w
 }
 
 // density returns the density of the score at x.
