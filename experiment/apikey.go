@@ -10,7 +10,8 @@ type Scope string
 
 // The scopes. Admin implies all others.
 const (
-	ScopeEvaluate Scope = "evaluate"
+	ScopeEvaluate Scope = "evaluate" // may be public: it tells arms, one unit at a time
+	ScopeConfig   Scope = "config"   // the whole configuration: audiences, salts and overrides
 	ScopeIngest   Scope = "ingest"
 	ScopeRead     Scope = "read"
 	ScopeWrite    Scope = "write"
@@ -20,7 +21,7 @@ const (
 // ValidScope reports whether s is one of the scopes.
 func ValidScope(s Scope) bool {
 	switch s {
-	case ScopeEvaluate, ScopeIngest, ScopeRead, ScopeWrite, ScopeAdmin:
+	case ScopeEvaluate, ScopeConfig, ScopeIngest, ScopeRead, ScopeWrite, ScopeAdmin:
 		return true
 	}
 	return false

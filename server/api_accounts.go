@@ -30,7 +30,7 @@ type keyList struct {
 type keyInput struct {
 	Body struct {
 		Name   string             `json:"name" minLength:"1" maxLength:"200"`
-		Scopes []experiment.Scope `json:"scopes" minItems:"1" maxItems:"5"`
+		Scopes []experiment.Scope `json:"scopes" minItems:"1" maxItems:"6"`
 	}
 }
 

@@ -185,6 +185,7 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report.csv", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/metrics", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/config", status: 200}, experiment.ScopeConfig},
 	{scenario{method: "POST", path: apiPath + "/experiments", body: `{`, status: 400}, experiment.ScopeWrite},
 	{scenario{method: "GET", path: apiPath + "/keys", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/keys", body: `{}`, status: 422}, experiment.ScopeAdmin},

@@ -38,6 +38,7 @@ type Live struct {
 
 // liveState is one configuration, compiled.
 type liveState struct {
+	config      experiment.Config
 	snapshot    *assignment.Snapshot
 	experiments map[string]*experiment.Experiment
 	keys        map[string]*experiment.APIKey // by hash
@@ -128,6 +129,7 @@ func (l *Live) use(cfg experiment.Config) error {
 		return err
 	}
 	st := &liveState{
+		config:   cfg,
 		snapshot:    snap,
 		experiments: make(map[string]*experiment.Experiment, len(cfg.Experiments)),
 		keys:        make(map[string]*experiment.APIKey, len(cfg.Keys)),

@@ -144,25 +144,32 @@ func (o *OFREP) awaitVersion(ctx context.Context, snap *assignment.Snapshot, wan
 	if err != nil || v <= snap.Version() || o.Subscribe == nil {
 		return snap
 	}
-	versions, stop := o.Subscribe()
+	awaitVersion(ctx, v, func() int64 {
+		snap = o.Snapshot()
+		return snap.Version()
+	}, o.Subscribe, o.Done)
+	return snap
+}
+
+// awaitVersion returns when the version in force is at least wanted, after
+// maxVersionWait, or when the request or the server ends.
+func awaitVersion(ctx context.Context, wanted int64, inForce func() int64, subscribe func() (<-chan int64, func()), done <-chan struct{}) {
+	versions, stop := subscribe()
 	defer stop()
 	timeout := time.NewTimer(maxVersionWait)
 	defer timeout.Stop()
-	for {
-		if snap = o.Snapshot(); v <= snap.Version() {
-			return snap
-		}
+	for inForce() < wanted {
 		select {
 		case _, open := <-versions:
 			if !open {
-				return snap
+				return
 			}
 		case <-timeout.C:
-			return snap
+			return
 		case <-ctx.Done():
-			return snap
-		case <-o.Done:
-			return snap
+			return
+		case <-done:
+			return
 		}
 	}
 }

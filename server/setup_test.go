@@ -30,7 +30,7 @@ var testNow = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
 // allScopes are the scopes in the order of the scope matrix.
 var allScopes = []experiment.Scope{
-	experiment.ScopeEvaluate, experiment.ScopeIngest, experiment.ScopeRead, experiment.ScopeWrite, experiment.ScopeAdmin,
+	experiment.ScopeEvaluate, experiment.ScopeConfig, experiment.ScopeIngest, experiment.ScopeRead, experiment.ScopeWrite, experiment.ScopeAdmin,
 }
 
 // handClock is moved by the test.
