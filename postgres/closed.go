@@ -1,16 +1,9 @@
 package postgres
 
 import (
-	"context"
-	"time"
-
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
-
-// closedPageSize is how many exposures are read at once: enough that a round
-// trip does not count, few enough to hold.
-const closedPageSize = 20_000
 
 // unitColumns are the columns of sessions that name a unit. A block has none:
 // its sessions are joined by links alone.
@@ -28,10 +21,11 @@ var closesColumns = map[metrics.Window]string{
 	metrics.WindowDay:   "day_closes_at",
 }
 
-// closedQuery returns the statement that reads a page: exposures with their
-// sessions, one row a session, or one without any. The page is cut in closing
-// order and then joined in the order of units: neighbours in the indexes of the
-// sessions are met one after the other, which saves a sixth of the time.
+// closedQuery returns the statement that reads a page: the exposures after one
+// place in closing order up to another, with their sessions, one row a session,
+// or one without any. They are joined in the order of units: neighbours in the
+// indexes of the sessions are met one after the other, which saves a sixth of
+// the time.
 //
 // A unit counts as crossed when that was known as its window closed, so that
 // outcomes do not depend on when a job gets to them. Moments are whole numbers
@@ -55,9 +49,8 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 				       coalesce(crossed_at <= ` + closes + `, false) as crossed, override, attributes
 				from exposures
 				where experiment_id = $1 and version = $2
-				  and (` + closes + `, unit_id) > ($3, $4) and ` + closes + ` <= $5
-				order by ` + closes + `, unit_id
-				limit $6) page
+				  and (` + closes + `, unit_id) > ($3, $4) and (` + closes + `, unit_id) <= ($5, $6)
+				offset 0) page -- not merged with the outer query, which would lose the index
 			order by unit_id) x
 		left join lateral (
 			select ` + selectClosedSession + ` as session from sessions s
@@ -70,85 +63,14 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 		order by x.unit_id`
 }
 
-// Closed implements metrics.LookTx. Of each session it reads what
-// metrics.Observe needs; the other fields are zero.
-//
-// Pages are read ahead on a connection of their own, while each works on the
-// page before and writes outcomes on the look's. Nothing is lost by that: what
-// has closed is committed and does not change, see Look.
-func (l *lookTx) Closed(ctx context.Context, w metrics.Window, after, upTo time.Time, each func(*metrics.Closed) error) (err error) {
-	r := closedReader{
-		exp: l.exp, window: w, from: stamp(after), upTo: stamp(upTo),
-		free: make(chan *closedPage, pagesAhead), full: make(chan *closedPage, pagesAhead),
-	}
-	for range pagesAhead {
-		r.free <- &closedPage{}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	read := make(chan error, 1)
-	go func() {
-		defer close(r.full)
-		read <- l.db.inConnTx(ctx, func(tx *connTx) error { return r.run(ctx, tx) })
-	}()
-	defer func() {
-		cancel()
-		if readErr := <-read; err == nil {
-			err = wrap("read closed windows", readErr)
-		}
-	}()
-	for page := range r.full {
-		if err := page.each(each); err != nil {
-			return err
-		}
-		r.free <- page
-	}
-	return nil
-}
-
-// pagesAhead is how many pages are in memory: one to read and one to work on.
-const pagesAhead = 2
-
-// closedReader reads page after page.
-type closedReader struct {
-	exp        *experiment.Experiment
-	window     metrics.Window
-	from, upTo time.Time
-	free, full chan *closedPage
-}
-
-// run fills free pages until one is the last.
-func (r *closedReader) run(ctx context.Context, tx *connTx) error {
-	if _, err := tx.ExecContext(ctx, planClosed); err != nil {
-		return err
-	}
-	stmt, err := tx.PreparexContext(ctx, closedQuery(r.exp.Unit, r.window))
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	// All that closed at from is read, whatever its unit: go on from the next
-	// moment with the least unit.
-	from, unit := r.from.Add(time.Microsecond), ""
-	for n := closedPageSize; n == closedPageSize; {
-		var page *closedPage
-		select {
-		case page = <-r.free:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		page.reset()
-		rows, err := stmt.QueryContext(ctx, r.exp.ID, r.exp.Version, from, unit, r.upTo,
-			closedPageSize, r.window.Span().Milliseconds(), string(r.exp.Unit))
-		if err := scanRows(rows, err, page.scan); err != nil {
-			return err
-		}
-		page.sort()
-		if n = len(page.rows); n > 0 {
-			from, unit = page.rows[n-1].closesAt(), page.rows[n-1].unit
-		}
-		r.full <- page // there is room for every page
-	}
-	return nil
+// cutQuery returns the statement that finds the last exposure of a page.
+func cutQuery(w metrics.Window) string {
+	closes := closesColumns[w]
+	return `
+		select ` + closes + `, unit_id from exposures
+		where experiment_id = $1 and version = $2 and (` + closes + `, unit_id) > ($3, $4) and ` + closes + ` <= $5
+		order by ` + closes + `, unit_id
+		offset $6 limit 1`
 }
 
 // planClosed keeps the planner to the one shape whose cost is that of the page,
