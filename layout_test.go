@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"telemetry":         {"experiment"},
 	"metrics":           {"experiment", "stats", "telemetry"},
 	"report":            {"experiment", "metrics", "stats"},
+	"planning":          {"stats"},
 	"migrations":        {},
 	"postgres":          {"experiment", "metrics", "migrations", "stats", "telemetry"},
 	"postgres/private":  {},

@@ -6,6 +6,7 @@
 //	splitcast demo                  # a simulated platform on http://127.0.0.1:8080
 //	splitcast serve                 # the server, with a private PostgreSQL
 //	splitcast apply -f FILE         # create or update experiments
+//	splitcast plan --share 0.97 …   # how many units and days an effect takes
 //	splitcast report KEY --json     # the report of an experiment
 //
 // This package only wires the others together.
@@ -33,6 +34,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run everything on a simulated live platform: two weeks in about a minute, then in real time."`
 	Apply   applyCmd   `cmd:"" help:"Create or update experiments from a document; prints what changes."`
 	Report  reportCmd  `cmd:"" help:"Print the report of an experiment."`
+	Plan    planCmd    `cmd:"" help:"Print how many units and days it takes to find an effect."`
 	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
