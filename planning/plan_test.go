@@ -159,7 +159,7 @@ func TestResultIsJSONAndText(t *testing.T) {
 		if err := out.WriteText(&text); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(text.String(), "days  lift") != (perDay > 0) {
+		if strings.Contains(text.String(), "what a sequential plan") != (perDay > 0) {
 			t.Errorf("with %v units a day:\n%s", perDay, text.String())
 		}
 	}
