@@ -99,3 +99,39 @@ func compareFloats(a, b float64) int {
 	}
 	return 0
 }
+
+// ProductLogE returns ln of the product of e-values, an e-value when they
+// come from independent data: experiments on different units, or one after the
+// other. It refuses NaN, and infinite ones of both signs, with NonFinite.
+func ProductLogE(logE []float64) (float64, error) {
+	sum := 0.0
+	for _, l := range logE {
+		sum += l
+	}
+	if math.IsNaN(sum) {
+		return 0, refuse(NonFinite, "The product of the e-values is not a number.")
+	}
+	return sum, nil
+}
+
+// MeanLogE returns ln of the mean of e-values, an e-value whatever they have to do
+// with one another; of metrics of the same experiment, for example. No other
+// symmetric way of merging is better (Vovk and Wang 2021, proposition 3.1). It
+// refuses NaN with NonFinite and an empty list with InvalidArgument.
+func MeanLogE(logE []float64) (float64, error) {
+	if len(logE) == 0 {
+		return 0, refuse(InvalidArgument, "There is no e-value to average.")
+	}
+	most := slices.Max(logE) // NaN if there is one
+	if math.IsNaN(most) {
+		return 0, refuse(NonFinite, "An e-value is not a number.")
+	}
+	if math.IsInf(most, 0) {
+		return most, nil
+	}
+	sum := 0.0
+	for _, l := range logE {
+		sum += math.Exp(l - most)
+	}
+	return most + math.Log(sum/float64(len(logE))), nil
+}

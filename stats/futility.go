@@ -110,11 +110,10 @@ func (g GroupSequential) futileBound(step gstStep, probability, efficacy float64
 	// A logarithm of zero is no number to interpolate with: begin where there is
 	// some probability.
 	for middle := low + (high-low)/2; math.IsInf(excess(low), -1); middle = low + (high-low)/2 {
-		if excess(middle) < 0 {
-			low = middle
-		} else {
+		if excess(middle) >= 0 {
 			return bisect(func(z float64) bool { return excess(z) >= 0 }, low, middle)
 		}
+		low = middle
 	}
 	return brent(excess, low, high)
 }

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // GSTOperation is how a group-sequential plan behaves at a given truth.
 type GSTOperation struct {
@@ -43,10 +46,8 @@ func (g GroupSequential) checkBounds(bounds GSTBounds, drift float64) error {
 		return refuse(InvalidArgument, "Operation needs a bound for each look and a finite drift; there are %d for %d, and %v.",
 			len(bounds.Z), len(g.Information), drift)
 	}
-	for _, z := range bounds.Z {
-		if math.IsNaN(z) {
-			return refuse(NonFinite, "A bound is not a number.")
-		}
+	if slices.ContainsFunc(bounds.Z, math.IsNaN) {
+		return refuse(NonFinite, "A bound is not a number.")
 	}
 	return nil
 }
