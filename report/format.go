@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -88,7 +87,7 @@ func odds(logE float64) string {
 	case logE < million:
 		return count(int64(math.Round(math.Exp(logE)))) + " : 1"
 	}
-	return fmt.Sprintf("10^%d : 1", int(logE/math.Ln10))
+	return powerOfTen(int(logE/math.Ln10)) + " : 1"
 }
 
 // eValue prints an e-value.
@@ -96,7 +95,14 @@ func eValue(logE float64) string {
 	if math.Abs(logE) < math.Log(plainBelow) {
 		return strconv.FormatFloat(math.Exp(logE), 'g', 3, 64)
 	}
-	return fmt.Sprintf("10^%d", int(math.Floor(logE/math.Ln10)))
+	return powerOfTen(int(math.Floor(logE / math.Ln10)))
+}
+
+// powerOfTen prints 10 with an exponent in superscript digits.
+func powerOfTen(exponent int) string {
+	superscript := strings.NewReplacer("-", "⁻", "0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴",
+		"5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹")
+	return "10" + superscript.Replace(strconv.Itoa(exponent))
 }
 
 // list joins words as a sentence does.

@@ -70,7 +70,7 @@ func TestPlannedAndCount(t *testing.T) {
 
 func TestOdds(t *testing.T) {
 	t.Parallel()
-	for logE, want := range map[float64]string{-3: "less than 1 : 1", 0: "1 : 1", 6.9: "992 : 1", 2302.6: "10^1000 : 1"} {
+	for logE, want := range map[float64]string{-3: "less than 1 : 1", 0: "1 : 1", 6.9: "992 : 1", 2302.6: "10¹⁰⁰⁰ : 1"} {
 		if got := odds(logE); got != want {
 			t.Errorf("odds(%v) = %q, want %q", logE, got, want)
 		}

@@ -51,6 +51,16 @@ func TestSignInByLink(t *testing.T) {
 	})
 }
 
+func TestAddressesThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	browser := map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+	b.play(t, []scenario{
+		{name: "browser", method: "GET", path: "/nowhere", header: browser, status: 404, has: []string{"<h1>Not Found</h1>", "there is nothing at /nowhere"}},
+		{name: "program", method: "GET", path: "/nowhere", status: 404, has: []string{`"detail":"there is nothing at /nowhere"`}},
+	})
+}
+
 // A link leads to this server only, whatever stands in next.
 func TestSignInLeadsNowhereElse(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -101,7 +102,11 @@ func (s *Server) describeContext(ctx context.Context, operation string, err erro
 		return p
 	}
 	id := middleware.GetReqID(ctx)
-	s.log.Error("request failed", "request_id", id, "operation", operation, "error", err)
+	level := slog.LevelError
+	if ctx.Err() != nil { // the client went away, or the server is told to stop
+		level = slog.LevelDebug
+	}
+	s.log.Log(ctx, level, "request failed", "request_id", id, "operation", operation, "error", err)
 	return &Problem{Status: http.StatusInternalServerError, RequestID: id}
 }
 

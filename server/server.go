@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,9 +121,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) routes(version string) http.Handler {
 	r := chi.NewRouter()
 	r.Use(boundRequestID, middleware.RequestID, s.stats.requests, s.recoverer)
-	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
-		s.problem(w, req, experiment.Errorf(experiment.CodeNotFound, "", "there is nothing at %s", req.URL.Path))
-	})
+	r.NotFound(s.nowhere())
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		for _, method := range methods {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
@@ -158,6 +157,24 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 		r.Options("/ofrep/*", func(http.ResponseWriter, *http.Request) {}) // answered by CORS before it gets here
 	})
 	r.With(s.require(experiment.ScopeEvaluate)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
+}
+
+// nowhere answers addresses that do not exist: with a page to browsers, with a
+// problem to programs.
+func (s *Server) nowhere() http.HandlerFunc {
+	missing := func(r *http.Request) error {
+		return experiment.Errorf(experiment.CodeNotFound, "", "there is nothing at %s", r.URL.Path)
+	}
+	page := pageHeaders(s.web.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.problemPage(w, r, missing(r))
+	})))
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			page.ServeHTTP(w, r)
+			return
+		}
+		s.problem(w, r, missing(r))
+	}
 }
 
 // methods are those that some address takes.

@@ -54,11 +54,14 @@ func Document() experiment.Document {
 	return d
 }
 
-// arms returns two equal arms with the given JSON values.
-func arms(control, treatment string) []experiment.Arm {
+// variant is an arm without its role.
+type variant struct{ name, value string }
+
+// arms returns two equal arms.
+func arms(control, treatment variant) []experiment.Arm {
 	return []experiment.Arm{
-		{Key: ArmControl, Name: "As shipped", Weight: 1, Value: json.RawMessage(control)},
-		{Key: ArmTreatment, Name: "Changed", Weight: 1, Value: json.RawMessage(treatment)},
+		{Key: ArmControl, Name: control.name, Weight: 1, Value: json.RawMessage(control.value)},
+		{Key: ArmTreatment, Name: treatment.name, Weight: 1, Value: json.RawMessage(treatment.value)},
 	}
 }
 
@@ -66,7 +69,7 @@ func fastStart() experiment.Spec {
 	return experiment.Spec{
 		Key: KeyFastStart, Name: "Prefetch the manifest", Owner: "player-team",
 		Hypothesis: "Fetching the manifest while the player loads cuts the start by a fifth; fewer viewers leave before the first frame.",
-		Arms:       arms("false", "true"),
+		Arms:       arms(variant{"Player first", "false"}, variant{"Prefetch", "true"}),
 		Plan: experiment.Plan{
 			Primary:   []string{"startup_first_p50", "exit_before_start"},
 			Secondary: []string{"startup_first_p95", "watch_hours_per_viewer"},
@@ -84,7 +87,7 @@ func aaCheck() experiment.Spec {
 	return experiment.Spec{
 		Key: KeyAACheck, Name: "A/A: the platform itself", Owner: "data-team",
 		Hypothesis: "Both arms are the same player, so nothing may be found: if something is, the platform is wrong.",
-		Arms:       arms(`"same"`, `"same"`),
+		Arms:       arms(variant{"A", `"same"`}, variant{"A again", `"same"`}),
 		Plan: experiment.Plan{
 			Primary:    []string{"watch_hours_per_viewer"},
 			Secondary:  []string{"startup_first_p50", "stalled_session_rate", "bitrate", "live_latency_mean"},
@@ -99,7 +102,7 @@ func lowLatency() experiment.Spec {
 		Key: KeyLowLatency, Name: "Hold back two segments instead of three", Owner: "player-team",
 		Hypothesis: "One segment less between the encoder and the viewer brings chat and picture together without more stalls.",
 		Layer:      LayerPlayer, Slots: slotsLowLatency,
-		Arms: arms("3", "2"),
+		Arms: arms(variant{"Three segments", "3"}, variant{"Two segments", "2"}),
 		Plan: experiment.Plan{
 			Primary:   []string{"live_latency_mean"},
 			Secondary: []string{"watch_hours_per_viewer", "bitrate"},
@@ -118,7 +121,7 @@ func tvAppRewrite() experiment.Spec {
 		Key: KeyTVAppRewrite, Name: "TV app rewritten", Owner: "tv-team",
 		Hypothesis: "The rewritten TV app starts faster, so that its viewers stay longer.",
 		Audience:   &experiment.Audience{Attr: "device_class", Op: experiment.OpEq, Value: experiment.Scalar{V: TV.String()}},
-		Arms:       arms("false", "true"),
+		Arms:       arms(variant{"Old app", "false"}, variant{"Rewritten app", "true"}),
 		Plan: experiment.Plan{
 			Primary:   []string{"watch_hours_per_viewer"},
 			Secondary: []string{"startup_first_p50", "startup_first_p95"},
@@ -136,7 +139,9 @@ func abrBuffer() experiment.Spec {
 		Key: KeyABRBuffer, Name: "Choose the bitrate by the buffer", Owner: "player-team",
 		Hypothesis: "A rule that follows the buffer, with two segments more to work with, rides out dips: fewer sessions stall at a higher bitrate.",
 		Layer:      LayerPlayer, Slots: slotsABRBuffer,
-		Arms: arms(`{"rule":"throughput","more_segments":0}`, `{"rule":"buffer","more_segments":2}`),
+		Arms: arms(
+			variant{"By throughput", `{"rule":"throughput","more_segments":0}`},
+			variant{"By buffer", `{"rule":"buffer","more_segments":2}`}),
 		Plan: experiment.Plan{
 			Primary:   []string{"stalled_session_rate"},
 			Secondary: []string{"watch_hours_per_viewer", "stall_ratio", "live_latency_mean"},
