@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"web/chart":         {},
 	"server":            {"assignment", "experiment", "metrics", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001
 	"client":            {"assignment", "experiment"},
-	"simulate":          {"experiment"},                                                                    // it speaks HTTP like any client
+	"simulate":          {"experiment"}, // it speaks HTTP like any client
 	"internal/pgtest":   {"migrations", "postgres/private"},
 	"internal/webtest":  {},
 	"report/reporttest": {"experiment", "metrics", "report", "stats"},
