@@ -189,22 +189,22 @@ func TestFoldSessionsThatStayOpen(t *testing.T) {
 		insertRecords(t, db, records[len(records)-1])
 		return at
 	}
-	every := foldOpenEvery.Minutes()
 	send(0)
-	if n := fold(t, db, send(every-0.1)); n != 0 {
-		t.Errorf("%d sessions open for less than %v were folded, want 0", n, foldOpenEvery)
+	for _, c := range []struct {
+		minutes float64
+		folded  int
+	}{
+		{0.9, 0}, {1, 1}, // a minute at least
+		{1.9, 0}, {2, 1},
+		{40, 1}, {53, 0}, {53.4, 1}, // 40 minutes are three quarters of 53.3
+	} {
+		if n := fold(t, db, send(c.minutes)); n != c.folded {
+			t.Errorf("%d sessions open for %v minutes were folded, want %d", n, c.minutes, c.folded)
+		}
+		if c.folded > 0 {
+			wantSessions(t, db, foldOf(records))
+		}
 	}
-	if n := fold(t, db, send(every)); n != 1 {
-		t.Errorf("%d sessions open for %v were folded, want 1", n, foldOpenEvery)
-	}
-	wantSessions(t, db, foldOf(records))
-	if n := fold(t, db, send(2*every-0.1)); n != 0 {
-		t.Errorf("%d sessions were folded %v after a fold, want 0", n, foldOpenEvery)
-	}
-	if n := fold(t, db, send(2*every)); n != 1 {
-		t.Errorf("%d sessions were folded another %v later, want 1", n, foldOpenEvery)
-	}
-	wantSessions(t, db, foldOf(records))
 }
 
 // The same play told by heartbeats and by CMCD counts once, by the heartbeats,

@@ -15,14 +15,17 @@ import (
 const (
 	// foldChunk bounds the sessions folded in one transaction.
 	foldChunk = 500
-	// foldOpenEvery is how much longer an open session must have become to be
-	// folded again: a fold reads all its records.
-	foldOpenEvery = 10 * time.Minute
+	// An open session is folded again once it has become longer by
+	// foldOpenLeast, and by one part in foldOpenPart: a fold reads all its
+	// records, so that the folds of a session cost together foldOpenPart times
+	// the last one, however long it gets.
+	foldOpenLeast = time.Minute
+	foldOpenPart  = 4
 )
 
 // FoldSessions makes sessions of the CMCD records that no fold has seen, of
-// sessions that closed before now or have been open for another ten minutes,
-// and returns how many it looked at. A fold is pure, so that repeating it is
+// sessions that closed before now or have become longer by a quarter, and a
+// minute, and returns how many it looked at. A fold is pure, so that repeating it is
 // harmless; several processes may fold at once. A session that also sends
 // heartbeats is told by those.
 func (db *DB) FoldSessions(ctx context.Context, now time.Time) (int, error) {
@@ -41,7 +44,8 @@ func (db *DB) FoldSessions(ctx context.Context, now time.Time) (int, error) {
 const chooseSessions = `
 	with chosen as materialized (
 		select session_id from cmcd_sessions
-		where dirty and (last_recv_ms <= $1 or last_recv_ms - coalesce(folded_recv_ms, first_recv_ms) >= $2)
+		where dirty and (last_recv_ms <= $1 or last_recv_ms - coalesce(folded_recv_ms, first_recv_ms)
+			>= greatest($2, (last_recv_ms - first_recv_ms) / $4))
 		order by session_id limit $3 for update skip locked
 	)
 	update cmcd_sessions s set dirty = false, folded_recv_ms = s.last_recv_ms
@@ -53,7 +57,7 @@ func (db *DB) foldSome(ctx context.Context, now time.Time) (n int, err error) {
 	err = db.inConnTx(ctx, func(tx *connTx) error {
 		var ids []string
 		if err := tx.SelectContext(ctx, &ids, chooseSessions,
-			now.UnixMilli()-telemetry.CloseMinMs, foldOpenEvery.Milliseconds(), foldChunk); err != nil {
+			now.UnixMilli()-telemetry.CloseMinMs, foldOpenLeast.Milliseconds(), foldChunk, foldOpenPart); err != nil {
 			return fmt.Errorf("choose: %w", err)
 		}
 		n = len(ids)
