@@ -57,6 +57,7 @@ type testServer struct {
 	sql   *sql.DB // to look behind the server's back
 	live  *server.Live
 	clock *handClock
+	salts int // drawn so far: every test server has the same
 	url   string
 	key   string // of services
 	open  string // with the scope evaluate: may be public
@@ -169,9 +170,14 @@ func (s *testServer) store(t testing.TB, document string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.db.Apply(t.Context(), specs, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known}); err != nil {
+	if _, err := s.db.Apply(t.Context(), specs, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known, Salt: s.salt}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (s *testServer) salt() string {
+	s.salts++
+	return fmt.Sprint("salt-", s.salts)
 }
 
 // apply applies a document and puts it in force.
