@@ -182,6 +182,9 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 	first := leading(r)
 	withheld := r.Verdict.State == report.VerdictUntrustworthy
 	row.Metric, row.State = first.Metric.Name, stateOf(first, withheld)
+	if withheld { // a list has no room to say why a number cannot be believed
+		return row, nil
+	}
 	if first.Effect != nil {
 		row.Lift = tight(first.Effect.Text)
 	}

@@ -54,6 +54,21 @@ func TestListShowsItsFilter(t *testing.T) {
 	}
 }
 
+// A list has no room to say why a number cannot be believed, so it shows none.
+func TestListWithholdsLifts(t *testing.T) {
+	t.Parallel()
+	for name, shown := range map[string]bool{"typical": true, "srm": false} {
+		r := sample(t, name)
+		row, err := newListRow(&ExperimentRow{Report: &r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := row.Lift != "" || row.Spark != ""; got != shown || row.Metric == "" {
+			t.Errorf("%s shows the lift %q of %q, a chart of %d bytes", name, row.Lift, row.Metric, len(row.Spark))
+		}
+	}
+}
+
 func TestAwaited(t *testing.T) {
 	t.Parallel()
 	all := variants(t)
