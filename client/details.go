@@ -1,6 +1,9 @@
 package client
 
-import "github.com/splitcast/splitcast/assignment"
+import (
+	"github.com/splitcast/splitcast/assignment"
+	"github.com/splitcast/splitcast/experiment"
+)
 
 // Details tell how a value came about.
 type Details struct {
@@ -8,6 +11,8 @@ type Details struct {
 	// position. After an error only Experiment and Reason are set.
 	assignment.Result
 
+	// UnitType is what the experiment randomises: Unit is an id of this type.
+	UnitType experiment.UnitType
 	// ConfigVersion is the version of the configuration that was evaluated.
 	ConfigVersion int64
 	// Err is an *Error when the caller's default was returned; nil when the

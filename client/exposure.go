@@ -11,27 +11,33 @@ import (
 // attrPrefix marks attributes that speak to Splitcast, not about the unit.
 const attrPrefix = "splitcast."
 
-// met reports that a unit that takes part met the experiment, unless it is
-// known or the context says not to.
-func (c *Client) met(v *value, d *Details, who *assignment.Context) {
-	if !d.Assigned {
+// Met reports that who met the experiment as r says, at this moment, unless r
+// says that the unit takes no part, or the context that it is not to be
+// reported. Getters do it by themselves; Met is for evaluations elsewhere, such
+// as those of a hook. A repetition is dropped.
+func (c *Client) Met(r *assignment.Result, who *assignment.Context) {
+	c.met(c.seen.armTag(r.Experiment, r.Version, r.Variant), r, who)
+}
+
+// met is Met with the tag of the arm.
+func (c *Client) met(tag uint64, r *assignment.Result, who *assignment.Context) {
+	if !r.Assigned {
 		return
 	}
 	if expose, said := who.Bool(AttrExpose); said && !expose {
 		return
 	}
 	session, _ := who.String(assignment.AttrSessionID)
-	h := c.seen.hash(v.tag, d.Unit, session)
+	h := c.seen.hash(tag, r.Unit, session)
 	if c.seen.has(h) {
 		return
 	}
-	if c.exposures.add(c.exposureOf(d, who, session)) {
+	if c.exposures.add(c.exposureOf(r, who, session)) {
 		c.seen.add(h)
 	}
 }
 
-// Expose reports an exposure that an evaluation elsewhere led to, such as a
-// bulk answer of OFREP, at the moment of use. Without a time it is of now. A
+// Expose reports an exposure that another program evaluated. Without a time it is of now. A
 // repetition is dropped. It returns Errors of experiment.CodeInvalid for an
 // exposure that cannot be; one that finds the queue full is counted in Stats.
 func (c *Client) Expose(x experiment.Exposure) error {
@@ -56,10 +62,10 @@ func (c *Client) Expose(x experiment.Exposure) error {
 // the session is the attribute session_id, the others are dimensions as far as
 // the limits of exposures allow. Strings are copied, because a context's may be
 // parts of a large request.
-func (c *Client) exposureOf(d *Details, who *assignment.Context, session string) experiment.Exposure {
+func (c *Client) exposureOf(r *assignment.Result, who *assignment.Context, session string) experiment.Exposure {
 	x := experiment.Exposure{
-		Experiment: d.Experiment, Version: d.Version, Unit: strings.Clone(d.Unit), Arm: d.Variant,
-		At: c.cfg.Now(), Session: strings.Clone(session), Override: d.Override,
+		Experiment: r.Experiment, Version: r.Version, Unit: strings.Clone(r.Unit), Arm: r.Variant,
+		At: c.cfg.Now(), Session: strings.Clone(session), Override: r.Override,
 	}
 	for name, text := range who.Texts() {
 		if name == assignment.AttrSessionID || !keepsAttribute(name, text) {

@@ -333,7 +333,9 @@ func TestAConfigurationThatCannotBeUsed(t *testing.T) {
 	s := newServer(t)
 	for name, change := range map[string]func(cfg map[string]any){
 		"of the future": func(cfg map[string]any) { cfg["quarantines"] = []any{} },
-		"faulty":        func(cfg map[string]any) { cfg["experiments"] = append(cfg["experiments"].([]any), experimentOf(cfg, "abr")) },
+		"faulty": func(cfg map[string]any) {
+			cfg["experiments"] = append(cfg["experiments"].([]any), experimentOf(cfg, "abr"))
+		},
 		"no experiment": func(cfg map[string]any) { cfg["experiments"] = []any{7} },
 	} {
 		t.Run(name, func(t *testing.T) {

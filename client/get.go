@@ -73,7 +73,7 @@ func Object[T any](c *Client, key string, who *assignment.Context, otherwise T) 
 	if err := json.Unmarshal(v.raw, &into); err != nil {
 		return otherwise, refusal(key, CodeParse, fmt.Sprintf("the object of arm %s does not fit %T: %v", v.arm, into, err))
 	}
-	c.met(v, &d, who)
+	c.met(v.tag, &d.Result, who)
 	return into, d
 }
 
@@ -81,7 +81,7 @@ func Object[T any](c *Client, key string, who *assignment.Context, otherwise T) 
 func (c *Client) use(key string, who *assignment.Context, want kind) (*value, Details) {
 	v, d := c.look(key, who, want)
 	if v != nil {
-		c.met(v, &d, who)
+		c.met(v.tag, &d.Result, who)
 	}
 	return v, d
 }
@@ -108,7 +108,7 @@ func (c *Client) look(key string, who *assignment.Context, want kind) (*value, D
 	if e.why != "" {
 		return nil, refusal(key, CodeGeneral, e.why)
 	}
-	d := Details{Result: st.snapshot.EvaluateAt(e.index, who), ConfigVersion: st.version}
+	d := Details{Result: st.snapshot.EvaluateAt(e.index, who), UnitType: e.unit, ConfigVersion: st.version}
 	v := e.valueOf(d.Variant)
 	if v == nil || !v.is(want) {
 		return nil, refusal(key, CodeTypeMismatch, fmt.Sprintf("the values of experiment %s are not of type %s", key, want))

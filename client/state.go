@@ -26,6 +26,7 @@ type state struct {
 // entry is one experiment.
 type entry struct {
 	index  int // in the snapshot
+	unit   experiment.UnitType
 	values []value
 	sum    uint64 // hash of its JSON: tells whether it changed
 	why    string // not empty: it is left out, because this client does not understand it
@@ -166,7 +167,9 @@ func (st *state) compile(cfg experiment.Config) error {
 		}
 	}
 	for i := range st.snapshot.Len() {
-		st.entries[st.snapshot.At(i).Key].index = i
+		info := st.snapshot.At(i)
+		e := st.entries[info.Key]
+		e.index, e.unit = i, info.Unit
 	}
 	return nil
 }
