@@ -6,11 +6,17 @@ import "strconv"
 // the same for every unit was rendered when the Snapshot was compiled.
 func (r *Result) AppendAnswer(b []byte) []byte {
 	b = append(b, r.from.head...)
-	if r.Cause == CauseSlots || r.Cause == CauseSplit {
+	if r.Cause == CauseHoldout {
+		b = append(b, `,"holdout":"`...) // a key needs no escaping: ValidKey
+		b = append(b, r.Holdout...)
+		b = append(b, '"')
+	}
+	hashed := r.Cause.hashed()
+	if hashed || r.Cause == CauseSlots {
 		b = append(b, `,"slot":`...)
 		b = strconv.AppendInt(b, int64(r.Slot), 10)
 	}
-	if r.Cause == CauseSplit {
+	if hashed {
 		b = append(b, `,"position":`...)
 		b = strconv.AppendInt(b, int64(r.Position), 10)
 	}

@@ -19,6 +19,8 @@ type rule struct {
 	value   attr   // what the attribute is compared with
 	version experiment.Semver
 	set     *valueSet
+	list    *experiment.IDSet // opInList, opNotInList
+	unit    unitIndex         // whose id to look up in the list when attr is empty
 }
 
 type opcode uint8
@@ -45,6 +47,8 @@ const (
 	opEndsWith
 	opPresent
 	opAbsent
+	opInList
+	opNotInList
 )
 
 var opcodes = map[experiment.Op]opcode{
@@ -54,11 +58,12 @@ var opcodes = map[experiment.Op]opcode{
 	experiment.OpSemverGt: opSemverGt, experiment.OpSemverGe: opSemverGe,
 	experiment.OpContains: opContains, experiment.OpStartsWith: opStartsWith, experiment.OpEndsWith: opEndsWith,
 	experiment.OpPresent: opPresent, experiment.OpAbsent: opAbsent,
+	experiment.OpInList: opInList, experiment.OpNotInList: opNotInList,
 }
 
 // holds reports whether the context satisfies the rule. A comparison with an
-// attribute that is absent or of another type is false, except for ne, not_in
-// and absent.
+// attribute that is absent or of another type is false, except for ne, not_in,
+// not_in_list and absent.
 func (r *rule) holds(ctx *Context) bool {
 	switch r.op {
 	case opAll:
@@ -77,12 +82,26 @@ func (r *rule) holds(ctx *Context) bool {
 		return false
 	case opNot:
 		return !r.kids[0].holds(ctx)
+	case opInList:
+		return r.listed(ctx)
+	case opNotInList:
+		return !r.listed(ctx)
 	}
 	a := ctx.find(r.attr)
 	if a == nil {
 		return r.op == opAbsent || r.op == opNe || r.op == opNotIn
 	}
 	return r.compare(a)
+}
+
+// listed reports whether the attribute, or the unit's id, is in the list.
+func (r *rule) listed(ctx *Context) bool {
+	if r.attr == "" {
+		id, ok := ctx.unit(r.unit)
+		return ok && r.list.Has(id)
+	}
+	a := ctx.find(r.attr)
+	return a != nil && a.kind == kindString && r.list.Has(a.str)
 }
 
 func (r *rule) compare(a *attr) bool {
@@ -152,11 +171,19 @@ func (a *attr) equals(b *attr) bool {
 
 // audienceCompiler compiles equal audiences once: many experiments share one.
 type audienceCompiler struct {
-	known      map[string]*rule // by JSON
+	known      map[audienceKey]*rule
 	attributes map[string]bool
+	lists      map[string]*experiment.IDSet
 }
 
-func (ac *audienceCompiler) compile(a *experiment.Audience) (*rule, error) {
+// audienceKey tells audiences apart. Of those that look up the unit's own id
+// the unit type is a part.
+type audienceKey struct {
+	json string
+	unit unitIndex
+}
+
+func (ac *audienceCompiler) compile(a *experiment.Audience, unit unitIndex) (*rule, error) {
 	if a == nil {
 		return nil, nil //nolint:nilnil // no audience is everyone, which is not an error
 	}
@@ -164,35 +191,43 @@ func (ac *audienceCompiler) compile(a *experiment.Audience) (*rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode audience: %w", err)
 	}
-	if r, ok := ac.known[string(text)]; ok {
+	key := audienceKey{string(text), unit}
+	if r, ok := ac.known[key]; ok {
 		return r, nil
 	}
-	r, err := ac.rule(a)
+	r, err := ac.rule(a, unit)
 	if err != nil {
 		return nil, err
 	}
-	ac.known[string(text)] = &r
+	ac.known[key] = &r
 	return &r, nil
 }
 
 func (ac *audienceCompiler) names() []string { return slices.Sorted(maps.Keys(ac.attributes)) }
 
-func (ac *audienceCompiler) rule(a *experiment.Audience) (rule, error) {
+func (ac *audienceCompiler) rule(a *experiment.Audience, unit unitIndex) (rule, error) {
 	switch {
 	case a.All != nil:
-		return ac.group(opAll, a.All)
+		return ac.group(opAll, a.All, unit)
 	case a.Any != nil:
-		return ac.group(opAny, a.Any)
+		return ac.group(opAny, a.Any, unit)
 	case a.Not != nil:
-		return ac.group(opNot, []experiment.Audience{*a.Not})
+		return ac.group(opNot, []experiment.Audience{*a.Not}, unit)
 	}
 	op, ok := opcodes[a.Op]
-	if !ok || a.Attr == "" {
+	ofList := op == opInList || op == opNotInList
+	if !ok || a.Attr == "" && !ofList {
 		return rule{}, experiment.Invalidf("audience", "%q on %q is not a comparison", a.Op, a.Attr)
 	}
-	ac.attributes[a.Attr] = true
-	r := rule{op: op, attr: a.Attr, value: attrOf(a.Value)}
+	if a.Attr != "" {
+		ac.attributes[a.Attr] = true
+	}
+	r := rule{op: op, attr: a.Attr, value: attrOf(a.Value), unit: unit}
 	switch op {
+	case opInList, opNotInList:
+		if r.list = ac.lists[a.List]; r.list == nil {
+			return rule{}, experiment.Invalidf("audience", "there is no list %q", a.List)
+		}
 	case opIn, opNotIn:
 		r.set = newValueSet(a.Values)
 	case opSemverEq, opSemverLt, opSemverLe, opSemverGt, opSemverGe:
@@ -203,10 +238,10 @@ func (ac *audienceCompiler) rule(a *experiment.Audience) (rule, error) {
 	return r, nil
 }
 
-func (ac *audienceCompiler) group(op opcode, kids []experiment.Audience) (rule, error) {
+func (ac *audienceCompiler) group(op opcode, kids []experiment.Audience, unit unitIndex) (rule, error) {
 	r := rule{op: op, kids: make([]rule, len(kids))}
 	for i := range kids {
-		k, err := ac.rule(&kids[i])
+		k, err := ac.rule(&kids[i], unit)
 		if err != nil {
 			return rule{}, err
 		}

@@ -23,7 +23,10 @@ type compiled struct {
 	total      uint32           // sum of the weights
 	overrides  map[string]uint8 // unit id → arm
 	audience   *rule            // nil: everyone
-	shippedArm int              // when state is stateShipped
+	holdouts   []holdout        // that it honours
+	requires   []requirement
+	shippedArm int                 // when state is stateShipped
+	kept       *experiment.UnitSet // when state is stateKept
 }
 
 // state is what the status and the shipped arm together mean for a unit.
@@ -31,7 +34,8 @@ type state uint8
 
 const (
 	stateSplit   state = iota // units are assigned by hash
-	stateShipped              // the whole audience gets one arm
+	stateShipped              // everyone gets one arm
+	stateKept                 // paused, but some units keep their arms
 	stateOff                  // paused, or stopped without a decision
 )
 
@@ -40,7 +44,9 @@ type arm struct {
 	key   string
 	below uint32 // cumulative weight: positions under it, and not under the previous arm's, are this arm's
 	value json.RawMessage
-	head  []byte // the OFREP answer up to the metadata that varies
+	// dropped: its units get control's value.
+	dropped bool
+	head    []byte // the OFREP answer up to the metadata that varies
 }
 
 // maxSaltBytes bounds salts, so that salt and unit id fit on the stack.
@@ -49,7 +55,7 @@ const maxSaltBytes = 64
 // maxTotalWeight is the largest sum of weights that every flagd provider takes.
 const maxTotalWeight = math.MaxInt32
 
-func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, audiences *audienceCompiler) (compiled, error) {
+func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts *parts) (compiled, error) {
 	c := compiled{Info: Info{Key: e.Key, Version: e.Version, Unit: e.Unit, Layer: e.LayerKey(), Status: e.Status}}
 	if err := checkExperiment(e, layer); err != nil {
 		return c, err
@@ -64,6 +70,12 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, audien
 	if e.Status == experiment.StatusPaused || e.Status == experiment.StatusStopped && e.ShippedArm == "" {
 		c.state = stateOff
 	}
+	if kept := parts.kept[e.Key]; kept != nil && e.KeepsArms() {
+		c.state, c.kept = stateKept, kept
+	}
+	if e.IgnoreHoldouts == "" {
+		c.holdouts = parts.holdouts[c.unit]
+	}
 	if err := c.compileArms(e); err != nil {
 		return c, err
 	}
@@ -74,7 +86,7 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, audien
 		}
 	}
 	var err error
-	c.audience, err = audiences.compile(e.Audience)
+	c.audience, err = parts.audiences.compile(e.Audience, c.unit)
 	return c, err
 }
 
@@ -105,6 +117,9 @@ func checkExperiment(e *experiment.Experiment, layer *experiment.Layer) error {
 	if n := len(e.Arms); n < experiment.MinArms || n > experiment.MaxArms {
 		return experiment.Invalidf("arms", "must be %d to %d arms, not %d", experiment.MinArms, experiment.MaxArms, n)
 	}
+	if e.Arms[0].Dropped {
+		return experiment.Invalidf("arms", "control is dropped")
+	}
 	if e.ShippedArm != "" && e.ArmIndex(e.ShippedArm) < 0 {
 		return experiment.Invalidf("shipped_arm", "there is no arm %q", e.ShippedArm)
 	}
@@ -129,7 +144,7 @@ func (c *compiled) compileArms(e *experiment.Experiment) error {
 			return experiment.Invalidf("arms", "the value of arm %q is not JSON: %v", a.Key, err)
 		}
 		c.Arms = append(c.Arms, a.Key)
-		c.arms = append(c.arms, arm{key: a.Key, below: uint32(total), value: bytes.Clone(value.Bytes())})
+		c.arms = append(c.arms, arm{key: a.Key, below: uint32(total), value: bytes.Clone(value.Bytes()), dropped: a.Dropped})
 	}
 	c.total = uint32(total)
 	for i := range c.arms {

@@ -7,8 +7,8 @@ type Reason string
 
 // The reasons. OFREP 0.3 knows no others besides UNKNOWN.
 const (
-	ReasonStatic         Reason = "STATIC"          // control, because the experiment is not open to the unit
-	ReasonTargetingMatch Reason = "TARGETING_MATCH" // an override or a shipped arm
+	ReasonStatic         Reason = "STATIC"          // a shipped arm; or control, because the experiment is not open to the unit
+	ReasonTargetingMatch Reason = "TARGETING_MATCH" // an override
 	ReasonSplit          Reason = "SPLIT"           // an arm by hash
 	ReasonDisabled       Reason = "DISABLED"        // control, because the experiment is paused or stopped
 	ReasonUnknown        Reason = "UNKNOWN"         // control, because there is no id of the unit
@@ -22,44 +22,42 @@ const (
 	CauseNoUnit   Cause = iota // the context holds no id of the experiment's unit type
 	CauseOverride              // the unit is forced into its arm
 	CauseInactive              // the experiment is paused or stopped
+	CauseHoldout               // the unit is held out of the programme
+	CauseShipped               // every unit gets the shipped arm
+	CauseKept                  // the experiment is paused, and the unit keeps the arm that the hash chose
 	CauseAudience              // the unit is outside the audience
-	CauseShipped               // the audience gets the shipped arm
+	CauseRequires              // the unit does not fulfil a prerequisite
 	CauseSlots                 // the unit's slot of the layer is not the experiment's
+	CauseDropped               // the hash chose an arm that was dropped
 	CauseSplit                 // the hash chose the arm
+	causeCount
 )
 
-// String returns the cause as it stands in the metadata of answers.
-func (c Cause) String() string {
-	switch c {
-	case CauseOverride:
-		return "override"
-	case CauseInactive:
-		return "inactive"
-	case CauseAudience:
-		return "audience"
-	case CauseShipped:
-		return "shipped"
-	case CauseSlots:
-		return "slots"
-	case CauseSplit:
-		return "split"
-	}
-	return "no_unit"
+// causeNames are the causes as they stand in the metadata of answers.
+var causeNames = [causeCount]string{
+	CauseNoUnit: "no_unit", CauseOverride: "override", CauseInactive: "inactive", CauseHoldout: "holdout", CauseShipped: "shipped",
+	CauseKept: "kept", CauseAudience: "audience", CauseRequires: "requires", CauseSlots: "slots", CauseDropped: "dropped", CauseSplit: "split",
 }
 
+// causeReasons are the causes in OFREP's words.
+var causeReasons = [causeCount]Reason{
+	CauseNoUnit: ReasonUnknown, CauseOverride: ReasonTargetingMatch, CauseInactive: ReasonDisabled, CauseHoldout: ReasonStatic, CauseShipped: ReasonStatic,
+	CauseKept: ReasonSplit, CauseAudience: ReasonStatic, CauseRequires: ReasonStatic, CauseSlots: ReasonStatic, CauseDropped: ReasonStatic, CauseSplit: ReasonSplit,
+}
+
+// String returns the cause as it stands in the metadata of answers.
+func (c Cause) String() string { return causeNames[c] }
+
 // Reason returns the cause in OFREP's words.
-func (c Cause) Reason() Reason {
-	switch c {
-	case CauseOverride, CauseShipped:
-		return ReasonTargetingMatch
-	case CauseInactive:
-		return ReasonDisabled
-	case CauseAudience, CauseSlots:
-		return ReasonStatic
-	case CauseSplit:
-		return ReasonSplit
-	}
-	return ReasonUnknown
+func (c Cause) Reason() Reason { return causeReasons[c] }
+
+// hashed reports whether the hash chose an arm, be it served or not.
+func (c Cause) hashed() bool { return c == CauseSplit || c == CauseKept || c == CauseDropped }
+
+// serves reports whether the unit gets an arm of its own, rather than
+// control's value for want of one.
+func (c Cause) serves() bool {
+	return c == CauseSplit || c == CauseKept || c == CauseShipped || c == CauseOverride
 }
 
 // Result is the answer for one unit and one experiment, with all that is
@@ -80,8 +78,9 @@ type Result struct {
 	// must be marked so, and it is not analysed.
 	Override bool
 	Layer    string
-	Slot     int // of the layer; set for CauseSlots and CauseSplit
-	Position int // in [0, sum of weights); set for CauseSplit
+	Holdout  string // key of the holdout; set for CauseHoldout
+	Slot     int    // of the layer; set for CauseSlots and wherever Position is
+	Position int    // in [0, sum of weights); set for CauseSplit, CauseKept and CauseDropped
 
 	from *arm
 }
@@ -101,7 +100,7 @@ func (s *Snapshot) EvaluateAt(i int, ctx *Context) Result {
 	c := &s.experiments[i]
 	d := c.decide(ctx)
 	a := &c.arms[d.arm]
-	return Result{
+	r := Result{
 		Experiment: c.Key,
 		Version:    c.Version,
 		Unit:       d.unit,
@@ -110,13 +109,17 @@ func (s *Snapshot) EvaluateAt(i int, ctx *Context) Result {
 		Value:      a.value,
 		Reason:     d.cause.Reason(),
 		Cause:      d.cause,
-		Assigned:   d.cause == CauseSplit || d.cause == CauseOverride && c.state == stateSplit,
+		Assigned:   d.cause == CauseSplit || d.cause == CauseKept || d.cause == CauseOverride && c.state == stateSplit,
 		Override:   d.cause == CauseOverride,
 		Layer:      c.Layer,
 		Slot:       d.slot,
 		Position:   int(d.position),
 		from:       a,
 	}
+	if d.cause == CauseHoldout {
+		r.Holdout, r.Slot = c.holdouts[d.slot].key, 0
+	}
+	return r
 }
 
 // decision is the part of a Result that depends on the unit.
@@ -124,13 +127,14 @@ type decision struct {
 	cause    Cause
 	unit     string
 	arm      int
-	slot     int
+	slot     int // for CauseHoldout: which one
 	position uint32
 }
 
 // decide takes the steps in their fixed order. An override comes before the
-// status, so that QA sees an arm at any time; a shipped arm reaches the whole
-// audience whatever its slots, and nobody outside, where it was never tested.
+// status, so that QA sees an arm at any time. A holdout comes before a shipped
+// arm: units held out show what the programme as a whole has done. A shipped
+// arm reaches everyone else, whatever audience and slots.
 func (c *compiled) decide(ctx *Context) decision {
 	unit, ok := ctx.unit(c.unit)
 	if !ok {
@@ -144,16 +148,44 @@ func (c *compiled) decide(ctx *Context) decision {
 	if c.state == stateOff {
 		return decision{cause: CauseInactive, unit: unit}
 	}
+	for i := range c.holdouts {
+		if c.holdouts[i].holds(unit) {
+			return decision{cause: CauseHoldout, unit: unit, slot: i}
+		}
+	}
+	if c.state != stateSplit {
+		return c.decideEnded(unit)
+	}
 	if c.audience != nil && !c.audience.holds(ctx) {
 		return decision{cause: CauseAudience, unit: unit}
 	}
-	if c.state == stateShipped {
-		return decision{cause: CauseShipped, unit: unit, arm: c.shippedArm}
+	if c.requires != nil && !c.fulfilled(ctx) {
+		return decision{cause: CauseRequires, unit: unit}
 	}
 	slot := c.slotOf(unit)
 	if !c.owns(slot) {
 		return decision{cause: CauseSlots, unit: unit, slot: slot}
 	}
-	pos := position(c.armSalt, unit, c.total)
-	return decision{cause: CauseSplit, unit: unit, arm: c.armAt(pos), slot: slot, position: pos}
+	return c.split(CauseSplit, unit, slot)
+}
+
+// decideEnded decides for an experiment that takes nobody in any more.
+func (c *compiled) decideEnded(unit string) decision {
+	switch {
+	case c.state == stateShipped:
+		return decision{cause: CauseShipped, unit: unit, arm: c.shippedArm}
+	case c.kept.Has(unit):
+		return c.split(CauseKept, unit, c.slotOf(unit))
+	}
+	return decision{cause: CauseInactive, unit: unit}
+}
+
+// split lets the hash choose the arm.
+func (c *compiled) split(cause Cause, unit string, slot int) decision {
+	d := decision{cause: cause, unit: unit, slot: slot, position: position(c.armSalt, unit, c.total)}
+	d.arm = c.armAt(d.position)
+	if c.arms[d.arm].dropped {
+		d.cause, d.arm = CauseDropped, 0
+	}
+	return d
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// The steps and their order: override, status, audience, shipped arm, slots,
+// The steps and their order: override, status, shipped arm, audience, slots,
 // arm. Each row differs from a plain experiment by its change.
 func TestEvaluateTakesTheStepsInOrder(t *testing.T) {
 	t.Parallel()
@@ -51,10 +51,10 @@ func TestEvaluateTakesTheStepsInOrder(t *testing.T) {
 		}, inactive},
 		{"shipped, whatever the slots", func(e *experiment.Experiment) {
 			e.Status, e.ShippedArm, e.SlotRanges = experiment.StatusStopped, "treatment", nil
-		}, outcome{"treatment", assignment.CauseShipped, assignment.ReasonTargetingMatch, false, false}},
+		}, outcome{"treatment", assignment.CauseShipped, assignment.ReasonStatic, false, false}},
 		{"shipped, outside the audience", func(e *experiment.Experiment) {
 			e.Status, e.ShippedArm, e.Audience = experiment.StatusStopped, "treatment", outside
-		}, outcome{"control", assignment.CauseAudience, assignment.ReasonStatic, false, false}},
+		}, outcome{"treatment", assignment.CauseShipped, assignment.ReasonStatic, false, false}},
 		{"audience before slots", func(e *experiment.Experiment) {
 			e.Audience, e.SlotRanges = outside, nil
 		}, outcome{"control", assignment.CauseAudience, assignment.ReasonStatic, false, false}},

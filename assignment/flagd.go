@@ -2,6 +2,7 @@ package assignment
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,10 +22,16 @@ const (
 	// layerRef prefixes the shared evaluators that map a unit to the
 	// experiment that owns its slot.
 	layerRef = "layer."
+	// holdoutRef prefixes those that say whether a unit is held out.
+	holdoutRef = "holdout."
+	heldOut    = "out"
 	// nobody stands for free slots. It is not a key, so no experiment has it.
 	nobody = "-"
 	// remoteOnly prefixes the metadata that say why an experiment is left out.
 	remoteOnly = "remote-only."
+	// maxFlagdListIDs bounds the lists that are repeated in the document for each
+	// experiment that uses them: as many as an audience may spell out.
+	maxFlagdListIDs = experiment.MaxAudienceValues
 )
 
 // FlagdDocument returns the configuration as a flagd flag document
@@ -51,12 +58,36 @@ func (s *Snapshot) FlagdDocument() []byte {
 		flags[c.Key] = flag
 	}
 	doc, err := json.Marshal(map[string]any{
-		"$schema": flagdSchema, "$evaluators": s.flagdLayers(), "flags": flags, "metadata": metadata,
+		"$schema": flagdSchema, "$evaluators": s.flagdEvaluators(), "flags": flags, "metadata": metadata,
 	})
 	if err != nil {
 		panic("what Compile accepted always marshals: " + err.Error())
 	}
 	return doc
+}
+
+// flagdEvaluators returns the logic that flags share: that of layers, and of
+// holdouts, whose fractional yields heldOut.
+func (s *Snapshot) flagdEvaluators() map[string]any {
+	shared := s.flagdLayers()
+	for u := range s.holdouts {
+		for _, h := range s.holdouts[u] {
+			shared[holdoutRef+h.key] = logic{"fractional": []any{
+				logic{"cat": []any{h.salt, unitLogic(unitIndex(u))}},
+				[]any{heldOut, h.below}, []any{nobody, experiment.TotalSlots - h.below},
+			}}
+		}
+	}
+	return shared
+}
+
+// flagdHoldouts returns condition and variant of units that are held out.
+func (c *compiled) flagdHoldouts() []any {
+	var steps []any
+	for _, h := range c.holdouts {
+		steps = append(steps, logic{"===": []any{logic{"$ref": holdoutRef + h.key}, heldOut}}, c.arms[0].key)
+	}
+	return steps
 }
 
 // flagdLayers returns for each layer that more than one may share the
@@ -104,7 +135,7 @@ func (c *compiled) ownsAll() bool { return experiment.CountSlots(c.slots) == exp
 
 // unitLogic is the id of the unit: the attribute of its type, else the
 // targeting key.
-func unitLogic(u unitIndex) any {
+func unitLogic(u unitIndex) logic {
 	id := logic{"var": unitAttr(u)}
 	return logic{"if": []any{id, id, logic{"var": TargetingKey}}}
 }
@@ -121,13 +152,16 @@ func (c *compiled) flagd() (map[string]any, error) {
 	}
 	steps := c.flagdOverrides()
 	switch c.state {
+	case stateKept:
+		return nil, errors.New("the experiment is paused and units that were exposed keep their arms, which are too many to list")
 	case stateShipped:
-		audience, err := audienceLogic(c.audience)
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, audience, c.arms[c.shippedArm].key)
+		steps = append(steps, c.flagdHoldouts()...)
+		steps = append(steps, true, c.arms[c.shippedArm].key)
 	case stateSplit:
+		if len(c.requires) > 0 {
+			return nil, errors.New("the experiment requires arms of another, which the targeting language can only repeat, not refer to")
+		}
+		steps = append(steps, c.flagdHoldouts()...)
 		audience, err := audienceLogic(c.audience)
 		if err != nil {
 			return nil, err
@@ -177,7 +211,11 @@ func (c *compiled) flagdSplit() any {
 	args := []any{logic{"cat": []any{c.armSalt, unitLogic(c.unit)}}}
 	below := uint32(0)
 	for i := range c.arms {
-		args = append(args, []any{c.arms[i].key, c.arms[i].below - below})
+		variant := c.arms[i].key
+		if c.arms[i].dropped {
+			variant = c.arms[0].key
+		}
+		args = append(args, []any{variant, c.arms[i].below - below})
 		below = c.arms[i].below
 	}
 	return logic{"fractional": args}
@@ -191,6 +229,13 @@ func audienceLogic(r *rule) (any, error) {
 	switch r.op {
 	case opAll, opAny, opNot:
 		return r.groupLogic()
+	case opInList, opNotInList:
+		if n := r.list.Len(); n > maxFlagdListIDs {
+			return nil, fmt.Errorf("its audience looks ids up in a list of %d; the document repeats lists of at most %d", n, maxFlagdListIDs)
+		}
+		if r.attr == "" {
+			return r.comparisonLogic(unitLogic(r.unit)), nil
+		}
 	}
 	if strings.Contains(r.attr, ".") {
 		return nil, fmt.Errorf("the name of attribute %q holds a dot, which flagd reads as a path", r.attr)
@@ -225,6 +270,12 @@ func (r *rule) groupLogic() (any, error) {
 // string nor a boolean. (An array or object has no test; whoever sends one
 // where a rule compares numbers gets that engine's error.)
 func (r *rule) comparisonLogic(v logic) any {
+	switch r.op {
+	case opInList:
+		return logic{"in": []any{v, r.list.IDs()}}
+	case opNotInList:
+		return logic{"!": []any{logic{"in": []any{v, r.list.IDs()}}}}
+	}
 	present := logic{"!==": []any{v, nil}}
 	orEmpty := logic{"var": []any{r.attr, ""}} // engines fail on the text of null
 	isText := logic{"===": []any{logic{"cat": []any{orEmpty}}, orEmpty}}

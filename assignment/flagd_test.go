@@ -40,11 +40,15 @@ func TestFlagdDocumentAgreesWithTheVectors(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
 	doc := exportFlagd(t, compile(t, v.Config))
-	if len(doc.Flags) != len(v.Config.Experiments) {
+	const inexpressible = 6 // requires and keeping arms
+	if len(doc.Flags) != len(v.Config.Experiments)-inexpressible {
 		t.Fatalf("%d flags of %d experiments; metadata %v", len(doc.Flags), len(v.Config.Experiments), doc.Metadata)
 	}
 	for i := range v.Evaluations {
 		want := &v.Evaluations[i]
+		if doc.Metadata["remote-only."+want.Experiment] != nil {
+			continue
+		}
 		e := flagdEngine{doc.Evaluators, want.Context}
 		if got := e.resolve(doc.Flags[want.Experiment]); got != want.Variant {
 			t.Errorf("flag %s for %v = %s, want %s", want.Experiment, want.Context, got, want.Variant)

@@ -36,6 +36,7 @@ type Snapshot struct {
 	index       map[string]int
 	attributes  []string // names that audiences read, sorted
 	layers      []experiment.Layer
+	holdouts    [unitCount][]holdout
 }
 
 // Info is what there is to know about an experiment without evaluating it.
@@ -83,15 +84,20 @@ func Compile(cfg experiment.Config) (*Snapshot, error) {
 	for i := range cfg.Layers {
 		layers[cfg.Layers[i].Key] = &cfg.Layers[i]
 	}
-	audiences := audienceCompiler{known: map[string]*rule{}, attributes: map[string]bool{}}
+	parts, err := newParts(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.holdouts = parts.holdouts
 	owned := map[string][]experiment.SlotRange{}
+	specs := make(map[string]*experiment.Experiment, len(cfg.Experiments))
 	for i := range cfg.Experiments {
 		e := &cfg.Experiments[i]
 		if e.Status == experiment.StatusDraft || e.Status == experiment.StatusArchived {
 			continue
 		}
 		layer := layers[e.LayerKey()]
-		c, err := compileExperiment(e, layer, &audiences)
+		c, err := compileExperiment(e, layer, parts)
 		if err != nil {
 			return nil, fmt.Errorf("experiment %s: %w", e.Key, err)
 		}
@@ -99,6 +105,7 @@ func Compile(cfg experiment.Config) (*Snapshot, error) {
 			owned[layer.Key] = append(owned[layer.Key], e.SlotRanges...)
 		}
 		s.experiments = append(s.experiments, c)
+		specs[e.Key] = e
 	}
 	if err := checkExclusive(owned); err != nil {
 		return nil, err
@@ -111,9 +118,35 @@ func Compile(cfg experiment.Config) (*Snapshot, error) {
 		}
 		s.index[key] = i
 	}
-	s.attributes = audiences.names()
+	if err := s.linkRequires(specs); err != nil {
+		return nil, err
+	}
+	s.attributes = parts.audiences.names()
 	s.layers = usedLayers(s.experiments, layers)
 	return s, nil
+}
+
+// parts are what experiments share while they are compiled.
+type parts struct {
+	audiences audienceCompiler
+	holdouts  [unitCount][]holdout
+	kept      map[string]*experiment.UnitSet // by experiment
+}
+
+func newParts(cfg *experiment.Config) (*parts, error) {
+	p := &parts{
+		audiences: audienceCompiler{known: map[audienceKey]*rule{}, attributes: map[string]bool{}, lists: map[string]*experiment.IDSet{}},
+		kept:      map[string]*experiment.UnitSet{},
+	}
+	for i := range cfg.Lists {
+		p.audiences.lists[cfg.Lists[i].Key] = cfg.Lists[i].IDs
+	}
+	for i := range cfg.Kept {
+		p.kept[cfg.Kept[i].Experiment] = cfg.Kept[i].Units
+	}
+	var err error
+	p.holdouts, err = compileHoldouts(cfg.Holdouts)
+	return p, err
 }
 
 // usedLayers returns the layers that live experiments are in, by key.
@@ -141,6 +174,21 @@ func fingerprint(cfg *experiment.Config) ([sha256.Size]byte, error) {
 		if err := enc.Encode(&cfg.Experiments[i]); err != nil {
 			return [sha256.Size]byte{}, fmt.Errorf("experiment %s: %w", cfg.Experiments[i].Key, err)
 		}
+	}
+	for i := range cfg.Holdouts {
+		if err := enc.Encode(&cfg.Holdouts[i]); err != nil {
+			return [sha256.Size]byte{}, fmt.Errorf("holdout %s: %w", cfg.Holdouts[i].Key, err)
+		}
+	}
+	for i := range cfg.Lists {
+		fmt.Fprintf(h, "list %s %s\n", cfg.Lists[i].Key, cfg.Lists[i].IDs.Digest())
+	}
+	for i := range cfg.Kept {
+		units, err := cfg.Kept[i].Units.AppendBinary(nil)
+		if err != nil {
+			return [sha256.Size]byte{}, fmt.Errorf("kept units of %s: %w", cfg.Kept[i].Experiment, err)
+		}
+		fmt.Fprintf(h, "kept %s %x\n", cfg.Kept[i].Experiment, sha256.Sum256(units))
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }

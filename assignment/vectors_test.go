@@ -33,6 +33,7 @@ type vectors struct {
 		Variant    string         `json:"variant"`
 		Cause      string         `json:"cause"`
 		Assigned   bool           `json:"assigned"`
+		Holdout    string         `json:"holdout"`
 		Slot       int            `json:"slot"`
 		Position   int            `json:"position"`
 	} `json:"evaluations"`
@@ -108,8 +109,8 @@ func TestVectorsOfEvaluations(t *testing.T) {
 		if !ok {
 			t.Fatalf("experiment %s is unknown", want.Experiment)
 		}
-		got := fmt.Sprint(r.Variant, " ", r.Cause, " ", r.Assigned, " ", r.Slot, " ", r.Position)
-		if diff := cmp.Diff(fmt.Sprint(want.Variant, " ", want.Cause, " ", want.Assigned, " ", want.Slot, " ", want.Position), got); diff != "" {
+		got := fmt.Sprint(r.Variant, " ", r.Cause, " ", r.Assigned, " ", r.Slot, " ", r.Position, " ", r.Holdout)
+		if diff := cmp.Diff(fmt.Sprint(want.Variant, " ", want.Cause, " ", want.Assigned, " ", want.Slot, " ", want.Position, " ", want.Holdout), got); diff != "" {
 			t.Errorf("Evaluate(%s, %v) (-want +got):\n%s", want.Experiment, want.Context, diff)
 		}
 	}

@@ -10,7 +10,8 @@ type Op string
 
 // The comparisons. Numeric ones compare numbers, semver ones semantic
 // versions, the string ones are case-sensitive. An attribute that is missing
-// or of another type makes every comparison false except absent, ne and not_in.
+// or of another type makes every comparison false except absent, ne, not_in and
+// not_in_list.
 const (
 	OpEq         Op = "eq"
 	OpNe         Op = "ne"
@@ -30,6 +31,10 @@ const (
 	OpEndsWith   Op = "ends_with"
 	OpPresent    Op = "present"
 	OpAbsent     Op = "absent"
+	// OpInList and OpNotInList look the attribute up in a named List. Without
+	// attr they look up the unit's own id.
+	OpInList    Op = "in_list"
+	OpNotInList Op = "not_in_list"
 )
 
 // Limits of an audience.
@@ -49,6 +54,7 @@ type Audience struct {
 	Op     Op         `json:"op,omitempty"`
 	Value  Scalar     `json:"value,omitzero"`
 	Values []Scalar   `json:"values,omitempty"`
+	List   string     `json:"list,omitempty"` // key of the List of in_list and not_in_list
 }
 
 // Scalar is a JSON string, number or boolean.
@@ -80,7 +86,7 @@ func (a *Audience) validate(f *faultList, field string, depth int, rules *int) {
 		return
 	}
 	forms := 0
-	for _, present := range []bool{a.All != nil, a.Any != nil, a.Not != nil, a.Attr != "" || a.Op != ""} {
+	for _, present := range []bool{a.All != nil, a.Any != nil, a.Not != nil, a.Attr != "" || a.Op != "" || a.List != ""} {
 		if present {
 			forms++
 		}
@@ -98,7 +104,7 @@ func (a *Audience) validate(f *faultList, field string, depth int, rules *int) {
 	if a.Not != nil {
 		a.Not.validate(f, field+".not", depth+1, rules)
 	}
-	if a.Attr == "" && a.Op == "" {
+	if a.Attr == "" && a.Op == "" && a.List == "" {
 		return
 	}
 	*rules++
@@ -109,8 +115,12 @@ func (a *Audience) validate(f *faultList, field string, depth int, rules *int) {
 }
 
 func (a *Audience) validateRule(f *faultList, field string) {
-	if a.Attr == "" || len(a.Attr) > MaxAttributeBytes {
+	listed := a.Op == OpInList || a.Op == OpNotInList
+	if a.Attr == "" && !listed || len(a.Attr) > MaxAttributeBytes {
 		f.addf(field+".attr", "must name an attribute of at most %d bytes", MaxAttributeBytes)
+	}
+	if a.List != "" && !listed {
+		f.addf(field+".list", "op %s takes no list", a.Op)
 	}
 	one := func(types string, ok func(any) bool) {
 		if !ok(a.Value.V) {
@@ -142,6 +152,13 @@ func (a *Audience) validateRule(f *faultList, field string) {
 		}
 		if !a.Value.IsZero() {
 			f.addf(field+".value", "op %s takes values", a.Op)
+		}
+	case OpInList, OpNotInList:
+		if !ValidKey(a.List) {
+			f.addf(field+".list", "must be the key of a list")
+		}
+		if !a.Value.IsZero() || a.Values != nil {
+			f.addf(field+".value", "op %s takes a list", a.Op)
 		}
 	case OpPresent, OpAbsent:
 		if !a.Value.IsZero() || a.Values != nil {

@@ -88,6 +88,7 @@ func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 		}
 		return Experiment{Spec: spec, Version: 1, PlanHash: spec.Plan.Hash()}, nil
 	}
+	cur.afterSchedule(&spec)
 	if !cur.Status.CanBecome(spec.Status) {
 		return Experiment{}, Errorf(CodeConflict, "status", "an experiment that is %s cannot become %s", cur.Status, spec.Status)
 	}
@@ -100,19 +101,53 @@ func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 			return Experiment{}, Errorf(CodeConflict, "layer", "the layer cannot change after launch: units would move")
 		}
 	}
+	if err := reviseArms(cur, &spec); err != nil {
+		return Experiment{}, err
+	}
 	next := *cur
 	next.Spec = spec
 	next.PlanHash = spec.Plan.Hash()
+	if spec.Slots != cur.Slots {
+		next.RampSlots = 0 // by hand: what the ramp had reached is over
+	}
 	if launched && changesAnalysis(&cur.Spec, &spec) {
+		if cur.KeepsArms() && spec.KeepsArms() {
+			return Experiment{}, Errorf(CodeConflict, "on_pause", "the change makes a new version, to which no unit was exposed: "+
+				"units that keep their arms would lose them; resume or stop the experiment first")
+		}
 		next.Version++
 	}
 	return next, nil
 }
 
+// reviseArms refuses what would break a promise to units that have an arm.
+func reviseArms(cur *Experiment, spec *Spec) error {
+	if cur.ShippedArm != "" && spec.ArmIndex(cur.ShippedArm) < 0 {
+		return Errorf(CodeConflict, "arms", "arm %q is shipped; it cannot be removed", cur.ShippedArm)
+	}
+	if cur.Status == StatusDraft {
+		return nil
+	}
+	for i := range cur.Arms {
+		j := spec.ArmIndex(cur.Arms[i].Key)
+		if cur.Arms[i].Dropped && j >= 0 && !spec.Arms[j].Dropped {
+			return Errorf(CodeConflict, fmt.Sprintf("arms[%d].dropped", j), "arm %q was dropped and its units have had control since; "+
+				"it cannot come back in this experiment", cur.Arms[i].Key)
+		}
+	}
+	return nil
+}
+
 // changesAnalysis reports whether outcomes before and after the change must
-// not be mixed: another plan, other arms or weights, another audience.
+// not be mixed: another plan, other arms or weights, another audience,
+// prerequisite or standing of holdouts. Dropping an arm is not among them: the
+// other arms' comparisons stay what they were.
 func changesAnalysis(a, b *Spec) bool {
 	return a.Plan.Hash() != b.Plan.Hash() || a.Design != b.Design ||
+		(a.IgnoreHoldouts == "") != (b.IgnoreHoldouts == "") ||
+		!slices.EqualFunc(a.Requires, b.Requires, func(x, y Requirement) bool {
+			return x.Experiment == y.Experiment && slices.Equal(x.Arms, y.Arms)
+		}) ||
 		!reflect.DeepEqual(a.Audience, b.Audience) || !sameArms(a.Arms, b.Arms)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Limits of a document.
 const (
-	MaxDocumentBytes  = 1 << 20
+	MaxDocumentBytes  = 8 << 20 // a list of MaxListIDs UUIDs in YAML takes 5 MB
 	MaxArms           = 12
 	MinArms           = 2
 	MaxArmWeight      = 1_000_000
@@ -22,7 +22,13 @@ const (
 
 // Document is the file of `splitcast apply` in JSON form.
 type Document struct {
-	Experiments []Spec `json:"experiments"`
+	Experiments []Spec        `json:"experiments,omitempty"`
+	Holdouts    []HoldoutSpec `json:"holdouts,omitempty"`
+	Lists       []List        `json:"lists,omitempty"`
+	Freezes     []Freeze      `json:"freezes,omitempty"`
+	// BreakFreeze says why an administrator pauses or stops something although a
+	// freeze window forbids changes.
+	BreakFreeze string `json:"break_freeze,omitempty"`
 }
 
 // ParseDocument reads a document strictly: an unknown field is an error, so
@@ -32,13 +38,58 @@ func ParseDocument(b []byte) (Document, error) {
 	if err := decodeStrict(b, &d); err != nil {
 		return Document{}, err
 	}
-	if len(d.Experiments) == 0 {
-		return Document{}, Invalidf("experiments", "the document holds no experiment")
+	if len(d.Experiments)+len(d.Holdouts)+len(d.Lists)+len(d.Freezes) == 0 {
+		return Document{}, Invalidf("experiments", "the document holds no experiment, holdout, list or freeze window")
 	}
+	d.Normalize()
+	return d, nil
+}
+
+// Normalize sets what may be left out in every part.
+func (d *Document) Normalize() {
 	for i := range d.Experiments {
 		d.Experiments[i].Normalize()
 	}
-	return d, nil
+	for i := range d.Freezes {
+		d.Freezes[i].Normalize()
+	}
+}
+
+// Validate returns every fault of the document as Errors of CodeInvalid, or
+// nil. Fields name the part, such as experiments[1].slots; those of a document
+// of one experiment and nothing else are the experiment's own.
+func (d *Document) Validate(known func(metric string) bool) error {
+	var faults Errors
+	alone := len(d.Experiments) == 1 && len(d.Holdouts)+len(d.Lists)+len(d.Freezes) == 0
+	check := func(part string, n int, key func(i int) string, validate func(i int) error) {
+		seen := map[string]bool{}
+		for i := range n {
+			err := validate(i)
+			if err == nil && seen[key(i)] {
+				err = Invalidf("key", "%q is in the document twice", key(i))
+			}
+			seen[key(i)] = true
+			if !alone {
+				err = Within(fmt.Sprintf("%s[%d]", part, i), err)
+			}
+			faults = append(faults, Faults(err)...)
+		}
+	}
+	check("experiments", len(d.Experiments), func(i int) string { return d.Experiments[i].Key },
+		func(i int) error { return d.Experiments[i].Validate(known) })
+	check("holdouts", len(d.Holdouts), func(i int) string { return d.Holdouts[i].Key },
+		func(i int) error { return d.Holdouts[i].Validate() })
+	check("lists", len(d.Lists), func(i int) string { return d.Lists[i].Key },
+		func(i int) error { return d.Lists[i].Validate() })
+	check("freezes", len(d.Freezes), func(i int) string { return d.Freezes[i].Key },
+		func(i int) error { return d.Freezes[i].Validate() })
+	if len(d.BreakFreeze) > MaxReasonBytes {
+		faults = append(faults, Invalidf("break_freeze", "must be at most %d bytes", MaxReasonBytes))
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
 }
 
 // ParseSpec reads one experiment strictly.
@@ -51,17 +102,20 @@ func ParseSpec(b []byte) (Spec, error) {
 	return s, nil
 }
 
-// ParseSpecs reads a document or a single experiment, whichever b holds.
-func ParseSpecs(b []byte) ([]Spec, error) {
+// ParseApply reads what can be applied: a document, or a single experiment,
+// whichever b holds.
+func ParseApply(b []byte) (Document, error) {
 	var form struct {
 		Experiments json.RawMessage `json:"experiments"`
+		Holdouts    json.RawMessage `json:"holdouts"`
+		Lists       json.RawMessage `json:"lists"`
+		Freezes     json.RawMessage `json:"freezes"`
 	}
-	if json.Unmarshal(b, &form) == nil && form.Experiments == nil {
+	if json.Unmarshal(b, &form) == nil && form.Experiments == nil && form.Holdouts == nil && form.Lists == nil && form.Freezes == nil {
 		s, err := ParseSpec(b)
-		return []Spec{s}, err
+		return Document{Experiments: []Spec{s}}, err
 	}
-	d, err := ParseDocument(b)
-	return d.Experiments, err
+	return ParseDocument(b)
 }
 
 func decodeStrict(b []byte, into any) error {
@@ -98,6 +152,7 @@ func (e *Spec) Normalize() {
 	if e.Slots == 0 && e.Layer == "" {
 		e.Slots = TotalSlots
 	}
+	e.normalizeSchedule()
 	e.Plan = e.Plan.WithDefaults()
 }
 
@@ -122,6 +177,8 @@ func (e *Spec) Validate(known func(metric string) bool) error {
 		rules := 0
 		e.Audience.validate(&f, "audience", 1, &rules)
 	}
+	e.validateSchedule(&f)
+	e.validateRequires(&f)
 	e.Plan.validate(&f, known)
 	return f.err()
 }
@@ -151,6 +208,12 @@ func (e *Spec) validateHead(f *faultList) {
 	if e.Slots < 1 || e.Slots > TotalSlots {
 		f.addf("slots", "must be 1 to %d of the layer's %d slots", TotalSlots, TotalSlots)
 	}
+	if len(e.IgnoreHoldouts) > MaxReasonBytes {
+		f.addf("ignore_holdouts", "must say why in at most %d bytes", MaxReasonBytes)
+	}
+	if e.OnPause != "" && e.OnPause != PauseControl && e.OnPause != PauseKeep {
+		f.addf("on_pause", "must be control or keep")
+	}
 	if !ValidStatus(e.Status) {
 		f.addf("status", "must be draft, running, paused, stopped or archived")
 	}
@@ -163,8 +226,12 @@ func (e *Spec) validateArms(f *faultList) {
 	}
 	seen := map[string]bool{}
 	var kind string
+	left := 0
 	for i := range e.Arms {
 		a := &e.Arms[i]
+		if !a.Dropped {
+			left++
+		}
 		field := fmt.Sprintf("arms[%d]", i)
 		if !ValidKey(a.Key) {
 			f.addf(field+".key", "must be a key as of experiments")
@@ -186,6 +253,12 @@ func (e *Spec) validateArms(f *faultList) {
 		if kind == "" {
 			kind = k
 		}
+	}
+	if e.Arms[0].Dropped {
+		f.addf("arms[0].dropped", "control cannot be dropped: the others are compared with it")
+	}
+	if left < MinArms {
+		f.addf("arms", "at least %d arms must be left that are not dropped; stop the experiment instead", MinArms)
 	}
 }
 

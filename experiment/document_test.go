@@ -145,20 +145,20 @@ func TestParseDocumentRefuses(t *testing.T) {
 	}
 }
 
-func TestParseSpecsTakesBothForms(t *testing.T) {
+func TestParseApplyTakesBothForms(t *testing.T) {
 	t.Parallel()
 	one, err := json.Marshal(parseABR(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, body := range []string{abrDocument, string(one)} {
-		got, err := experiment.ParseSpecs([]byte(body))
-		if err != nil || len(got) != 1 || got[0].Key != "abr-safety-75" {
-			t.Errorf("ParseSpecs() = %v, %v, want one experiment", got, err)
+		got, err := experiment.ParseApply([]byte(body))
+		if err != nil || len(got.Experiments) != 1 || got.Experiments[0].Key != "abr-safety-75" {
+			t.Errorf("ParseApply() = %v, %v, want one experiment", got, err)
 		}
 	}
-	if _, err := experiment.ParseSpecs([]byte(`{"experiments":null}`)); err == nil {
-		t.Error("ParseSpecs() of a document without experiments succeeded")
+	if _, err := experiment.ParseApply([]byte(`{"experiments":null}`)); err == nil {
+		t.Error("ParseApply() of a document without experiments succeeded")
 	}
 }
 

@@ -87,6 +87,24 @@ func CodeOf(err error) (Code, bool) {
 	return faults[0].Code, true
 }
 
+// Within places the faults of err in the part of a document that field names.
+// An err without faults, nil among them, is returned as it is.
+func Within(field string, err error) error {
+	faults := Faults(err)
+	if faults == nil {
+		return err
+	}
+	placed := make(Errors, len(faults))
+	for i, f := range faults {
+		inner := field
+		if f.Field != "" {
+			inner += "." + f.Field
+		}
+		placed[i] = &Error{Code: f.Code, Field: inner, Message: f.Message}
+	}
+	return placed
+}
+
 // faultList gathers Errors under a common field prefix.
 type faultList struct{ errs Errors }
 

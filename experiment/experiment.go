@@ -35,25 +35,41 @@ type Arm struct {
 	Weight int64  `json:"weight"`
 	// Value is the JSON boolean, string, number or object that services receive.
 	Value json.RawMessage `json:"value"`
+	// Dropped ends the arm alone: its units get control's value and are exposed
+	// no more, while the other arms go on. It is final.
+	// (docs/adr/0008-dropping-an-arm-keeps-the-version.md)
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // Spec is an experiment as a person writes it: the entry of a document and
 // the body of POST /api/v1/experiments.
 type Spec struct {
-	Key        string    `json:"key"`
-	Name       string    `json:"name"`
-	Hypothesis string    `json:"hypothesis,omitempty"`
-	Owner      string    `json:"owner,omitempty"`
-	Unit       UnitType  `json:"unit"`
-	Design     Design    `json:"design"`
-	Layer      string    `json:"layer,omitempty"`
-	Slots      int       `json:"slots,omitempty"`
-	Audience   *Audience `json:"audience,omitempty"`
-	Arms       []Arm     `json:"arms"`
+	Key        string   `json:"key"`
+	Name       string   `json:"name"`
+	Hypothesis string   `json:"hypothesis,omitempty"`
+	Owner      string   `json:"owner,omitempty"`
+	Unit       UnitType `json:"unit"`
+	Design     Design   `json:"design"`
+	Layer      string   `json:"layer,omitempty"`
+	Slots      int      `json:"slots,omitempty"`
+	// Ramp lets the slots grow by a plan.
+	Ramp []RampStep `json:"ramp,omitempty"`
+	// StartAt lets a draft run from then on; StopAt stops it.
+	StartAt  *time.Time `json:"start_at,omitempty"`
+	StopAt   *time.Time `json:"stop_at,omitempty"`
+	Audience *Audience  `json:"audience,omitempty"`
+	// Requires are prerequisites, all of which a unit must fulfil.
+	Requires []Requirement `json:"requires,omitempty"`
+	// IgnoreHoldouts, when set, says why units that are held out take part
+	// nevertheless; without a reason they do not.
+	IgnoreHoldouts string `json:"ignore_holdouts,omitempty"`
+	Arms           []Arm  `json:"arms"`
 	// Overrides forces a unit id into an arm for QA; such units are never analysed.
 	Overrides map[string]string `json:"overrides,omitempty"`
-	Plan      Plan              `json:"plan"`
-	Status    Status            `json:"status"`
+	// OnPause says what units get while the experiment is paused.
+	OnPause PauseChoice `json:"on_pause,omitempty"`
+	Plan    Plan        `json:"plan"`
+	Status  Status      `json:"status"`
 }
 
 // Experiment is a stored Spec with what the platform adds to it.
@@ -64,7 +80,8 @@ type Experiment struct {
 	// Version grows by one whenever a change would alter whom the experiment
 	// compares or how it is judged; outcomes of different versions never mix.
 	Version int `json:"version"`
-	// Salt decides the arm. It is made at creation and immutable.
+	// Salt decides the arm. It is made at creation and immutable, but for a
+	// restart, which makes another together with a new version.
 	Salt string `json:"salt"`
 	// SlotRanges are the slots of the layer that this experiment owns, ascending.
 	SlotRanges []SlotRange `json:"slot_ranges"`
@@ -73,7 +90,13 @@ type Experiment struct {
 	CreatedAt time.Time  `json:"created_at"`
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
-	// ShippedArm, when set, is served to every unit of the audience.
+	// RampSlots is what the ramp has reached, and takes the place of Slots; 0:
+	// no step was taken since a person last set Slots.
+	RampSlots int `json:"ramp_slots,omitempty"`
+	// RampedAt is the time of the last step of the ramp that was taken.
+	RampedAt *time.Time `json:"ramped_at,omitempty"`
+	// ShippedArm, when set, is served to every unit of the type that is not held
+	// out.
 	ShippedArm string `json:"shipped_arm,omitempty"`
 }
 
@@ -115,4 +138,7 @@ type Config struct {
 	Layers      []Layer      `json:"layers"`
 	Experiments []Experiment `json:"experiments"`
 	Keys        []APIKey     `json:"keys"`
+	Holdouts    []Holdout    `json:"holdouts,omitempty"` // those that are not ended
+	Lists       []List       `json:"lists,omitempty"`
+	Kept        []Kept       `json:"kept,omitempty"` // of paused experiments
 }

@@ -107,11 +107,11 @@ func (c *change) insert(ctx context.Context, tx *sqlx.Tx) error {
 	e := &c.next
 	err := tx.GetContext(ctx, &e.ID, `
 		insert into experiments
-			(key, version, layer_id, salt, status, spec, plan_hash, created_at, started_at, stopped_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			(key, version, layer_id, salt, status, spec, plan_hash, created_at, started_at, stopped_at, next_step_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		returning id`,
 		e.Key, e.Version, c.layerID, e.Salt, string(e.Status), mustJSON(e.Spec), e.PlanHash,
-		e.CreatedAt, e.StartedAt, e.StoppedAt)
+		e.CreatedAt, e.StartedAt, e.StoppedAt, nextStep(e))
 	return wrap("store experiment", err)
 }
 
@@ -121,11 +121,21 @@ func (c *change) update(ctx context.Context, tx *sqlx.Tx) error {
 	_, err := tx.ExecContext(ctx, `
 		update experiments
 		set version = $2, layer_id = $3, status = $4, spec = $5, plan_hash = $6,
-		    shipped_arm = $7, started_at = $8, stopped_at = $9
+		    shipped_arm = $7, started_at = $8, stopped_at = $9,
+		    salt = $10, ramp_slots = $11, ramped_at = $12, next_step_at = $13
 		where id = $1`,
 		e.ID, e.Version, c.layerID, string(e.Status), mustJSON(e.Spec), e.PlanHash,
-		e.ShippedArm, e.StartedAt, e.StoppedAt)
+		e.ShippedArm, e.StartedAt, e.StoppedAt,
+		e.Salt, e.RampSlots, e.RampedAt, nextStep(e))
 	return wrap("store experiment", err)
+}
+
+// nextStep returns when the schedule next acts; nil: never.
+func nextStep(e *experiment.Experiment) *time.Time {
+	if at, ok := e.NextStep(); ok {
+		return &at
+	}
+	return nil
 }
 
 // appendRevision keeps the experiment as it is now for ever.
@@ -133,11 +143,11 @@ func (c *change) appendRevision(ctx context.Context, tx *sqlx.Tx, actor string, 
 	e := &c.next
 	_, err := tx.ExecContext(ctx, `
 		insert into experiment_versions
-			(experiment_id, revision, version, spec, plan_hash, slots, changed_at, changed_by)
-		select $1::bigint, coalesce(max(v.revision), 0) + 1, $2::int, $3::json, $4, $5::int4multirange, $6::timestamptz, $7
+			(experiment_id, revision, version, spec, plan_hash, slots, changed_at, changed_by, salt, shipped_arm)
+		select $1::bigint, coalesce(max(v.revision), 0) + 1, $2::int, $3::json, $4, $5::int4multirange, $6::timestamptz, $7, $8, $9
 		from experiment_versions v
 		where v.experiment_id = $1`,
-		e.ID, e.Version, mustJSON(e.Spec), e.PlanHash, multirange(e.SlotRanges), at, actor)
+		e.ID, e.Version, mustJSON(e.Spec), e.PlanHash, multirange(e.SlotRanges), at, actor, e.Salt, e.ShippedArm)
 	return wrap("keep revision", err)
 }
 

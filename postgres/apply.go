@@ -23,6 +23,12 @@ type ApplyOptions struct {
 	// Salt draws the salts of what is new. Nil draws them at random; a
 	// simulation that must be repeatable draws them from its seed.
 	Salt func() string
+	// Reason is why, for the audit log; it may be empty.
+	Reason string
+	// BreakFreeze is why an administrator stops something although a freeze
+	// window forbids changes; only Admin makes it count.
+	BreakFreeze string
+	Admin       bool
 }
 
 func (o *ApplyOptions) salt() string {
@@ -51,74 +57,111 @@ type Applied struct {
 }
 
 // Apply creates or updates experiments, all or none, and returns one Applied
-// for each spec in order. Experiments whose version or slots assignment must
-// learn of are announced by a new configuration version.
-//
-// It returns experiment.Errors of CodeInvalid for specs that break a rule and
-// of CodeConflict for changes that are refused; where there are several specs,
-// fields begin with experiments[i].
+// for each spec in order, as ApplyDocument does.
 func (db *DB) Apply(ctx context.Context, specs []experiment.Spec, opts ApplyOptions) ([]Applied, error) {
-	specs = slices.Clone(specs)
-	if err := validateSpecs(specs, opts.KnownMetric); err != nil {
-		return nil, err
+	out, err := db.ApplyDocument(ctx, experiment.Document{Experiments: specs}, opts)
+	return out.Experiments, err
+}
+
+// Published is what ApplyDocument did with each part, in the document's order.
+type Published struct {
+	Experiments []Applied        `json:"applied"`
+	Holdouts    []AppliedHoldout `json:"holdouts,omitempty"`
+	Lists       []AppliedList    `json:"lists,omitempty"`
+	Freezes     []AppliedFreeze  `json:"freezes,omitempty"`
+}
+
+// ApplyDocument creates or updates what the document holds, all or none. What
+// assignment must learn of is announced by a new configuration version.
+//
+// It returns experiment.Errors of CodeInvalid for what breaks a rule, of
+// CodeConflict for changes that are refused, and of CodeForbidden for what only
+// an administrator may do.
+func (db *DB) ApplyDocument(ctx context.Context, doc experiment.Document, opts ApplyOptions) (Published, error) {
+	doc.Experiments, doc.Freezes = slices.Clone(doc.Experiments), slices.Clone(doc.Freezes)
+	doc.Normalize()
+	if err := doc.Validate(opts.KnownMetric); err != nil {
+		return Published{}, err
 	}
-	var out []Applied
-	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) (err error) {
-		out, err = apply(ctx, tx, specs, opts)
-		if err == nil && opts.DryRun {
-			err = errDryRun
-		}
+	if doc.BreakFreeze != "" {
+		opts.BreakFreeze = doc.BreakFreeze
+	}
+	var out Published
+	err := db.publish(ctx, opts, func(p *publication) (err error) {
+		out, err = p.document(ctx, &doc)
 		return err
 	})
+	return out, wrap("apply experiments", err)
+}
+
+// publication is a transaction that changes the control plane.
+type publication struct {
+	tx     *sqlx.Tx
+	opts   *ApplyOptions
+	at     time.Time
+	freeze *experiment.Freeze // in force; nil: none
+	// bump: assignment or the pages of others must learn of it.
+	bump bool
+}
+
+// publish runs do as the only writer of the control plane, and announces a new
+// configuration version if anything changed.
+func (db *DB) publish(ctx context.Context, opts ApplyOptions, do func(*publication) error) error {
+	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
+		if err := lockConfig(ctx, tx); err != nil {
+			return err
+		}
+		p := &publication{tx: tx, opts: &opts, at: stamp(opts.Now)}
+		var err error
+		if p.freeze, err = freezeInForce(ctx, tx, opts.Now); err != nil {
+			return err
+		}
+		if err := do(p); err != nil {
+			return err
+		}
+		if opts.DryRun {
+			return errDryRun
+		}
+		if !p.bump {
+			return nil
+		}
+		return bumpConfig(ctx, tx)
+	})
 	if errors.Is(err, errDryRun) {
-		err = nil
+		return nil
 	}
-	if err != nil {
-		return nil, wrap("apply experiments", err)
-	}
-	return out, nil
+	return err
 }
 
 // errDryRun rolls a transaction back that went well.
 var errDryRun = errors.New("dry run")
 
-// validateSpecs normalises the specs and gathers every fault of all of them.
-func validateSpecs(specs []experiment.Spec, known func(string) bool) error {
-	var faults experiment.Errors
-	seen := map[string]bool{}
-	for i := range specs {
-		specs[i].Normalize()
-		err := specs[i].Validate(known)
-		if err == nil && seen[specs[i].Key] {
-			err = experiment.Invalidf("key", "%q is in the document twice", specs[i].Key)
-		}
-		seen[specs[i].Key] = true
-		faults = append(faults, experiment.Faults(within(specs, i, err))...)
+// document does the work of ApplyDocument. Windows come last: a document may
+// hold changes and the window that protects them.
+func (p *publication) document(ctx context.Context, doc *experiment.Document) (out Published, err error) {
+	var grown []experiment.UnitType
+	if out.Holdouts, grown, err = p.holdouts(ctx, doc.Holdouts); err != nil {
+		return Published{}, err
 	}
-	if len(faults) > 0 {
-		return faults
+	if out.Lists, err = p.lists(ctx, doc.Lists); err != nil {
+		return Published{}, err
 	}
-	return nil
+	if out.Experiments, err = p.experiments(ctx, doc.Experiments); err != nil {
+		return Published{}, err
+	}
+	if err := p.newVersions(ctx, grown); err != nil {
+		return Published{}, err
+	}
+	out.Freezes, err = p.freezes(ctx, doc.Freezes)
+	return out, err
 }
 
 // within places the faults of spec i in the document.
 func within(specs []experiment.Spec, i int, err error) error {
-	if err == nil || len(specs) == 1 {
+	if len(specs) == 1 {
 		return err
 	}
-	faults := experiment.Faults(err)
-	if faults == nil {
-		return err
-	}
-	placed := make(experiment.Errors, len(faults))
-	for j, f := range faults {
-		field := fmt.Sprintf("experiments[%d]", i)
-		if f.Field != "" {
-			field += "." + f.Field
-		}
-		placed[j] = &experiment.Error{Code: f.Code, Field: field, Message: f.Message}
-	}
-	return placed
+	return experiment.Within(fmt.Sprintf("experiments[%d]", i), err)
 }
 
 // change is one spec on its way into the database.
@@ -127,6 +170,7 @@ type change struct {
 	before  *storedExperiment // nil: new
 	next    experiment.Experiment
 	changes []experiment.Change
+	action  string // for the audit log; empty: create or update
 	layerID int
 }
 
@@ -144,20 +188,17 @@ func (c *change) slotsHeld() int {
 // does not hold traffic that others could use, and what has stopped needs none.
 func slotsWanted(e *experiment.Experiment) int {
 	if e.Status == experiment.StatusRunning || e.Status == experiment.StatusPaused {
-		return e.Slots
+		return e.TargetSlots()
 	}
 	return 0
 }
 
-// apply does the work of Apply within its transaction.
-func apply(ctx context.Context, tx *sqlx.Tx, specs []experiment.Spec, opts ApplyOptions) ([]Applied, error) {
-	if err := lockConfig(ctx, tx); err != nil {
-		return nil, err
-	}
+// experiments applies specs.
+func (p *publication) experiments(ctx context.Context, specs []experiment.Spec) ([]Applied, error) {
 	out := make([]Applied, len(specs))
 	var pending []*change
 	for i, spec := range specs {
-		c, err := reviseStored(ctx, tx, spec)
+		c, err := reviseStored(ctx, p.tx, spec)
 		if err != nil {
 			return nil, within(specs, i, err)
 		}
@@ -171,7 +212,7 @@ func apply(ctx context.Context, tx *sqlx.Tx, specs []experiment.Spec, opts Apply
 	// Who gives slots back comes first, so that one document can move them.
 	slices.SortStableFunc(pending, func(a, b *change) int { return cmp.Compare(a.growth(), b.growth()) })
 	for _, c := range pending {
-		if err := c.write(ctx, tx, opts); err != nil {
+		if err := p.write(ctx, c); err != nil {
 			return nil, within(specs, c.index, err)
 		}
 		out[c.index] = Applied{Result: Updated, Experiment: c.next, Changes: c.changes}
@@ -179,10 +220,7 @@ func apply(ctx context.Context, tx *sqlx.Tx, specs []experiment.Spec, opts Apply
 			out[c.index].Result = Created
 		}
 	}
-	if len(pending) == 0 {
-		return out, nil
-	}
-	return out, bumpConfig(ctx, tx)
+	return out, p.checkReferences(ctx, pending)
 }
 
 // reviseStored judges a spec against what is stored.
@@ -198,47 +236,76 @@ func reviseStored(ctx context.Context, tx *sqlx.Tx, spec experiment.Spec) (*chan
 		return c, err
 	}
 	c.next, err = experiment.Revise(&before.exp, spec)
-	c.changes = experiment.Diff(&before.exp.Spec, spec)
+	c.changes = experiment.Diff(&before.exp.Spec, c.next.Spec)
 	return c, err
 }
 
 // write stores the experiment, its slots, its revision and what was done.
-func (c *change) write(ctx context.Context, tx *sqlx.Tx, opts ApplyOptions) error {
-	at := stamp(opts.Now)
-	layerID, err := ensureLayer(ctx, tx, &c.next.Spec, &opts)
+func (p *publication) write(ctx context.Context, c *change) error {
+	var cur *experiment.Experiment
+	if c.before != nil {
+		cur = &c.before.exp
+	}
+	if err := p.thaw(experiment.ChangesAssignment(cur, &c.next), experiment.OnlyStops(cur, &c.next)); err != nil {
+		return err
+	}
+	p.bump = true
+	layerID, err := ensureLayer(ctx, p.tx, &c.next.Spec, p.opts)
 	if err != nil {
 		return err
 	}
 	c.layerID = layerID
 	if c.next.Status == experiment.StatusRunning && c.next.StartedAt == nil {
-		c.next.StartedAt = &at
+		c.next.StartedAt = &p.at
 	}
 	if c.next.Status == experiment.StatusStopped && c.next.StoppedAt == nil {
-		c.next.StoppedAt = &at
+		c.next.StoppedAt = &p.at
 	}
-	action := "experiment.update"
+	action := cmp.Or(c.action, "experiment.update")
 	if c.before == nil {
 		action = "experiment.create"
-		c.next.CreatedAt = at
-		c.next.Salt = opts.salt()
-		err = c.insert(ctx, tx)
+		c.next.CreatedAt = p.at
+		c.next.Salt = p.opts.salt()
+		err = c.insert(ctx, p.tx)
 	} else {
-		err = c.update(ctx, tx)
+		err = c.update(ctx, p.tx)
 	}
 	if err != nil {
 		return err
 	}
-	if err := c.allocate(ctx, tx); err != nil {
+	if err := c.allocate(ctx, p.tx); err != nil {
 		return err
 	}
-	if err := c.appendRevision(ctx, tx, opts.Actor, at); err != nil {
+	if err := c.keepUnits(ctx, p.tx); err != nil {
 		return err
 	}
-	return appendAudit(ctx, tx, AuditEntry{
-		At: at, Actor: opts.Actor, Action: action, Subject: c.next.Key,
-		Detail: []byte(mustJSON(struct {
-			Version int                 `json:"version"`
-			Changes []experiment.Change `json:"changes"`
-		}{c.next.Version, c.changes})),
+	if err := c.appendRevision(ctx, p.tx, p.opts.Actor, p.at); err != nil {
+		return err
+	}
+	return p.audit(ctx, action, c.next.Key, struct {
+		Version int                 `json:"version"`
+		Changes []experiment.Change `json:"changes"`
+		audited
+	}{c.next.Version, c.changes, p.why()})
+}
+
+// audited is what every entry of a publication may say besides.
+type audited struct {
+	Reason      string `json:"reason,omitempty"`
+	BreakFreeze string `json:"break_freeze,omitempty"` // a window was broken, for this reason
+}
+
+func (p *publication) why() audited {
+	a := audited{Reason: p.opts.Reason}
+	if p.freeze != nil {
+		a.BreakFreeze = p.opts.BreakFreeze
+	}
+	return a
+}
+
+// audit appends what was done to the log.
+func (p *publication) audit(ctx context.Context, action, subject string, detail any) error {
+	return appendAudit(ctx, p.tx, AuditEntry{
+		At: p.at, Actor: p.opts.Actor, Action: action, Subject: subject, Detail: []byte(mustJSON(detail)),
 	})
 }

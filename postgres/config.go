@@ -12,7 +12,10 @@ import (
 )
 
 // LoadConfig returns what assignment needs, as of one version: all layers, all
-// experiments that are not archived, and the API keys that are not revoked.
+// experiments that are not archived, the holdouts in force, the lists that
+// experiments refer to, the units that keep arms, and the API keys that are not
+// revoked. Lists and kept units, which may be long, are read once and shared by
+// the configurations that follow.
 func (db *DB) LoadConfig(ctx context.Context) (experiment.Config, error) {
 	var cfg experiment.Config
 	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) (err error) {
@@ -24,6 +27,12 @@ func (db *DB) LoadConfig(ctx context.Context) (experiment.Config, error) {
 			return fmt.Errorf("read layers: %w", err)
 		}
 		if cfg.Experiments, err = listExperiments(ctx, tx, experiment.StatusArchived); err != nil {
+			return err
+		}
+		if cfg.Holdouts, err = loadHoldouts(ctx, tx); err != nil {
+			return err
+		}
+		if cfg.Lists, cfg.Kept, err = db.sets.load(ctx, tx); err != nil {
 			return err
 		}
 		cfg.Keys, err = listKeys(ctx, tx)

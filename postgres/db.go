@@ -59,6 +59,7 @@ type DB struct {
 	cfg pq.Config
 
 	days knownDays
+	sets knownSets
 }
 
 // New prepares a pool for dsn, a URL or key=value string as of libpq, without

@@ -27,6 +27,11 @@ var constraintFaults = map[string]experiment.Error{
 	"api_keys_scopes":        {Code: experiment.CodeInvalid, Field: "scopes", Message: "must be one or more of evaluate, ingest, read, write, admin"},
 	"append_only":            {Code: experiment.CodeConflict, Message: "this record is kept as it was written"},
 	"salt_immutable":         {Code: experiment.CodeConflict, Field: "salt", Message: "a salt never changes: units would move"},
+	"holdouts_key_unique":    {Code: experiment.CodeConflict, Field: "key", Message: "a holdout with this key exists"},
+	"lists_key_unique":       {Code: experiment.CodeConflict, Field: "key", Message: "a list with this key exists"},
+	"lists_count":            {Code: experiment.CodeTooLarge, Field: "ids", Message: "the list is too long"},
+	"kept_units_limit":       {Code: experiment.CodeTooLarge, Field: "on_pause", Message: "too many units would keep their arms"},
+	"experiments_shipped":    {Code: experiment.CodeConflict, Field: "shipped_arm", Message: "only a stopped experiment ships an arm"},
 	"outcomes_pkey":          {Code: experiment.CodeConflict, Message: "the unit has an outcome of this window: it would be counted twice"},
 	"looks_pkey":             {Code: experiment.CodeConflict, Field: "number", Message: "this look exists"},
 }

@@ -17,7 +17,9 @@ const constraintRows = `
 		       ('f', 1, 1, 's', 'draft', '{}', repeat('0', 64), '2026-01-01');
 	insert into layer_slots values (1, 1, '[0,100)');
 	insert into api_keys (name, hash, scopes, created_at) values ('k', repeat('0', 64), '{read}', '2026-01-01');
-	insert into experiment_versions values (1, 1, 1, '{}', repeat('0', 64), '{}', '2026-01-01', 'ana');
+	insert into experiment_versions values (1, 1, 1, '{}', repeat('0', 64), '{}', '2026-01-01', 'ana', 's');
+	insert into holdouts (key, unit, slots, salt, created_at) values ('h', 'viewer', 1, 's', '2026-01-01');
+	insert into lists (key, unit, digest, count, ids, changed_at) values ('l', '', repeat('0', 64), 1, 'a', '2026-01-01');
 	insert into audit_log values (1, '2026-01-01', 'ana', 'x', 'x', '{}', repeat('0', 64));
 	insert into exposures values (1, 1, 'u', 0, '2026-01-01', '2026-01-01', false, null, '{}', '2026-01-02', '2026-01-03');
 	insert into looks values (1, 1, 1, '2026-01-01', '2026-01-01', '[]');
@@ -45,6 +47,13 @@ func TestConstraintsBecomeFaults(t *testing.T) {
 		"api_keys_scopes":       {`insert into api_keys (name, hash, scopes, created_at) values ('k', repeat('1', 64), '{all}', '2026-01-01')`, experiment.CodeInvalid, "scopes"},
 		"salt_immutable":        {`update experiments set salt = 'other'`, experiment.CodeConflict, "salt"},
 		"salt of a layer":       {`update layers set unit = 'device'`, experiment.CodeConflict, "salt"},
+		"salt of a restart":     {`update experiments set salt = 'other', version = version + 0`, experiment.CodeConflict, "salt"},
+		"salt of a holdout":     {`update holdouts set salt = 'other'`, experiment.CodeConflict, "salt"},
+		"holdouts_key_unique":   {`insert into holdouts (key, unit, slots, salt, created_at) values ('h', 'viewer', 1, 's', '2026-01-01')`, experiment.CodeConflict, "key"},
+		"lists_key_unique":      {`insert into lists (key, unit, digest, count, ids, changed_at) values ('l', '', repeat('0', 64), 1, 'a', '2026-01-01')`, experiment.CodeConflict, "key"},
+		"lists_count":           {`update lists set count = 100001`, experiment.CodeTooLarge, "ids"},
+		"kept_units_limit":      {`insert into kept_units values (1, 1, repeat('0', 64), decode(repeat('00', 8000008), 'hex'))`, experiment.CodeTooLarge, "on_pause"},
+		"experiments_shipped":   {`update experiments set shipped_arm = 'a' where status = 'draft'`, experiment.CodeConflict, "shipped_arm"},
 		"append_only":           {`update audit_log set actor = 'bob'`, experiment.CodeConflict, ""},
 		"looks_pkey":            {`insert into looks values (1, 1, 1, '2026-01-01', '2026-01-01', '[]')`, experiment.CodeConflict, "number"},
 		"outcomes_pkey": {

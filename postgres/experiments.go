@@ -47,6 +47,8 @@ type Revision struct {
 	Spec      experiment.Spec        `json:"spec"`
 	PlanHash  string                 `json:"plan_hash"`
 	Slots     []experiment.SlotRange `json:"slots"`
+	Salt      string                 `json:"salt"`
+	Shipped   string                 `json:"shipped_arm,omitempty"`
 	ChangedAt time.Time              `json:"changed_at"`
 	ChangedBy string                 `json:"changed_by"`
 }
@@ -55,7 +57,7 @@ type Revision struct {
 // experiment.CodeNotFound when there is no such experiment.
 func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
 	const query = `
-		select v.revision, v.version, v.spec, v.plan_hash, v.changed_at, v.changed_by,
+		select v.revision, v.version, v.spec, v.plan_hash, v.changed_at, v.changed_by, v.salt, v.shipped_arm,
 		       coalesce((select json_agg(json_build_object('from', lower(r), 'to', upper(r)) order by r)
 		                 from unnest(v.slots) r), '[]') as slots
 		from experiment_versions v join experiments e on e.id = v.experiment_id
@@ -68,6 +70,8 @@ func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
 		PlanHash  string    `db:"plan_hash"`
 		ChangedAt time.Time `db:"changed_at"`
 		ChangedBy string    `db:"changed_by"`
+		Salt      string    `db:"salt"`
+		Shipped   string    `db:"shipped_arm"`
 		Slots     []byte    `db:"slots"`
 	}
 	if err := db.sql.SelectContext(ctx, &rows, query, key); err != nil {
@@ -80,7 +84,7 @@ func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
 	for i, r := range rows {
 		out[i] = Revision{
 			Revision: r.Revision, Version: r.Version, PlanHash: r.PlanHash,
-			ChangedAt: r.ChangedAt.UTC(), ChangedBy: r.ChangedBy,
+			ChangedAt: r.ChangedAt.UTC(), ChangedBy: r.ChangedBy, Salt: r.Salt, Shipped: r.Shipped,
 		}
 		if err := errors.Join(json.Unmarshal(r.Spec, &out[i].Spec), json.Unmarshal(r.Slots, &out[i].Slots)); err != nil {
 			return nil, fmt.Errorf("read revision %d of %s: %w", r.Revision, key, err)
@@ -98,7 +102,7 @@ type storedExperiment struct {
 // experimentColumns are the columns of experimentRow.
 const experimentColumns = `
 	e.id, e.key, e.version, e.layer_id, e.salt, e.spec, e.plan_hash, e.shipped_arm,
-	e.created_at, e.started_at, e.stopped_at,
+	e.created_at, e.started_at, e.stopped_at, e.ramp_slots, e.ramped_at,
 	coalesce((select json_agg(json_build_object('from', lower(s.slots), 'to', upper(s.slots)) order by s.slots)
 	          from layer_slots s where s.experiment_id = e.id), '[]') as slots`
 
@@ -114,6 +118,8 @@ type experimentRow struct {
 	CreatedAt  time.Time  `db:"created_at"`
 	StartedAt  *time.Time `db:"started_at"`
 	StoppedAt  *time.Time `db:"stopped_at"`
+	RampSlots  int        `db:"ramp_slots"`
+	RampedAt   *time.Time `db:"ramped_at"`
 	Slots      []byte     `db:"slots"`
 }
 
@@ -121,6 +127,7 @@ func (r *experimentRow) read() (storedExperiment, error) {
 	exp := experiment.Experiment{
 		ID: r.ID, Version: r.Version, Salt: r.Salt, PlanHash: r.PlanHash, ShippedArm: r.ShippedArm,
 		CreatedAt: r.CreatedAt.UTC(), StartedAt: utc(r.StartedAt), StoppedAt: utc(r.StoppedAt),
+		RampSlots: r.RampSlots, RampedAt: utc(r.RampedAt),
 	}
 	if err := errors.Join(json.Unmarshal(r.Spec, &exp.Spec), json.Unmarshal(r.Slots, &exp.SlotRanges)); err != nil {
 		return storedExperiment{}, fmt.Errorf("read experiment %s: %w", r.Key, err)

@@ -11,6 +11,8 @@ const (
 	// lockSessions is held shared by transactions that merge sessions, and alone
 	// by one that tries again after a deadlock with another of them.
 	lockSessions int64 = 0x53504c4954_03
+	// lockSchedule is held by the replica that takes the steps that are due.
+	lockSchedule int64 = 0x53504c4954_04
 )
 
 // lockClassLook and an experiment's hash make the key of its look lock.

@@ -33,6 +33,8 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		}
 		api := humachi.New(r, cfg)
 		s.experimentAPI(api)
+		s.actionAPI(api)
+		s.programmeAPI(api)
 		s.reportAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)

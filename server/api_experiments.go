@@ -36,8 +36,8 @@ type applyInput struct {
 
 type applyOutput struct {
 	Body struct {
-		DryRun  bool               `json:"dry_run"`
-		Applied []postgres.Applied `json:"applied"`
+		DryRun bool `json:"dry_run"`
+		postgres.Published
 	}
 }
 
@@ -79,14 +79,14 @@ func (s *Server) experimentAPI(api huma.API) {
 			out.Body.Metrics = metrics.All()
 			return out, nil
 		})
-	apply := operation(http.MethodPost, "/experiments", "apply-experiments", "Create or update experiments, all or none", experiment.ScopeWrite)
+	apply := operation(http.MethodPost, "/experiments", "apply-experiments", "Create or update experiments, holdouts, lists and freeze windows, all or none", experiment.ScopeWrite)
 	apply.MaxBodyBytes = experiment.MaxDocumentBytes + 1
 	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[experiment.Document](), true, "")
 	apply.RequestBody = &huma.RequestBody{
 		Required: true, Description: "A document, or one experiment, in JSON or YAML.",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schema}, "application/yaml": {Schema: schema}},
 	}
-	apply.SkipValidateBody = true // experiment.ParseSpecs is stricter, and names fields as people write them
+	apply.SkipValidateBody = true // experiment.ParseApply is stricter, and names fields as people write them
 	serve(s, api, apply, experiment.ScopeWrite, s.apply)
 	describeScalars(api.OpenAPI().Components.Schemas)
 }
@@ -96,6 +96,7 @@ func describeScalars(schemas huma.Registry) {
 	own := map[reflect.Type]huma.Schema{
 		reflect.TypeFor[experiment.Scalar](): {OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean}}},
 		reflect.TypeFor[experiment.Date]():   {Type: huma.TypeString, Format: "date"},
+		reflect.TypeFor[experiment.IDSet]():  {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
 	}
 	for t, says := range own {
 		if schema := schemas.SchemaFromRef(schemas.Schema(t, true, "").Ref); schema != nil {
@@ -105,37 +106,47 @@ func describeScalars(schemas huma.Registry) {
 }
 
 func (s *Server) apply(ctx context.Context, who string, in *applyInput) (*applyOutput, error) {
-	specs, err := readSpecs(in.RawBody, in.Type)
+	doc, err := readDocument(in.RawBody, in.Type)
 	if err != nil {
 		return nil, err
 	}
+	opts := s.applyOptions(ctx, who)
+	opts.DryRun = in.DryRun
 	out := &applyOutput{}
 	out.Body.DryRun = in.DryRun
-	out.Body.Applied, err = s.db.Apply(ctx, specs, postgres.ApplyOptions{
-		DryRun: in.DryRun, Actor: who, Now: s.now(), KnownMetric: metrics.Known, Salt: s.salt,
-	})
-	if err != nil || in.DryRun {
-		return out, err
+	out.Body.Published, err = s.db.ApplyDocument(ctx, doc, opts)
+	if err == nil && !in.DryRun {
+		s.published(ctx)
 	}
-	// The next evaluation at this server knows the change; others learn of it
-	// within milliseconds. When the refresh fails the watcher tries again.
-	if err := s.live.Refresh(ctx); err != nil {
-		s.log.Warn("configuration not refreshed after apply", "error", err)
-	}
-	return out, nil
+	return out, err
 }
 
-// readSpecs reads a document or a single experiment, in YAML when the media
+// applyOptions are those of a change that who asks for now.
+func (s *Server) applyOptions(ctx context.Context, who string) postgres.ApplyOptions {
+	_, err := actor(ctx, experiment.ScopeAdmin)
+	return postgres.ApplyOptions{Actor: who, Now: s.now(), KnownMetric: metrics.Known, Salt: s.salt, Admin: err == nil}
+}
+
+// published puts a change in force at this server, so that its next evaluation
+// knows it; others learn of it within milliseconds. When the refresh fails the
+// watcher tries again.
+func (s *Server) published(ctx context.Context) {
+	if err := s.live.Refresh(ctx); err != nil {
+		s.log.Warn("configuration not refreshed after a change", "error", err)
+	}
+}
+
+// readDocument reads a document or a single experiment, in YAML when the media
 // type says so.
-func readSpecs(body []byte, mediaType string) ([]experiment.Spec, error) {
+func readDocument(body []byte, mediaType string) (experiment.Document, error) {
 	if len(body) > experiment.MaxDocumentBytes {
-		return nil, experiment.Errorf(experiment.CodeTooLarge, "", "the document is larger than %d bytes", experiment.MaxDocumentBytes)
+		return experiment.Document{}, experiment.Errorf(experiment.CodeTooLarge, "", "the document is larger than %d bytes", experiment.MaxDocumentBytes)
 	}
 	if strings.Contains(mediaType, "yaml") {
 		var err error
 		if body, err = yaml.YAMLToJSONStrict(body); err != nil {
-			return nil, experiment.Invalidf("", "%v", err)
+			return experiment.Document{}, experiment.Invalidf("", "%v", err)
 		}
 	}
-	return experiment.ParseSpecs(body)
+	return experiment.ParseApply(body)
 }

@@ -187,6 +187,16 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/metrics", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/config", status: 200}, experiment.ScopeConfig},
 	{scenario{method: "POST", path: apiPath + "/experiments", body: `{`, status: 400}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/ship", body: `{}`, status: 422}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/remove", body: `{}`, status: 409}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/restart", body: `[]`, status: 422}, experiment.ScopeWrite},
+	{scenario{method: "GET", path: apiPath + "/layers", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/holdouts", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/freezes", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/lists", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/lists/none", status: 404}, experiment.ScopeRead},
+	{scenario{method: "PUT", path: apiPath + "/lists/none", status: 400}, experiment.ScopeWrite},
+	{scenario{method: "DELETE", path: apiPath + "/lists/none", status: 404}, experiment.ScopeWrite},
 	{scenario{method: "GET", path: apiPath + "/keys", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/keys", body: `{}`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
@@ -285,7 +295,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/keys/0", "/keys/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/lists/none", "/lists/{key}", "/keys/0", "/keys/{id}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

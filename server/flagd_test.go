@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/splitcast/splitcast/assignment"
@@ -73,8 +74,14 @@ func TestFlagdDocumentKeepsItsSchema(t *testing.T) {
 		if err := s.check("flags.json#/definitions/providerConfig", doc); err != nil {
 			t.Errorf("the document breaks the schema: %v\n%s", err, w.Body)
 		}
-		if n := len(doc["flags"].(map[string]any)); n != len(cfg.Experiments) {
-			t.Errorf("%d flags, want %d", n, len(cfg.Experiments))
+		remote := 0
+		for name := range doc["metadata"].(map[string]any) {
+			if strings.HasPrefix(name, "remote-only.") {
+				remote++
+			}
+		}
+		if n := len(doc["flags"].(map[string]any)) + remote; n != len(cfg.Experiments) {
+			t.Errorf("%d flags and experiments that are left out, want %d", n, len(cfg.Experiments))
 		}
 		doc["flags"] = map[string]any{"x": map[string]any{"state": "ON", "variants": map[string]any{"a": true}}}
 		if s.check("flags.json#/definitions/providerConfig", doc) == nil {

@@ -178,7 +178,7 @@ func (s *Server) nowhere() http.HandlerFunc {
 }
 
 // methods are those that some address takes.
-var methods = []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions}
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions}
 
 // maxRequestID is the longest request id taken from a caller; the ids that are
 // in use (UUIDs, trace ids) are shorter.

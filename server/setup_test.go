@@ -132,11 +132,11 @@ func newBenchAt(t testing.TB, dsn string) *bench {
 // apply applies a document behind the server's back.
 func (b *bench) apply(t testing.TB, document string) {
 	t.Helper()
-	specs, err := experiment.ParseSpecs([]byte(document))
+	doc, err := experiment.ParseApply([]byte(document))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.Apply(t.Context(), specs, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known}); err != nil {
+	if _, err := b.db.ApplyDocument(t.Context(), doc, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,6 +4,8 @@
 A second implementation, written from the documentation alone, so that the Go
 code is not its own judge. Run: python3 vectors.py > vectors.json
 """
+import base64
+import hashlib
 import json
 import random
 import re
@@ -63,13 +65,15 @@ def same(a, b):
     return number(a) and number(b) and a == b
 
 
-def holds(rule, ctx):
+def holds(rule, ctx, unit):
     if "all" in rule:
-        return all(holds(r, ctx) for r in rule["all"])
+        return all(holds(r, ctx, unit) for r in rule["all"])
     if "any" in rule:
-        return any(holds(r, ctx) for r in rule["any"])
+        return any(holds(r, ctx, unit) for r in rule["any"])
     if "not" in rule:
-        return not holds(rule["not"], ctx)
+        return not holds(rule["not"], ctx, unit)
+    if "list" in rule:
+        return ((ctx.get(rule["attr"]) if "attr" in rule else unit) in LISTS[rule["list"]]) == (rule["op"] == "in_list")
     op, have, x = rule["op"], ctx.get(rule["attr"]) is not None, ctx.get(rule["attr"])
     v = rule.get("value")
     if op == "present":
@@ -95,26 +99,41 @@ def holds(rule, ctx):
 
 
 def evaluate(e, layers, ctx):
+    """What the experiment answers to the context, and which step decided."""
     unit = ctx.get(e["unit"] + "_id", ctx["targetingKey"])
     keys = [a["key"] for a in e["arms"]]
     live = e["status"] == "running"
     if unit in e.get("overrides", {}):
         return {"variant": e["overrides"][unit], "cause": "override", "assigned": live and not e.get("shipped_arm")}
-    if e["status"] == "paused" or e["status"] == "stopped" and not e.get("shipped_arm"):
+    out = {"variant": keys[0], "assigned": False}
+    kept = e["status"] == "paused" and e.get("on_pause") == "keep"
+    if e["status"] == "paused" and not kept or e["status"] == "stopped" and not e.get("shipped_arm"):
         return {"variant": keys[0], "cause": "inactive", "assigned": False}
-    if "audience" in e and not holds(e["audience"], ctx):
-        return {"variant": keys[0], "cause": "audience", "assigned": False}
+    for h in HOLDOUTS:
+        if h["unit"] == e["unit"] and "ignore_holdouts" not in e and position(h["salt"], unit, 10000) < h["slots"]:
+            return out | {"cause": "holdout", "holdout": h["key"]}
     if e.get("shipped_arm"):
         return {"variant": e["shipped_arm"], "cause": "shipped", "assigned": False}
     slot = position(layers[e.get("layer", e["key"])], unit, 10000)
-    if not any(r["from"] <= slot < r["to"] for r in e["slot_ranges"]):
-        return {"variant": keys[0], "cause": "slots", "assigned": False, "slot": slot}
+    if kept and unit not in KEPT[e["key"]]:
+        return out | {"cause": "inactive"}
+    if not kept:
+        if "audience" in e and not holds(e["audience"], ctx, unit):
+            return out | {"cause": "audience"}
+        for r in e.get("requires", []):
+            other = evaluate(next(x for x in EXPERIMENTS if x["key"] == r["experiment"]), layers, ctx)
+            if other["cause"] not in ("split", "kept", "override", "shipped") or other["variant"] not in r["arms"]:
+                return out | {"cause": "requires"}
+        if not any(r["from"] <= slot < r["to"] for r in e["slot_ranges"]):
+            return out | {"cause": "slots", "slot": slot}
     pos = position(e["salt"], unit, sum(a["weight"] for a in e["arms"]))
     below = 0
     for a in e["arms"]:
         below += a["weight"]
+        if pos < below and a.get("dropped"):
+            return out | {"cause": "dropped", "slot": slot, "position": pos}
         if pos < below:
-            return {"variant": a["key"], "cause": "split", "assigned": True, "slot": slot, "position": pos}
+            return {"variant": a["key"], "cause": "kept" if kept else "split", "assigned": True, "slot": slot, "position": pos}
 
 
 def experiment(key, unit="viewer", weights=(1, 1), slots=((0, 10000),), **more):
@@ -151,8 +170,32 @@ EXPERIMENTS = [
     experiment("negative", audience={"all": [rule("country", "ne", "US"), rule("player", "not_in", ["shaka", "dash.js"]), rule("beta", "absent")]}),
     experiment("types", audience={"any": [rule("build", "in", [5000, "5000", True]), rule("kids", "ne", False), rule("build", "lt", 10.5),
                                           rule("build", "gt", 1e6), rule("build", "le", -1)]}),
+    experiment("dropped", weights=(2, 1, 1), slots=((0, 8000),)),
+    experiment("held", unit="device"),
+    experiment("held-shipped", unit="device", status="stopped", shipped_arm="b"),
+    experiment("held-not", unit="device", ignore_holdouts="a fix of security is for everyone"),
+    experiment("kept", unit="block", status="paused", on_pause="keep", weights=(1, 1, 1), slots=((0, 10),), audience=rule("beta", "absent")),
+    experiment("kept-not", status="paused", on_pause="control"),
+    experiment("requires", unit="device", requires=[{"experiment": "held", "arms": ["b"]}]),
+    experiment("requires-deep", unit="device", requires=[{"experiment": "requires", "arms": ["control", "b"]}, {"experiment": "held-shipped", "arms": ["b"]}]),
+    experiment("requires-stopped", requires=[{"experiment": "stopped", "arms": ["control", "b"]}]),
+    experiment("requires-forced", requires=[{"experiment": "forced", "arms": ["b"]}]),
+    experiment("requires-dropped", requires=[{"experiment": "dropped", "arms": ["control", "b"]}]),
+    experiment("listed", audience={"op": "in_list", "list": "some"}),
+    experiment("listed-not", unit="broadcaster", audience={"op": "not_in_list", "list": "some"}),
+    experiment("listed-attr", audience={"any": [rule("country", "in_list") | {"list": "some"}, rule("os", "not_in_list") | {"list": "some"}]}),
     experiment("many", audience=rule("country", "in", ["DE", "FR", "JP", "BR", "KR", "IT", "ES", "PL", "SE", "NO", 7])),
 ]
+
+next(e for e in EXPERIMENTS if e["key"] == "dropped")["arms"][1]["dropped"] = True
+HOLDOUTS = [{"key": "programme", "unit": "device", "slots": 2500, "salt": "programme-11d2"}, {"key": "quarter", "unit": "device", "slots": 1000, "salt": "quarter-0c77"}]
+LISTS = {"some": ["unit-1", "unit-2", "unit-3", "unit-44", "host-1", "DE", "ios"]}
+KEPT = {"kept": [f"unit-{i}" for i in range(0, 60, 3)]}
+
+
+def unit_set(ids):
+    """Base64 of the first 64 bits of each SHA-256, ascending."""
+    return base64.b64encode(b"".join(sorted(hashlib.sha256(i.encode()).digest()[:8] for i in ids))).decode()
 
 
 def contexts():
@@ -176,7 +219,9 @@ def main():
     layers = {k: f"{k}-layer-71c0" for k in keys}
     hashed = ["", "a", "ab", "abc", "abcd", "test", "Hello, world!", "The quick brown fox jumps over the lazy dog", "exp_0001:viewer-1"]
     lines = lambda rows: "[\n" + ",\n".join("    " + json.dumps(r) for r in rows) + "\n  ]"
-    config = {"version": 3, "layers": [{"key": k, "unit": keys[k], "salt": s} for k, s in layers.items()], "experiments": EXPERIMENTS, "keys": []}
+    config = {"version": 3, "layers": [{"key": k, "unit": keys[k], "salt": s} for k, s in layers.items()], "experiments": EXPERIMENTS, "keys": [],
+              "holdouts": HOLDOUTS, "lists": [{"key": k, "ids": v} for k, v in LISTS.items()],
+              "kept": [{"experiment": k, "version": 1, "units": unit_set(v)} for k, v in KEPT.items()]}
     positions = [(s, f"viewer-{i}", w) for i in range(8) for s, w in (("exp_0001", 2), ("exp_0001", 3), ("player", 10000), ("s", 2**31 - 1))]
     print("{")
     print('  "murmur3_x86_32": ' + lines({"text": t, "hash": murmur3(t.encode())} for t in hashed) + ",")
