@@ -8,7 +8,7 @@ func (r *Result) AppendAnswer(b []byte) []byte {
 	b = append(b, r.from.head...)
 	if r.Cause == CauseHoldout {
 		b = append(b, `,"holdout":"`...) // a key needs no escaping: ValidKey
-		b = append(b, r.Holdout...)
+		b = append(b, r.held.key...)
 		b = append(b, '"')
 	}
 	hashed := r.Cause.hashed()

@@ -14,17 +14,24 @@ import (
 type compiled struct {
 	Info
 
-	state      state
-	unit       unitIndex
-	layerSalt  string // with the colon that precedes the unit id
-	armSalt    string // likewise
-	slots      []experiment.SlotRange
-	arms       []arm
-	total      uint32           // sum of the weights
-	overrides  map[string]uint8 // unit id → arm
-	audience   *rule            // nil: everyone
-	holdouts   []holdout        // that it honours
+	state     state
+	unit      unitIndex
+	layerSalt string // with the colon that precedes the unit id
+	armSalt   string // likewise
+	slots     []experiment.SlotRange
+	arms      []arm
+	total     uint32           // sum of the weights
+	overrides map[string]uint8 // unit id → arm
+	audience  *rule            // nil: everyone
+	more      *more            // nil: none of it
+}
+
+// more is what few experiments have. It stands apart, so that evaluating the
+// others reads less memory.
+type more struct {
+	holdouts   []holdout // that the experiment honours
 	requires   []requirement
+	dropped    uint16              // bit i: arm i is dropped
 	shippedArm int                 // when state is stateShipped
 	kept       *experiment.UnitSet // when state is stateKept
 }
@@ -44,9 +51,7 @@ type arm struct {
 	key   string
 	below uint32 // cumulative weight: positions under it, and not under the previous arm's, are this arm's
 	value json.RawMessage
-	// dropped: its units get control's value.
-	dropped bool
-	head    []byte // the OFREP answer up to the metadata that varies
+	head  []byte // the OFREP answer up to the metadata that varies
 }
 
 // maxSaltBytes bounds salts, so that salt and unit id fit on the stack.
@@ -65,17 +70,15 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts 
 	c.slots = slices.Clone(e.SlotRanges)
 	c.state = stateSplit
 	if e.ShippedArm != "" {
-		c.state, c.shippedArm = stateShipped, e.ArmIndex(e.ShippedArm)
+		c.state = stateShipped
 	}
 	if e.Status == experiment.StatusPaused || e.Status == experiment.StatusStopped && e.ShippedArm == "" {
 		c.state = stateOff
 	}
-	if kept := parts.kept[e.Key]; kept != nil && e.KeepsArms() {
-		c.state, c.kept = stateKept, kept
+	if parts.kept[e.Key] != nil && e.KeepsArms() {
+		c.state = stateKept
 	}
-	if e.IgnoreHoldouts == "" {
-		c.holdouts = parts.holdouts[c.unit]
-	}
+	c.more = compileMore(e, c.state, c.unit, parts)
 	if err := c.compileArms(e); err != nil {
 		return c, err
 	}
@@ -88,6 +91,27 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts 
 	var err error
 	c.audience, err = parts.audiences.compile(e.Audience, c.unit)
 	return c, err
+}
+
+// compileMore returns the unusual parts of an experiment; nil when it has none.
+// Prerequisites are linked later, when all experiments are compiled.
+func compileMore(e *experiment.Experiment, st state, unit unitIndex, parts *parts) *more {
+	m := &more{kept: parts.kept[e.Key]}
+	if e.IgnoreHoldouts == "" {
+		m.holdouts = parts.holdouts[unit]
+	}
+	if st == stateShipped {
+		m.shippedArm = e.ArmIndex(e.ShippedArm)
+	}
+	for i := range e.Arms {
+		if e.Arms[i].Dropped {
+			m.dropped |= 1 << i
+		}
+	}
+	if st == stateSplit && len(m.holdouts) == 0 && len(e.Requires) == 0 && m.dropped == 0 {
+		return nil
+	}
+	return m
 }
 
 // checkExperiment repeats at the border of evaluation what the database and
@@ -144,7 +168,7 @@ func (c *compiled) compileArms(e *experiment.Experiment) error {
 			return experiment.Invalidf("arms", "the value of arm %q is not JSON: %v", a.Key, err)
 		}
 		c.Arms = append(c.Arms, a.Key)
-		c.arms = append(c.arms, arm{key: a.Key, below: uint32(total), value: bytes.Clone(value.Bytes()), dropped: a.Dropped})
+		c.arms = append(c.arms, arm{key: a.Key, below: uint32(total), value: bytes.Clone(value.Bytes())})
 	}
 	c.total = uint32(total)
 	for i := range c.arms {

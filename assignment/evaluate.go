@@ -30,26 +30,49 @@ const (
 	CauseSlots                 // the unit's slot of the layer is not the experiment's
 	CauseDropped               // the hash chose an arm that was dropped
 	CauseSplit                 // the hash chose the arm
-	causeCount
 )
 
-// causeNames are the causes as they stand in the metadata of answers.
-var causeNames = [causeCount]string{
-	CauseNoUnit: "no_unit", CauseOverride: "override", CauseInactive: "inactive", CauseHoldout: "holdout", CauseShipped: "shipped",
-	CauseKept: "kept", CauseAudience: "audience", CauseRequires: "requires", CauseSlots: "slots", CauseDropped: "dropped", CauseSplit: "split",
-}
-
-// causeReasons are the causes in OFREP's words.
-var causeReasons = [causeCount]Reason{
-	CauseNoUnit: ReasonUnknown, CauseOverride: ReasonTargetingMatch, CauseInactive: ReasonDisabled, CauseHoldout: ReasonStatic, CauseShipped: ReasonStatic,
-	CauseKept: ReasonSplit, CauseAudience: ReasonStatic, CauseRequires: ReasonStatic, CauseSlots: ReasonStatic, CauseDropped: ReasonStatic, CauseSplit: ReasonSplit,
-}
-
 // String returns the cause as it stands in the metadata of answers.
-func (c Cause) String() string { return causeNames[c] }
+func (c Cause) String() string {
+	switch c {
+	case CauseOverride:
+		return "override"
+	case CauseInactive:
+		return "inactive"
+	case CauseHoldout:
+		return "holdout"
+	case CauseShipped:
+		return "shipped"
+	case CauseKept:
+		return "kept"
+	case CauseAudience:
+		return "audience"
+	case CauseRequires:
+		return "requires"
+	case CauseSlots:
+		return "slots"
+	case CauseDropped:
+		return "dropped"
+	case CauseSplit:
+		return "split"
+	}
+	return "no_unit"
+}
 
 // Reason returns the cause in OFREP's words.
-func (c Cause) Reason() Reason { return causeReasons[c] }
+func (c Cause) Reason() Reason {
+	switch c {
+	case CauseSplit, CauseKept:
+		return ReasonSplit
+	case CauseHoldout, CauseShipped, CauseAudience, CauseRequires, CauseSlots, CauseDropped:
+		return ReasonStatic
+	case CauseInactive:
+		return ReasonDisabled
+	case CauseOverride:
+		return ReasonTargetingMatch
+	}
+	return ReasonUnknown
+}
 
 // hashed reports whether the hash chose an arm, be it served or not.
 func (c Cause) hashed() bool { return c == CauseSplit || c == CauseKept || c == CauseDropped }
@@ -78,11 +101,20 @@ type Result struct {
 	// must be marked so, and it is not analysed.
 	Override bool
 	Layer    string
-	Holdout  string // key of the holdout; set for CauseHoldout
-	Slot     int    // of the layer; set for CauseSlots and wherever Position is
-	Position int    // in [0, sum of weights); set for CauseSplit, CauseKept and CauseDropped
+	Slot     int // of the layer; set for CauseSlots and wherever Position is
+	Position int // in [0, sum of weights); set for CauseSplit, CauseKept and CauseDropped
 
 	from *arm
+	held *holdout
+}
+
+// Holdout returns the key of the holdout that the unit is in when Cause is
+// CauseHoldout, and is empty otherwise.
+func (r *Result) Holdout() string {
+	if r.held == nil {
+		return ""
+	}
+	return r.held.key
 }
 
 // Evaluate answers for the experiment with the given key; false when it is
@@ -100,7 +132,7 @@ func (s *Snapshot) EvaluateAt(i int, ctx *Context) Result {
 	c := &s.experiments[i]
 	d := c.decide(ctx)
 	a := &c.arms[d.arm]
-	r := Result{
+	return Result{
 		Experiment: c.Key,
 		Version:    c.Version,
 		Unit:       d.unit,
@@ -115,26 +147,22 @@ func (s *Snapshot) EvaluateAt(i int, ctx *Context) Result {
 		Slot:       d.slot,
 		Position:   int(d.position),
 		from:       a,
+		held:       d.held,
 	}
-	if d.cause == CauseHoldout {
-		r.Holdout, r.Slot = c.holdouts[d.slot].key, 0
-	}
-	return r
 }
 
 // decision is the part of a Result that depends on the unit.
 type decision struct {
 	cause    Cause
+	position uint32
 	unit     string
 	arm      int
-	slot     int // for CauseHoldout: which one
-	position uint32
+	slot     int
+	held     *holdout
 }
 
 // decide takes the steps in their fixed order. An override comes before the
-// status, so that QA sees an arm at any time. A holdout comes before a shipped
-// arm: units held out show what the programme as a whole has done. A shipped
-// arm reaches everyone else, whatever audience and slots.
+// status, so that QA sees an arm at any time.
 func (c *compiled) decide(ctx *Context) decision {
 	unit, ok := ctx.unit(c.unit)
 	if !ok {
@@ -148,18 +176,41 @@ func (c *compiled) decide(ctx *Context) decision {
 	if c.state == stateOff {
 		return decision{cause: CauseInactive, unit: unit}
 	}
-	for i := range c.holdouts {
-		if c.holdouts[i].holds(unit) {
-			return decision{cause: CauseHoldout, unit: unit, slot: i}
-		}
-	}
-	if c.state != stateSplit {
-		return c.decideEnded(unit)
+	if c.more != nil {
+		return c.decideMore(ctx, unit)
 	}
 	if c.audience != nil && !c.audience.holds(ctx) {
 		return decision{cause: CauseAudience, unit: unit}
 	}
-	if c.requires != nil && !c.fulfilled(ctx) {
+	slot := c.slotOf(unit)
+	if !c.owns(slot) {
+		return decision{cause: CauseSlots, unit: unit, slot: slot}
+	}
+	pos := position(c.armSalt, unit, c.total)
+	return decision{cause: CauseSplit, unit: unit, arm: c.armAt(pos), slot: slot, position: pos}
+}
+
+// decideMore goes on for an experiment that has more than the usual parts. A
+// holdout comes before a shipped arm: units held out show what the programme as
+// a whole has done. A shipped arm reaches everyone else, whatever audience and
+// slots.
+func (c *compiled) decideMore(ctx *Context, unit string) decision {
+	m := c.more
+	for i := range m.holdouts {
+		if m.holdouts[i].holds(unit) {
+			return decision{cause: CauseHoldout, unit: unit, held: &m.holdouts[i]}
+		}
+	}
+	switch {
+	case c.state == stateShipped:
+		return decision{cause: CauseShipped, unit: unit, arm: m.shippedArm}
+	case c.state == stateKept && m.kept.Has(unit):
+		return c.split(CauseKept, unit, c.slotOf(unit))
+	case c.state == stateKept:
+		return decision{cause: CauseInactive, unit: unit}
+	case c.audience != nil && !c.audience.holds(ctx):
+		return decision{cause: CauseAudience, unit: unit}
+	case !m.fulfilled(ctx):
 		return decision{cause: CauseRequires, unit: unit}
 	}
 	slot := c.slotOf(unit)
@@ -169,22 +220,11 @@ func (c *compiled) decide(ctx *Context) decision {
 	return c.split(CauseSplit, unit, slot)
 }
 
-// decideEnded decides for an experiment that takes nobody in any more.
-func (c *compiled) decideEnded(unit string) decision {
-	switch {
-	case c.state == stateShipped:
-		return decision{cause: CauseShipped, unit: unit, arm: c.shippedArm}
-	case c.kept.Has(unit):
-		return c.split(CauseKept, unit, c.slotOf(unit))
-	}
-	return decision{cause: CauseInactive, unit: unit}
-}
-
-// split lets the hash choose the arm.
+// split lets the hash choose among arms of which some may be dropped.
 func (c *compiled) split(cause Cause, unit string, slot int) decision {
 	d := decision{cause: cause, unit: unit, slot: slot, position: position(c.armSalt, unit, c.total)}
 	d.arm = c.armAt(d.position)
-	if c.arms[d.arm].dropped {
+	if c.more != nil && c.more.dropped&(1<<d.arm) != 0 {
 		d.cause, d.arm = CauseDropped, 0
 	}
 	return d

@@ -83,8 +83,11 @@ func (s *Snapshot) flagdEvaluators() map[string]any {
 
 // flagdHoldouts returns condition and variant of units that are held out.
 func (c *compiled) flagdHoldouts() []any {
+	if c.more == nil {
+		return nil
+	}
 	var steps []any
-	for _, h := range c.holdouts {
+	for _, h := range c.more.holdouts {
 		steps = append(steps, logic{"===": []any{logic{"$ref": holdoutRef + h.key}, heldOut}}, c.arms[0].key)
 	}
 	return steps
@@ -156,9 +159,9 @@ func (c *compiled) flagd() (map[string]any, error) {
 		return nil, errors.New("the experiment is paused and units that were exposed keep their arms, which are too many to list")
 	case stateShipped:
 		steps = append(steps, c.flagdHoldouts()...)
-		steps = append(steps, true, c.arms[c.shippedArm].key)
+		steps = append(steps, true, c.arms[c.more.shippedArm].key)
 	case stateSplit:
-		if len(c.requires) > 0 {
+		if c.more != nil && len(c.more.requires) > 0 {
 			return nil, errors.New("the experiment requires arms of another, which the targeting language can only repeat, not refer to")
 		}
 		steps = append(steps, c.flagdHoldouts()...)
@@ -212,7 +215,7 @@ func (c *compiled) flagdSplit() any {
 	below := uint32(0)
 	for i := range c.arms {
 		variant := c.arms[i].key
-		if c.arms[i].dropped {
+		if c.more != nil && c.more.dropped&(1<<i) != 0 {
 			variant = c.arms[0].key
 		}
 		args = append(args, []any{variant, c.arms[i].below - below})

@@ -10,9 +10,9 @@ type requirement struct {
 
 // fulfilled reports whether the unit has one of the arms that each prerequisite
 // names.
-func (c *compiled) fulfilled(ctx *Context) bool {
-	for i := range c.requires {
-		r := &c.requires[i]
+func (m *more) fulfilled(ctx *Context) bool {
+	for i := range m.requires {
+		r := &m.requires[i]
 		if r.other == nil {
 			return false
 		}
@@ -30,8 +30,11 @@ func (c *compiled) fulfilled(ctx *Context) bool {
 func (s *Snapshot) linkRequires(specs map[string]*experiment.Experiment) error {
 	for i := range s.experiments {
 		c := &s.experiments[i]
+		if c.more == nil {
+			continue
+		}
 		for _, r := range specs[c.Key].Requires {
-			c.requires = append(c.requires, s.link(c, r))
+			c.more.requires = append(c.more.requires, s.link(c, r))
 		}
 	}
 	for i := range s.experiments {
@@ -62,11 +65,11 @@ func (s *Snapshot) link(c *compiled, r experiment.Requirement) requirement {
 // just above the limit.
 func (c *compiled) requireDepth(above int) int {
 	deepest := above
-	if above > experiment.MaxRequireDepth {
+	if above > experiment.MaxRequireDepth || c.more == nil {
 		return deepest
 	}
-	for i := range c.requires {
-		if other := c.requires[i].other; other != nil {
+	for i := range c.more.requires {
+		if other := c.more.requires[i].other; other != nil {
 			deepest = max(deepest, other.requireDepth(above+1))
 		}
 	}

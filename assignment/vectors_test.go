@@ -109,7 +109,7 @@ func TestVectorsOfEvaluations(t *testing.T) {
 		if !ok {
 			t.Fatalf("experiment %s is unknown", want.Experiment)
 		}
-		got := fmt.Sprint(r.Variant, " ", r.Cause, " ", r.Assigned, " ", r.Slot, " ", r.Position, " ", r.Holdout)
+		got := fmt.Sprint(r.Variant, " ", r.Cause, " ", r.Assigned, " ", r.Slot, " ", r.Position, " ", r.Holdout())
 		if diff := cmp.Diff(fmt.Sprint(want.Variant, " ", want.Cause, " ", want.Assigned, " ", want.Slot, " ", want.Position, " ", want.Holdout), got); diff != "" {
 			t.Errorf("Evaluate(%s, %v) (-want +got):\n%s", want.Experiment, want.Context, diff)
 		}
