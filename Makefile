@@ -9,7 +9,7 @@ STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo run test check race truth lint fmt fuzz bench cover golden build screenshots image
+.PHONY: help demo run test check race truth torture lint fmt fuzz bench cover golden build screenshots image
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,10 @@ race: ## all tests with the race detector; nothing is skipped for want of Postgr
 truth: ## the demo's two weeks end to end, and whether the reports tell its five truths
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run TestDemoTellsTheTruth .
+
+torture: ## kill server, job and PostgreSQL for a quarter of an hour under load; then count
+	@scripts/need.sh go postgresql
+	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_TORTURE=1 $(GO) test -count 1 -timeout 1h -v -run TestNothingIsLostOrCountedTwice .
 
 lint: ## gofumpt, goimports, go vet and the linters of .golangci.yml
 	$(LINT) run ./...

@@ -23,7 +23,14 @@ import (
 	"github.com/splitcast/splitcast/telemetry"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain plays a process of the crash test when it is told to, and runs the
+// tests otherwise.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(crashRoleEnv); role != "" {
+		os.Exit(crashProcess(role))
+	}
+	pgtest.Main(m)
+}
 
 // beacon is one request that a real player sent to its collector.
 type beacon struct {
