@@ -9,7 +9,7 @@ STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo run test check race truth torture lint fmt fuzz bench cover golden build screenshots image
+.PHONY: help demo run test check race truth torture lint fmt fuzz bench calibrate cover golden build screenshots image
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ bench: ## all benchmarks, and assignment beside its peers, as benchstat tables
 	cd bench && $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -cpu 1 . >../bin/bench-peers.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench-peers.txt
+
+calibrate: ## every statistical method under every design of docs/calibration.md, written anew; about 20 minutes
+	@scripts/need.sh go
+	SPLITCAST_CALIBRATE=full $(GO) test -count 1 -timeout 3h -run 'TestCalibration$$' -v ./stats
 
 cover: ## coverage of all packages by all tests
 	@scripts/need.sh go postgresql chromium

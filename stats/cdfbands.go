@@ -33,20 +33,30 @@ func (d DistributionBands) Compare(control, treatment *Histogram) ([]Distributio
 	if err != nil {
 		return nil, err
 	}
-	pooled := control.Clone()
-	pooled.Merge(treatment)
 	var out []DistributionPoint
-	for value := range pooled.Edges {
+	belowC, belowT := control.zero, treatment.zero
+	add := func(value float64) {
 		p := DistributionPoint{
 			Value:     value,
-			Control:   control.CountAtOrBelow(value) / float64(control.total),
-			Treatment: treatment.CountAtOrBelow(value) / float64(treatment.total),
+			Control:   float64(belowC) / float64(control.total),
+			Treatment: float64(belowT) / float64(treatment.total),
 		}
 		difference := p.Treatment - p.Control
 		p.Difference = Interval{
 			Lower: max(-1, difference-c-t), Upper: min(1, difference+c+t), Scale: Absolute,
 		}
 		out = append(out, p)
+	}
+	if belowC+belowT > 0 {
+		add(edge(0))
+	}
+	for bucket := range bucketCount {
+		newC, newT := control.bucket(bucket), treatment.bucket(bucket)
+		if newC+newT == 0 {
+			continue
+		}
+		belowC, belowT = belowC+newC, belowT+newT
+		add(edge(bucket + 1))
 	}
 	return out, nil
 }
