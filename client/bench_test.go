@@ -9,6 +9,7 @@ import (
 
 	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/client"
+	"github.com/splitcast/splitcast/internal/servertest"
 )
 
 // benchContexts are viewers with seven attributes.
@@ -92,7 +93,7 @@ func BenchmarkAdopt(b *testing.B) {
 			"arms":[{"key":"control","weight":1,"value":false},{"key":"treatment","weight":1,"value":true}],"plan":{"primary":["stall_ratio"]}}`, i)
 		if i%1000 == 999 {
 			specs.WriteString(`]}`)
-			s.store(b, specs.String())
+			s.Store(b, specs.String())
 			specs.Reset()
 			specs.WriteString(`{"experiments":[`)
 			if i < experiments-1 {
@@ -100,15 +101,15 @@ func BenchmarkAdopt(b *testing.B) {
 			}
 		}
 	}
-	if err := s.live.Refresh(b.Context()); err != nil {
+	if err := s.Live.Refresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	get := func() int64 {
-		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.url+"/api/v1/config", http.NoBody)
+		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.URL+"/api/v1/config", http.NoBody)
 		if err != nil {
 			b.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+s.key)
+		req.Header.Set("Authorization", "Bearer "+servertest.ServiceKey)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			b.Fatal(err)

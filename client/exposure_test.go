@@ -19,6 +19,7 @@ import (
 	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/client"
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/internal/servertest"
 )
 
 // An exposure is stored as the server stores its own: the client's rows of
@@ -32,7 +33,7 @@ func TestExposuresEqualThoseOfTheServer(t *testing.T) {
 	for _, unit := range units {
 		for _, key := range []string{"autoplay", "title", "buffer", "rate", "abr", "camera"} {
 			body := `{"context":` + fmt.Sprintf(contexts, unit, long) + `}`
-			post(t, viaHTTP.url+"/ofrep/v1/evaluate/flags/"+key, viaHTTP.open, body)
+			post(t, viaHTTP.URL+"/ofrep/v1/evaluate/flags/"+key, servertest.PublicKey, body)
 		}
 	}
 	s := newServer(t)
@@ -52,16 +53,16 @@ func TestExposuresEqualThoseOfTheServer(t *testing.T) {
 		s.clock.advance(time.Minute)
 	}
 	closeClient(t, c)
-	var want []exposure
+	var want []servertest.Exposure
 	eventually(t, func() error {
-		if want = viaHTTP.exposures(t); len(want) < len(units)*4 {
+		if want = viaHTTP.Exposures(t); len(want) < len(units)*4 {
 			return fmt.Errorf("%d exposures", len(want))
 		}
 		return nil
 	})
-	viaHTTP.kill(t) // writes what is queued
-	want = viaHTTP.exposures(t)
-	if diff := cmp.Diff(want, s.exposures(t)); diff != "" {
+	viaHTTP.Kill(t) // writes what is queued
+	want = viaHTTP.Exposures(t)
+	if diff := cmp.Diff(want, s.Exposures(t)); diff != "" {
 		t.Errorf("exposures (-of the server +of the client):\n%s", diff)
 	}
 	if st := c.Stats(); st.ExposuresSent != uint64(len(want)) || st.ExposuresQueued+int(st.ExposuresDropped+st.ExposuresRejected) != 0 {
@@ -96,7 +97,7 @@ func TestALookAheadIsNoExposure(t *testing.T) {
 		t.Errorf("details %+v", d)
 	}
 	closeClient(t, c)
-	if got := s.exposures(t); len(got) != 0 {
+	if got := s.Exposures(t); len(got) != 0 {
 		t.Errorf("exposures %+v", got)
 	}
 }
@@ -107,7 +108,7 @@ func TestSendingAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var posts, lost atomic.Int64
-	url := front(t, s.url, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
+	url := front(t, s.URL, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
 		if r.URL.Path != "/v1/exposures" {
 			return false
 		}
@@ -131,7 +132,7 @@ func TestSendingAgainChangesNothing(t *testing.T) {
 		}
 		return nil
 	})
-	rows := s.exposures(t)
+	rows := s.Exposures(t)
 	if len(rows) != 50 || lost.Load() != 3 || c.Stats().ExposuresRetried != 3 {
 		t.Errorf("%d rows after %d lost answers, want 50 after 3; %+v", len(rows), lost.Load(), c.Stats())
 	}
@@ -152,7 +153,7 @@ func TestExposuresWaitForTheServer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := readyClient(t, s.config())
-	s.kill(t)
+	s.Kill(t)
 	for i := range 100 {
 		c.Bool("autoplay", who(fmt.Sprint("v-", i)), false)
 	}
@@ -163,14 +164,14 @@ func TestExposuresWaitForTheServer(t *testing.T) {
 		return nil
 	})
 	s.clock.advance(time.Hour)
-	s.start(t)
+	s.Start(t)
 	eventually(t, func() error {
 		if n := c.Stats().ExposuresSent; n != 100 {
 			return fmt.Errorf("%d of 100 sent", n)
 		}
 		return nil
 	})
-	rows := s.exposures(t)
+	rows := s.Exposures(t)
 	for _, x := range rows {
 		if !x.At.Equal(testNow) {
 			t.Errorf("exposure %+v, want the time %s", x, testNow)
@@ -187,7 +188,7 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 	cfg := s.config()
 	cfg.QueueLen = 10
 	c := readyClient(t, cfg)
-	s.kill(t)
+	s.Kill(t)
 	// One batch is taken out of the queue and waits for the server.
 	c.Bool("autoplay", who("first"), false)
 	eventually(t, func() error {
@@ -202,7 +203,7 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 	if st := c.Stats(); st.ExposuresQueued != 11 || st.ExposuresDropped != 10 {
 		t.Errorf("at its limit: %+v, want 11 waiting and 10 dropped", st)
 	}
-	s.start(t)
+	s.Start(t)
 	eventually(t, func() error {
 		if n := c.Stats().ExposuresSent; n != 11 {
 			return fmt.Errorf("%d of 11 sent", n)
@@ -219,7 +220,7 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 		})
 	}
 	closeClient(t, c)
-	if rows := s.exposures(t); len(rows) != 21 {
+	if rows := s.Exposures(t); len(rows) != 21 {
 		t.Errorf("%d rows, want 21", len(rows))
 	}
 }
@@ -228,7 +229,7 @@ func TestCloseWithoutTheServer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := readyClient(t, s.config())
-	s.kill(t)
+	s.Kill(t)
 	for i := range 7 {
 		c.Bool("autoplay", who(fmt.Sprint("v-", i)), false)
 	}
@@ -255,7 +256,7 @@ func TestAReplicaThatIsBehind(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := readyClient(t, s.config())
-	s.store(t, strings.NewReplacer(`"autoplay"`, `"news"`).Replace(document)) // no refresh
+	s.Store(t, strings.NewReplacer(`"autoplay"`, `"news"`).Replace(document)) // no refresh
 	known := experiment.Exposure{Experiment: "autoplay", Unit: "v", Arm: "control"}
 	later := experiment.Exposure{Experiment: "news", Unit: "v", Arm: "control"}
 	never := experiment.Exposure{Experiment: "nothing", Unit: "v", Arm: "control"}
@@ -270,7 +271,7 @@ func TestAReplicaThatIsBehind(t *testing.T) {
 		}
 		return nil
 	})
-	if err := s.live.Refresh(t.Context()); err != nil {
+	if err := s.Live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() error {
@@ -279,7 +280,7 @@ func TestAReplicaThatIsBehind(t *testing.T) {
 		}
 		return nil
 	})
-	if rows := s.exposures(t); len(rows) != 2 || rows[1].Experiment != "news" {
+	if rows := s.Exposures(t); len(rows) != 2 || rows[1].Experiment != "news" {
 		t.Errorf("rows %+v", rows)
 	}
 	if err := c.Expose(experiment.Exposure{Experiment: "autoplay", Unit: "ü", Arm: "control"}); err == nil {
@@ -293,7 +294,7 @@ func TestABodyThatIsTooLargeIsHalved(t *testing.T) {
 	const limit = 4 << 10
 	s := newServer(t)
 	var refused atomic.Int64
-	url := front(t, s.url, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	url := front(t, s.URL, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.URL.Path != "/v1/exposures" {
 			return false
 		}
@@ -313,7 +314,7 @@ func TestABodyThatIsTooLargeIsHalved(t *testing.T) {
 		c.Bool("autoplay", who(fmt.Sprint("v-", i)), false)
 	}
 	closeClient(t, c)
-	if rows := s.exposures(t); len(rows) != 200 || refused.Load() == 0 {
+	if rows := s.Exposures(t); len(rows) != 200 || refused.Load() == 0 {
 		t.Errorf("%d rows after %d refusals, want 200 after some", len(rows), refused.Load())
 	}
 }
@@ -334,14 +335,14 @@ func TestManyUseAtOnce(t *testing.T) {
 	}
 	group.Go(func() {
 		for range 5 {
-			s.apply(t, changedTitle)
-			s.apply(t, document)
+			s.Apply(t, changedTitle)
+			s.Apply(t, document)
 		}
 	})
 	group.Wait()
 	closeClient(t, c)
 	autoplay := 0
-	for _, x := range s.exposures(t) {
+	for _, x := range s.Exposures(t) {
 		if x.Crossed {
 			t.Errorf("crossed: %+v", x)
 		}

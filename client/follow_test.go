@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/splitcast/splitcast/client"
+	"github.com/splitcast/splitcast/internal/servertest"
 )
 
 // eventLog keeps what a Client tells.
@@ -63,16 +64,16 @@ func TestTheStreamBringsChanges(t *testing.T) {
 		return nil
 	})
 	gives(t, c, "Home")
-	s.apply(t, changedTitle)
+	s.Apply(t, changedTitle)
 	gives(t, c, "Start")
 	if e := log.await(t, client.EventChanged); !slices.Equal(e.Keys, []string{"title"}) || e.Version != c.Stats().ConfigVersion {
 		t.Errorf("event %+v, want title alone", e)
 	}
-	if st := c.Stats(); st.Notices == 0 || st.ConfigAge < 0 || st.Experiments != 6 || st.LastFailure != nil {
+	if st := c.Stats(); st.Notices == 0 || st.ConfigAge < 0 || st.Experiments != 7 || st.LastFailure != nil {
 		t.Errorf("stats %+v", st)
 	}
 	stop()
-	s.apply(t, document)
+	s.Apply(t, document)
 	gives(t, c, "Home")
 	if len(log.events) > 0 {
 		t.Errorf("after stop came %+v", log.events)
@@ -85,7 +86,7 @@ func TestPollingAloneBringsChanges(t *testing.T) {
 	cfg := s.config()
 	cfg.NoStream, cfg.Poll = true, 20*time.Millisecond
 	c := readyClient(t, cfg)
-	s.apply(t, changedTitle)
+	s.Apply(t, changedTitle)
 	gives(t, c, "Start")
 	if st := c.Stats(); st.Streams != 0 || st.Notices != 0 {
 		t.Errorf("stats %+v", st)
@@ -97,7 +98,7 @@ func TestPollingCostsNoTransfer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var full, unchanged atomic.Int64
-	url := front(t, s.url, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
+	url := front(t, s.URL, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
 		if r.URL.Path != "/api/v1/config" {
 			return false
 		}
@@ -144,7 +145,7 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 	var log eventLog
 	c.Follow(log.add)
 	log.await(t, client.EventReady)
-	s.kill(t)
+	s.Kill(t)
 	gives(t, c, "Home")
 	s.clock.advance(59 * time.Second)
 	eventually(t, func() error {
@@ -161,8 +162,8 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 		t.Errorf("event %+v, want why", e)
 	}
 	gives(t, c, "Home")
-	s.apply(t, changedTitle)
-	s.start(t)
+	s.Apply(t, changedTitle)
+	s.Start(t)
 	log.await(t, client.EventReady)
 	gives(t, c, "Start")
 	eventually(t, func() error {
@@ -178,7 +179,7 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 func TestANetworkThatFallsSilent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	proxy := newSilentProxy(t, s.url)
+	proxy := newSilentProxy(t, s.URL)
 	cfg := s.config()
 	cfg.URL, cfg.Timeout, cfg.StaleAfter = proxy.url, 200*time.Millisecond, time.Nanosecond
 	cfg = client.WithStreamIdle(cfg, 300*time.Millisecond)
@@ -193,7 +194,7 @@ func TestANetworkThatFallsSilent(t *testing.T) {
 		return nil
 	})
 	proxy.silence(true)
-	s.apply(t, changedTitle)
+	s.Apply(t, changedTitle)
 	s.clock.advance(time.Second)
 	if e := log.await(t, client.EventStale); !errors.Is(e.Err, context.DeadlineExceeded) {
 		t.Errorf("stale because of %v, want a deadline", e.Err)
@@ -214,7 +215,7 @@ func TestANetworkThatFallsSilent(t *testing.T) {
 func TestAKeyThatIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	for _, key := range []string{s.open, "nobody"} {
+	for _, key := range []string{servertest.PublicKey, "nobody"} {
 		cfg := s.config()
 		cfg.Token = key
 		c := newClient(t, cfg)
@@ -235,11 +236,11 @@ func TestAKeyThatIsNotAllowed(t *testing.T) {
 // function: a server of the future.
 func rewritten(t *testing.T, s *testServer, change func(cfg map[string]any)) string {
 	t.Helper()
-	return front(t, s.url, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	return front(t, s.URL, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.URL.Path != "/api/v1/config" {
 			return false
 		}
-		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.url+r.URL.Path, http.NoBody)
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.URL+r.URL.Path, http.NoBody)
 		if err != nil {
 			panic(err)
 		}
@@ -280,7 +281,7 @@ func experimentOf(cfg map[string]any, key string) map[string]any {
 }
 
 // What a newer server says of one experiment, and this client does not know,
-// takes that experiment out and no other.
+// takes that experiment out, what requires it, and no other.
 func TestAnExperimentOfTheFutureIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -304,7 +305,10 @@ func TestAnExperimentOfTheFutureIsLeftOut(t *testing.T) {
 			if v, d := c.Float("rate", who("v"), 0); v == 0 || d.Err != nil {
 				t.Errorf("rate = %v, %v", v, d.Err)
 			}
-			if st := c.Stats(); len(st.LeftOut) != 1 || st.LeftOut["autoplay"] == "" || st.Experiments != 5 {
+			if v, d := c.Float("preroll", who("v"), -1); v != -1 || codeOf(d) != client.CodeGeneral {
+				t.Errorf("preroll, which requires autoplay = %v, %+v", v, d)
+			}
+			if st := c.Stats(); len(st.LeftOut) != 2 || st.LeftOut["autoplay"] == "" || st.Experiments != 5 {
 				t.Errorf("stats %+v", st)
 			}
 		})
@@ -401,7 +405,7 @@ func TestTheCopyOnDisk(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy has mode %v, %v; want 0600", info.Mode(), err)
 	}
-	s.kill(t)
+	s.Kill(t)
 
 	second := readyClient(t, cfg)
 	var log eventLog
@@ -438,7 +442,7 @@ func TestTheCopyOnDisk(t *testing.T) {
 	if err := os.WriteFile(path, flipped, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.start(t)
+	s.Start(t)
 	closeClient(t, readyClient(t, cfg))
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(good) {
 		t.Errorf("the copy was not mended: %v", err)
@@ -460,7 +464,7 @@ func TestTheCopySavesATransfer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var full atomic.Int64
-	url := front(t, s.url, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
+	url := front(t, s.URL, func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
 		if r.URL.Path != "/api/v1/config" {
 			return false
 		}

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +16,8 @@ import (
 
 	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/client"
-	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/internal/pgtest"
-	"github.com/splitcast/splitcast/metrics"
-	"github.com/splitcast/splitcast/postgres"
-	"github.com/splitcast/splitcast/server"
+	"github.com/splitcast/splitcast/internal/servertest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -50,21 +46,11 @@ func (c *handClock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// testServer is a real server over HTTP on a PostgreSQL of its own. It can be
-// killed and started again at the same address.
+// testServer is a real server by a clock of the test.
 type testServer struct {
-	db    *postgres.DB
-	sql   *sql.DB // to look behind the server's back
-	live  *server.Live
-	clock *handClock
-	salts int // drawn so far: every test server has the same
-	url   string
-	key   string // of services
-	open  string // with the scope evaluate: may be public
+	*servertest.Server
 
-	srv  *server.Server
-	http *http.Server
-	done chan struct{}
+	clock *handClock
 }
 
 // document is what the test servers run: one experiment of each type of value,
@@ -84,6 +70,8 @@ const document = `{"experiments":[
 	 "arms":[{"key":"control","weight":1,"value":{"safety":0.8,"steps":[1,2]}},{"key":"treatment","weight":1,"value":{"safety":0.75,"steps":[3]}}],"plan":{"primary":["stall_ratio"]}},
 	{"key":"camera","unit":"broadcaster","design":"ab","status":"running",
 	 "arms":[{"key":"control","weight":1,"value":"720p"},{"key":"treatment","weight":1,"value":"1080p"}],"plan":{"primary":["stall_ratio"]}},
+	{"key":"preroll","unit":"viewer","design":"ab","status":"running","requires":[{"experiment":"autoplay","arms":["treatment"]}],
+	 "arms":[{"key":"control","weight":1,"value":5},{"key":"treatment","weight":1,"value":2.5}],"plan":{"primary":["stall_ratio"]}},
 	{"key":"draft","unit":"viewer","design":"ab","status":"draft",
 	 "arms":[{"key":"control","weight":1,"value":false},{"key":"treatment","weight":1,"value":true}],"plan":{"primary":["stall_ratio"]}}]}`
 
@@ -94,139 +82,14 @@ const changedTitle = `{"experiments":[
 
 func newServer(t testing.TB) *testServer {
 	t.Helper()
-	dsn := pgtest.New(t)
-	s := &testServer{clock: &handClock{at: testNow}, key: "key-of-services-0123456789", open: "key-of-pages-0123456789"}
-	var err error
-	if s.db, err = postgres.Open(t.Context(), dsn); err != nil {
-		t.Fatal(err)
-	}
-	if s.sql, err = sql.Open("postgres", dsn); err != nil {
-		t.Fatal(err)
-	}
-	for secret, scopes := range map[string][]experiment.Scope{
-		s.key: {experiment.ScopeConfig, experiment.ScopeIngest}, s.open: {experiment.ScopeEvaluate},
-	} {
-		if _, err := s.db.CreateKey(t.Context(), postgres.NewKey{Name: secret, Secret: secret, Scopes: scopes, Actor: "test", Now: testNow}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.live = server.NewLive(server.LiveConfig{Load: s.db.LoadConfig, Now: s.clock.now, Log: slog.New(slog.DiscardHandler)})
-	s.apply(t, document)
-	s.start(t)
-	t.Cleanup(func() {
-		s.kill(t)
-		_ = s.sql.Close()
-		_ = s.db.Close()
-	})
-	return s
-}
-
-// start serves, at the same address as before if there was one.
-func (s *testServer) start(t testing.TB) {
-	t.Helper()
-	var err error
-	s.srv, err = server.New(server.Config{DB: s.db, Live: s.live, Now: s.clock.now, Wall: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := "127.0.0.1:0"
-	if s.url != "" {
-		addr = s.url[len("http://"):]
-	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.url = "http://" + l.Addr().String()
-	s.http = &http.Server{Handler: s.srv.Handler(), ReadHeaderTimeout: server.ReadHeaderTimeout}
-	done := make(chan struct{})
-	s.done = done
-	go func() {
-		defer close(done)
-		_ = s.http.Serve(l) // ends by kill
-	}()
-}
-
-// kill cuts all connections and stops listening.
-func (s *testServer) kill(t testing.TB) {
-	t.Helper()
-	if s.http == nil {
-		return
-	}
-	_ = s.http.Close()
-	<-s.done
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := s.srv.Close(ctx); err != nil {
-		t.Errorf("close the server: %v", err)
-	}
-	s.http = nil
-}
-
-// store applies a document without telling the server.
-func (s *testServer) store(t testing.TB, document string) {
-	t.Helper()
-	specs, err := experiment.ParseSpecs([]byte(document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.db.Apply(t.Context(), specs, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known, Salt: s.salt}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (s *testServer) salt() string {
-	s.salts++
-	return fmt.Sprint("salt-", s.salts)
-}
-
-// apply applies a document and puts it in force.
-func (s *testServer) apply(t testing.TB, document string) {
-	t.Helper()
-	s.store(t, document)
-	if err := s.live.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// exposure is a row of the database.
-type exposure struct {
-	Experiment, Unit string
-	Arm              int
-	At               time.Time
-	Override         bool
-	Crossed          bool
-	Attributes       string
-}
-
-func (s *testServer) exposures(t testing.TB) []exposure {
-	t.Helper()
-	rows, err := s.sql.QueryContext(t.Context(), `
-		select e.key, x.unit_id, x.arm, x.at, x.override, x.crossed_at is not null, x.attributes::text
-		from exposures x join experiments e on e.id = x.experiment_id order by e.key, x.unit_id`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var out []exposure
-	for rows.Next() {
-		var x exposure
-		if err := rows.Scan(&x.Experiment, &x.Unit, &x.Arm, &x.At, &x.Override, &x.Crossed, &x.Attributes); err != nil {
-			t.Fatal(err)
-		}
-		x.At = x.At.UTC()
-		out = append(out, x)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	clock := &handClock{at: testNow}
+	return &testServer{servertest.New(t, document, clock.now), clock}
 }
 
 // config is a Client's configuration for quick tests: news arrive by the event
 // stream, or in a fifth of a second.
 func (s *testServer) config() client.Config {
-	return client.Config{URL: s.url, Token: s.key, Poll: 200 * time.Millisecond, Timeout: 5 * time.Second, Now: s.clock.now}
+	return client.Config{URL: s.URL, Token: servertest.ServiceKey, Poll: 200 * time.Millisecond, Timeout: 5 * time.Second, Now: s.clock.now}
 }
 
 // newClient starts a Client that ends with the test.

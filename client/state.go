@@ -147,6 +147,7 @@ func readExperiment(raw json.RawMessage) (e experiment.Experiment, why string, e
 // compile compiles what is understood. When the whole does not compile, each
 // experiment is tried alone, and those that fail are left out.
 func (st *state) compile(cfg experiment.Config) error {
+	cfg.Experiments = st.dropDependants(cfg.Experiments)
 	var err error
 	if st.snapshot, err = assignment.Compile(cfg); err != nil {
 		whole := cfg.Experiments
@@ -162,6 +163,7 @@ func (st *state) compile(cfg experiment.Config) error {
 		if len(cfg.Experiments) == len(whole) { // the fault is between them
 			return fmt.Errorf("compile configuration %d: %w", cfg.Version, err)
 		}
+		cfg.Experiments = st.dropDependants(cfg.Experiments)
 		if st.snapshot, err = assignment.Compile(cfg); err != nil {
 			return fmt.Errorf("compile configuration %d: %w", cfg.Version, err)
 		}
@@ -172,6 +174,26 @@ func (st *state) compile(cfg experiment.Config) error {
 		e.index, e.unit = i, info.Unit
 	}
 	return nil
+}
+
+// dropDependants leaves out what requires an arm of an experiment that is left
+// out: evaluation would take the prerequisite for one that nobody fulfils.
+func (st *state) dropDependants(es []experiment.Experiment) []experiment.Experiment {
+	for {
+		rest := slices.DeleteFunc(slices.Clone(es), func(e experiment.Experiment) bool {
+			for _, r := range e.Requires {
+				if other := st.entries[r.Experiment]; other != nil && other.why != "" {
+					st.entries[e.Key].why = "it requires " + r.Experiment + ", which is left out"
+					return true
+				}
+			}
+			return false
+		})
+		if len(rest) == len(es) {
+			return rest
+		}
+		es = rest
+	}
 }
 
 // decodeValues decodes the values of the arms.

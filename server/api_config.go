@@ -80,7 +80,9 @@ func (l *Live) await(ctx context.Context, wanted int64, done <-chan struct{}) *l
 }
 
 // configDocuments keeps the document of the newest configuration, written once.
-type configDocuments struct{ last atomic.Pointer[configDocument] }
+type configDocuments struct {
+	last atomic.Pointer[configDocument]
+}
 
 type configDocument struct {
 	state *liveState

@@ -176,7 +176,7 @@ var routes = []struct {
 }{
 	{scenario{method: "POST", path: "/ofrep/v1/evaluate/flags", body: `{"context":{"targetingKey":"v"}}`, status: 200}, experiment.ScopeEvaluate},
 	{scenario{method: "POST", path: "/ofrep/v1/evaluate/flags/abr", body: `{"context":{"targetingKey":"v","splitcast.expose":false}}`, status: 200}, experiment.ScopeEvaluate},
-	{scenario{method: "GET", path: FlagdPath, status: 200}, experiment.ScopeEvaluate},
+	{scenario{method: "GET", path: FlagdPath, status: 200}, experiment.ScopeConfig},
 	{scenario{method: "POST", path: "/v1/exposures", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "POST", path: "/v1/heartbeats", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "GET", path: apiPath + "/experiments", status: 200}, experiment.ScopeRead},
@@ -217,6 +217,9 @@ func TestScopeMatrix(t *testing.T) {
 			want[scope] = 403
 		}
 		want[r.scope], want[experiment.ScopeAdmin] = r.status, r.status
+		if r.path == "/v1/exposures" {
+			want[experiment.ScopeEvaluate] = r.status // see checkArm
+		}
 		for as, status := range want {
 			sc := r.scenario
 			sc.as = as

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,16 +58,16 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	return p.Handler(next)
 }
 
-// authorize returns the API key with the secret if it allows the scope. It
-// reads memory only. The errors are CodeUnauthorized, CodeForbidden, and
+// authorize returns the API key with the secret if it allows one of the
+// scopes. It reads memory only. The errors are CodeUnauthorized, CodeForbidden, and
 // CodeUnavailable before the first configuration.
-func (s *Server) authorize(secret string, scope experiment.Scope) (*experiment.APIKey, error) {
+func (s *Server) authorize(secret string, scopes ...experiment.Scope) (*experiment.APIKey, error) {
 	if secret == "" {
 		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 	}
 	key, err := s.knownKey(secret)
-	if err == nil && !key.Allows(scope) {
-		err = experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scope)
+	if err == nil && !slices.ContainsFunc(scopes, key.Allows) {
+		err = experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scopes[0])
 	}
 	return key, err
 }

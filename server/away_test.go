@@ -44,7 +44,7 @@ func TestDatabaseAway(t *testing.T) {
 	for _, sc := range []scenario{
 		evaluateOf("v-1"),
 		{method: "POST", path: "/ofrep/v1/evaluate/flags", as: "evaluate", body: `{"context":{"targetingKey":"v-1"}}`, status: 200},
-		{method: "GET", path: FlagdPath, as: "evaluate", status: 200},
+		{method: "GET", path: FlagdPath, as: "config", status: 200},
 		{method: "GET", path: "/healthz", status: 200},
 		{method: "GET", path: "/readyz", status: 200},
 		{method: "GET", path: "/metrics", status: 200},

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
@@ -30,7 +33,14 @@ type rejectedEntry struct {
 // postExposures is POST /v1/exposures: a JSON array of exposures, answered
 // after they are committed. Bad records are reported by index; the others are
 // kept. An exposure without a time, or with one in the future, is of now.
+//
+// A key with the scope evaluate suffices, which may be public: see checkArm.
 func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
+	key, err := s.authorize(cmp.Or(chi.URLParam(r, "key"), secretOf(r)), experiment.ScopeIngest, experiment.ScopeEvaluate)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
 	body, err := readBody(r, maxExposureBody)
 	if err != nil {
 		s.problem(w, r, err)
@@ -48,7 +58,7 @@ func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
 	rows := make([]postgres.ExposureRow, 0, len(records))
 	var rejected []rejectedEntry
 	for i, rec := range records {
-		row, err := s.readExposure(rec)
+		row, err := s.readExposure(rec, !key.Allows(experiment.ScopeIngest))
 		if err == nil {
 			rows = append(rows, row)
 			continue
@@ -72,7 +82,7 @@ func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
 	writeIngest(w, len(rows), rejected)
 }
 
-func (s *Server) readExposure(rec json.RawMessage) (postgres.ExposureRow, error) {
+func (s *Server) readExposure(rec json.RawMessage, public bool) (postgres.ExposureRow, error) {
 	var x experiment.Exposure
 	if err := json.Unmarshal(rec, &x); err != nil {
 		return postgres.ExposureRow{}, experiment.Invalidf("", "%v", err)
@@ -87,7 +97,29 @@ func (s *Server) readExposure(rec json.RawMessage) (postgres.ExposureRow, error)
 	if err != nil {
 		return postgres.ExposureRow{}, err
 	}
+	if public {
+		if err := s.checkArm(exp, &x); err != nil {
+			return postgres.ExposureRow{}, err
+		}
+	}
 	return postgres.ResolveExposure(exp, &x)
+}
+
+// checkArm holds an exposure from a public page to what an evaluation with the
+// same key could have made: anyone may say that a unit was exposed, but not to
+// an arm that is not its own, which would count as crossing, nor that it was
+// forced there. Earlier versions cannot be checked; they are not analysed any
+// more.
+func (s *Server) checkArm(exp *experiment.Experiment, x *experiment.Exposure) error {
+	if x.Version != 0 && x.Version != exp.Version {
+		return nil
+	}
+	arm, override, ok := s.live.Snapshot().ArmOf(x.Experiment, x.Unit)
+	if !ok || arm != x.Arm {
+		return experiment.Invalidf("arm", "the unit is not in this arm")
+	}
+	x.Override = override
+	return nil
 }
 
 // writeIngest answers a batch: 200 when anything was kept, 400 when nothing was,

@@ -27,7 +27,8 @@ func (s *Server) ingestRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(ingestCORS)
 		r.Options("/v1/*", func(http.ResponseWriter, *http.Request) {}) // answered by ingestCORS
-		r.With(s.require(experiment.ScopeIngest)).Post("/v1/exposures", s.postExposures)
+		r.Post("/v1/exposures", s.postExposures)
+		r.Post("/v1/exposures/{key}", s.postExposures) // beacons of browsers carry no header
 		r.With(s.require(experiment.ScopeIngest)).Post("/v1/heartbeats", s.postHeartbeats)
 		r.Post("/v1/cmcd/{key}", s.postCMCD)
 	})

@@ -129,7 +129,7 @@ func (l *Live) use(cfg experiment.Config) error {
 		return err
 	}
 	st := &liveState{
-		config:   cfg,
+		config:      cfg,
 		snapshot:    snap,
 		experiments: make(map[string]*experiment.Experiment, len(cfg.Experiments)),
 		keys:        make(map[string]*experiment.APIKey, len(cfg.Keys)),

@@ -156,7 +156,9 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 		})
 		r.Options("/ofrep/*", func(http.ResponseWriter, *http.Request) {}) // answered by CORS before it gets here
 	})
-	r.With(s.require(experiment.ScopeEvaluate)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
+	r.Get(SDKPath, sdk())
+	r.Head(SDKPath, sdk())
+	r.With(s.require(experiment.ScopeConfig)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
 }
 
 // nowhere answers addresses that do not exist: with a page to browsers, with a

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -19,19 +16,13 @@ import (
 
 	"github.com/splitcast/splitcast/client"
 	"github.com/splitcast/splitcast/client/openfeature"
-	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/internal/pgtest"
-	"github.com/splitcast/splitcast/metrics"
-	"github.com/splitcast/splitcast/postgres"
-	"github.com/splitcast/splitcast/server"
+	"github.com/splitcast/splitcast/internal/servertest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const (
-	patience = 30 * time.Second
-	secret   = "key-of-services-0123456789"
-)
+const patience = 30 * time.Second
 
 var testNow = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
@@ -49,86 +40,11 @@ const document = `{"experiments":[
 	{"key":"abr","unit":"viewer","design":"ab","status":"running",
 	 "arms":[{"key":"control","weight":1,"value":{"safety":0.8}},{"key":"treatment","weight":1,"value":{"safety":0.75}}],"plan":{"primary":["stall_ratio"]}}]}`
 
-// testServer is a real server on a PostgreSQL of its own.
-type testServer struct {
-	db   *postgres.DB
-	live *server.Live
-	srv  *server.Server
-	http *http.Server
-	done chan struct{}
-	url  string
-}
-
-func newServer(t *testing.T) *testServer {
-	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	db, err := postgres.Open(t.Context(), pgtest.New(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &testServer{db: db, live: server.NewLive(server.LiveConfig{Load: db.LoadConfig, Now: now, Log: log})}
-	if _, err := db.CreateKey(t.Context(), postgres.NewKey{
-		Name: "service", Secret: secret, Scopes: []experiment.Scope{experiment.ScopeConfig, experiment.ScopeIngest}, Actor: "test", Now: testNow,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	s.apply(t, document)
-	if s.srv, err = server.New(server.Config{DB: db, Live: s.live, Now: now, Wall: time.Now, Log: log, Version: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	s.listen(t, "127.0.0.1:0")
-	t.Cleanup(func() {
-		s.srv.EndStreams()
-		s.hangUp()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.srv.Close(ctx); err != nil {
-			t.Errorf("close the server: %v", err)
-		}
-		_ = db.Close()
-	})
-	return s
-}
-
-func (s *testServer) listen(t *testing.T, addr string) {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.url, s.done = "http://"+l.Addr().String(), make(chan struct{})
-	s.http = &http.Server{Handler: s.srv.Handler(), ReadHeaderTimeout: server.ReadHeaderTimeout}
-	go func(srv *http.Server, done chan struct{}) {
-		defer close(done)
-		_ = srv.Serve(l) // ends by hangUp
-	}(s.http, s.done)
-}
-
-// hangUp cuts all connections and stops listening.
-func (s *testServer) hangUp() {
-	_ = s.http.Close()
-	<-s.done
-}
-
-func (s *testServer) apply(t *testing.T, document string) {
-	t.Helper()
-	specs, err := experiment.ParseSpecs([]byte(document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.db.Apply(t.Context(), specs, postgres.ApplyOptions{Actor: "test", Now: testNow, KnownMetric: metrics.Known}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.live.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // setup is a server and the SDK with a provider for it.
-func setup(t *testing.T, change func(cfg *client.Config)) (*testServer, *of.EvaluationAPI, *client.Client) {
+func setup(t *testing.T, change func(cfg *client.Config)) (*servertest.Server, *of.EvaluationAPI, *client.Client) {
 	t.Helper()
-	s := newServer(t)
-	cfg := client.Config{URL: s.url, Token: secret, Poll: 100 * time.Millisecond, Now: now}
+	s := servertest.New(t, document, now)
+	cfg := client.Config{URL: s.URL, Token: servertest.ServiceKey, Poll: 100 * time.Millisecond, Now: now}
 	change(&cfg)
 	c, err := client.New(context.Background(), cfg)
 	if err != nil {
@@ -368,11 +284,11 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	await(of.ProviderReady)
-	s.apply(t, strings.Replace(document, `"value":6`, `"value":8`, 1))
+	s.Apply(t, strings.Replace(document, `"value":6`, `"value":8`, 1))
 	if d := await(of.ProviderConfigChange); !slices.Equal(d.FlagChanges, []string{"buffer"}) || d.ProviderName != "splitcast" {
 		t.Errorf("event %+v, want a change of buffer", d)
 	}
-	s.hangUp()
+	s.Kill(t)
 	await(of.ProviderStale)
 	eventually(t, func() error {
 		if sdk.State() != of.StaleState {
@@ -383,15 +299,15 @@ func TestEvents(t *testing.T) {
 	if _, err := sdk.BooleanValue(t.Context(), "autoplay", false, viewer("v")); err != nil {
 		t.Errorf("a stale provider: %v", err)
 	}
-	s.listen(t, s.url[len("http://"):])
+	s.Start(t)
 	await(of.ProviderReady)
 }
 
 // A provider whose key is refused is in error, and says not ready.
 func TestInitThatFails(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
-	c, err := client.New(context.Background(), client.Config{URL: s.url, Token: "nobody", Poll: 50 * time.Millisecond, Now: now})
+	s := servertest.New(t, document, now)
+	c, err := client.New(context.Background(), client.Config{URL: s.URL, Token: "nobody", Poll: 50 * time.Millisecond, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
