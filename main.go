@@ -7,7 +7,9 @@
 //	splitcast serve                 # the server, with a private PostgreSQL
 //	splitcast apply -f FILE         # create or update experiments
 //	splitcast plan --share 0.97 …   # how many units and days an effect takes
+//	splitcast ship KEY --arm ARM    # stop it and serve the arm to everyone
 //	splitcast report KEY --json     # the report of an experiment
+//	splitcast audit exposures       # derive every recorded arm again
 //
 // This package only wires the others together.
 package main
@@ -33,7 +35,11 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema to the newest version."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on a simulated live platform: two weeks in about a minute, then in real time."`
 	Apply   applyCmd   `cmd:"" help:"Create or update experiments from a document; prints what changes."`
+	Ship    shipCmd    `cmd:"" help:"Stop an experiment and serve one of its arms to everyone."`
+	Remove  removeCmd  `cmd:"" help:"Serve control again instead of the arm that an experiment shipped."`
+	Restart restartCmd `cmd:"" help:"Run an experiment anew: every unit is drawn again, under a new version."`
 	Report  reportCmd  `cmd:"" help:"Print the report of an experiment."`
+	Audit   auditCmd   `cmd:"" help:"Check what is recorded."`
 	Plan    planCmd    `cmd:"" help:"Print how many units and days it takes to find an effect."`
 	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -145,6 +145,7 @@ func (p *platform) start(ctx context.Context) error {
 		}
 	})
 	p.tasks.Go(func() { p.follow(run) })
+	p.tasks.Go(func() { p.runSchedule(run) })
 	return nil
 }
 

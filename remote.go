@@ -101,6 +101,19 @@ func (c *applyCmd) Run(rt *runtime) error {
 			Experiment experiment.Experiment `json:"experiment"`
 			Changes    []experiment.Change   `json:"changes"`
 		} `json:"applied"`
+		Holdouts []struct {
+			Result  string             `json:"result"`
+			Holdout experiment.Holdout `json:"holdout"`
+		} `json:"holdouts"`
+		Lists []struct {
+			Result string `json:"result"`
+			Key    string `json:"key"`
+			Count  int    `json:"count"`
+		} `json:"lists"`
+		Freezes []struct {
+			Result string            `json:"result"`
+			Freeze experiment.Freeze `json:"freeze"`
+		} `json:"freezes"`
 	}
 	path := "/api/v1/experiments"
 	if c.DryRun {
@@ -108,6 +121,15 @@ func (c *applyCmd) Run(rt *runtime) error {
 	}
 	if err := c.call(rt.ctx, http.MethodPost, path, mediaType, body, &answer); err != nil {
 		return fmt.Errorf("nothing was applied:\n  %w", err)
+	}
+	for _, h := range answer.Holdouts {
+		fmt.Fprintf(rt.out, "%s holdout %s (%s, %d slots)\n", h.Result, h.Holdout.Key, h.Holdout.Unit, h.Holdout.Slots)
+	}
+	for _, l := range answer.Lists {
+		fmt.Fprintf(rt.out, "%s list %s (%d ids)\n", l.Result, l.Key, l.Count)
+	}
+	for _, z := range answer.Freezes {
+		fmt.Fprintf(rt.out, "%s freeze window %s (%s to %s)\n", z.Result, z.Freeze.Key, z.Freeze.From.Format(time.RFC3339), z.Freeze.To.Format(time.RFC3339))
 	}
 	for _, a := range answer.Applied {
 		fmt.Fprintf(rt.out, "%s %s (version %d, %s)\n", a.Result, a.Experiment.Key, a.Experiment.Version, a.Experiment.Status)

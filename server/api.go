@@ -35,6 +35,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.experimentAPI(api)
 		s.actionAPI(api)
 		s.programmeAPI(api)
+		s.exposureAuditAPI(api)
 		s.reportAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)

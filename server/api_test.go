@@ -197,6 +197,7 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/lists/none", status: 404}, experiment.ScopeRead},
 	{scenario{method: "PUT", path: apiPath + "/lists/none", status: 400}, experiment.ScopeWrite},
 	{scenario{method: "DELETE", path: apiPath + "/lists/none", status: 404}, experiment.ScopeWrite},
+	{scenario{method: "GET", path: apiPath + "/experiments/abr/exposures/audit", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/keys", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/keys", body: `{}`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
