@@ -13,22 +13,15 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/splitcast/splitcast/assignment"
+	"github.com/splitcast/splitcast/assignment/flagdtest"
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// flagdDocument is a decoded document.
-type flagdDocument struct {
-	Schema     string                    `json:"$schema"`
-	Evaluators map[string]any            `json:"$evaluators"`
-	Flags      map[string]map[string]any `json:"flags"`
-	Metadata   map[string]any            `json:"metadata"`
-}
-
 type fataler interface{ Fatal(args ...any) }
 
-func exportFlagd(t fataler, s *assignment.Snapshot) flagdDocument {
-	var doc flagdDocument
-	if err := json.Unmarshal(s.FlagdDocument(), &doc); err != nil {
+func exportFlagd(t fataler, s *assignment.Snapshot) flagdtest.Document {
+	doc, err := flagdtest.Parse(s.FlagdDocument())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return doc
@@ -49,8 +42,7 @@ func TestFlagdDocumentAgreesWithTheVectors(t *testing.T) {
 		if doc.Metadata["remote-only."+want.Experiment] != nil {
 			continue
 		}
-		e := flagdEngine{doc.Evaluators, want.Context}
-		if got := e.resolve(doc.Flags[want.Experiment]); got != want.Variant {
+		if got, _ := doc.Resolve(want.Experiment, want.Context); got != want.Variant {
 			t.Errorf("flag %s for %v = %s, want %s", want.Experiment, want.Context, got, want.Variant)
 		}
 	}
@@ -129,8 +121,7 @@ func TestFlagdDocumentAgreesOnAnyAudience(t *testing.T) {
 				}
 			}
 			r, _ := s.Evaluate("x", contextOf(ctx))
-			engine := flagdEngine{doc.Evaluators, ctx}
-			if got := engine.resolve(doc.Flags["x"]); got != r.Variant {
+			if got, _ := doc.Resolve("x", ctx); got != r.Variant {
 				text, _ := json.Marshal(doc.Flags["x"])
 				t.Fatalf("for %v flagd serves %s, Evaluate %s (%s)\n%s", ctx, got, r.Variant, r.Cause, text)
 			}
@@ -147,8 +138,8 @@ func TestFlagdDocumentAgreesOnLayers(t *testing.T) {
 		for u := range layerUnits {
 			ctx := map[string]any{"targetingKey": fmt.Sprint("unit-", u)}
 			for i := range s.Len() {
-				r, engine := s.EvaluateAt(i, contextOf(ctx)), flagdEngine{doc.Evaluators, ctx}
-				if got := engine.resolve(doc.Flags[r.Experiment]); got != r.Variant {
+				r := s.EvaluateAt(i, contextOf(ctx))
+				if got, _ := doc.Resolve(r.Experiment, ctx); got != r.Variant {
 					t.Fatalf("%s for unit-%d: flagd serves %s, Evaluate %s (%s)", r.Experiment, u, got, r.Variant, r.Cause)
 				}
 			}

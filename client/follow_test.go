@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -425,7 +426,7 @@ func TestTheCopyOnDisk(t *testing.T) {
 	closeClient(t, second)
 
 	flipped := slices.Clone(good)
-	flipped[strings.Index(string(good), `"salt":"`)+10] ^= 1
+	flipped[bytes.Index(good, []byte(`"salt":"`))+10] ^= 1
 	for name, content := range map[string][]byte{
 		"empty": nil, "half": good[:len(good)/2], "another form": []byte("splitcast-config-9 a b\n{}"), "no head": []byte("{}"), "a flipped bit in a salt": flipped,
 	} {
@@ -444,7 +445,7 @@ func TestTheCopyOnDisk(t *testing.T) {
 	}
 	s.Start(t)
 	closeClient(t, readyClient(t, cfg))
-	if now, err := os.ReadFile(path); err != nil || string(now) != string(good) {
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, good) {
 		t.Errorf("the copy was not mended: %v", err)
 	}
 }

@@ -51,8 +51,13 @@ func TestConfigOverHTTP(t *testing.T) {
 		lines  []string
 		status int
 	}{
-		{"the tag", []string{etag}, 304}, {"a list", []string{`"a", ` + etag + `, "b"`}, 304}, {"weak", []string{"W/" + etag}, 304},
-		{"any", []string{"*"}, 304}, {"two lines", []string{`"a"`, etag}, 304}, {"another", []string{`"1-a"`}, 200}, {"none", []string{""}, 200},
+		{"the tag", []string{etag}, 304},
+		{"a list", []string{`"a", ` + etag + `, "b"`}, 304},
+		{"weak", []string{"W/" + etag}, 304},
+		{"any", []string{"*"}, 304},
+		{"two lines", []string{`"a"`, etag}, 304},
+		{"another", []string{`"1-a"`}, 200},
+		{"none", []string{""}, 200},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+configPath, http.NoBody)
 		if err != nil {

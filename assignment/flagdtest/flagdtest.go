@@ -1,6 +1,18 @@
-package assignment_test
+// Package flagdtest evaluates flagd flag documents in tests, as flagd does:
+// JSONLogic with the conversions of types that JavaScript makes, plus
+// fractional and sem_ver. It is written from their documentation, apart from
+// the code that writes our documents, and knows the operators that they use;
+// any other panics. It is for tests only.
+//
+//	doc, err := flagdtest.Parse(snapshot.FlagdDocument())
+//	if err != nil {
+//		t.Fatal(err)
+//	}
+//	variant, ok := doc.Resolve("autoplay", map[string]any{"targetingKey": "viewer-1"})
+package flagdtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -11,26 +23,43 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// flagdEngine evaluates a flagd document as flagd does: JSONLogic with the
-// conversions of types that JavaScript makes, plus fractional and sem_ver. It
-// is written from their documentation and knows the operators that the
-// document uses; any other panics.
-type flagdEngine struct {
+// Document is a flag document, decoded.
+type Document struct {
+	Schema     string                    `json:"$schema"`
+	Evaluators map[string]any            `json:"$evaluators"`
+	Flags      map[string]map[string]any `json:"flags"`
+	Metadata   map[string]any            `json:"metadata"`
+}
+
+// Parse decodes a document.
+func Parse(text []byte) (Document, error) {
+	var d Document
+	err := json.Unmarshal(text, &d)
+	return d, err
+}
+
+// Resolve returns the variant of a flag for a context, whose values are as
+// encoding/json decodes them; false when there is no such flag.
+func (d *Document) Resolve(key string, ctx map[string]any) (variant string, ok bool) {
+	flag, ok := d.Flags[key]
+	if !ok {
+		return "", false
+	}
+	e := engine{d.Evaluators, ctx}
+	if targeting, ok := flag["targeting"]; ok {
+		if variant, ok := e.eval(targeting).(string); ok {
+			return variant, true
+		}
+	}
+	return flag["defaultVariant"].(string), true
+}
+
+type engine struct {
 	evaluators map[string]any
 	ctx        map[string]any
 }
 
-// resolve returns the variant of a flag.
-func (e *flagdEngine) resolve(flag map[string]any) string {
-	if targeting, ok := flag["targeting"]; ok {
-		if variant, ok := e.eval(targeting).(string); ok {
-			return variant
-		}
-	}
-	return flag["defaultVariant"].(string)
-}
-
-func (e *flagdEngine) eval(node any) any {
+func (e *engine) eval(node any) any {
 	rule, ok := node.(map[string]any)
 	if !ok {
 		return node
@@ -51,7 +80,7 @@ func (e *flagdEngine) eval(node any) any {
 }
 
 // variable looks an attribute up; ["name", other] gives other when it is absent.
-func (e *flagdEngine) variable(operand any) any {
+func (e *engine) variable(operand any) any {
 	name, ok := operand.(string)
 	if ok {
 		return e.ctx[name]
@@ -64,7 +93,7 @@ func (e *flagdEngine) variable(operand any) any {
 }
 
 // apply handles the operators that choose which operands to evaluate.
-func (e *flagdEngine) apply(op string, args []any) any {
+func (e *engine) apply(op string, args []any) any {
 	switch op {
 	case "if":
 		for ; len(args) > 1; args = args[2:] {
@@ -94,7 +123,7 @@ func (e *flagdEngine) apply(op string, args []any) any {
 	return compute(op, values)
 }
 
-func (e *flagdEngine) fractional(args []any) any {
+func (e *engine) fractional(args []any) any {
 	key, total := e.eval(args[0]).(string), 0.0
 	for _, a := range args[1:] {
 		total += a.([]any)[1].(float64)
@@ -125,11 +154,11 @@ func compute(op string, v []any) any {
 	case ">=":
 		return toNumber(v[0]) >= toNumber(v[1])
 	case "cat":
-		var text string
+		var text strings.Builder
 		for _, x := range v {
-			text += toText(x)
+			text.WriteString(toText(x))
 		}
-		return text
+		return text.String()
 	case "in":
 		if list, ok := v[1].([]any); ok {
 			for _, x := range list {
