@@ -45,14 +45,22 @@ const (
 // Providers differ from us, and from each other, in versions that lack a minor
 // or patch number ("5.2"): attributes that rules compare as versions should be
 // complete.
-func (s *Snapshot) FlagdDocument() []byte {
+func (s *Snapshot) FlagdDocument() []byte { return s.FlagdDocumentWithout(nil) }
+
+// FlagdDocumentWithout returns the document without the flags named, for the
+// reasons given.
+func (s *Snapshot) FlagdDocumentWithout(excluded map[string]string) []byte {
 	metadata := map[string]any{"flagSetId": flagSetID, "version": strconv.FormatInt(s.version, 10)}
 	flags := map[string]any{}
 	for i := range s.experiments {
 		c := &s.experiments[i]
 		flag, err := c.flagd()
+		why := excluded[c.Key]
 		if err != nil {
-			metadata[remoteOnly+c.Key] = err.Error()
+			why = err.Error()
+		}
+		if why != "" {
+			metadata[remoteOnly+c.Key] = why
 			continue
 		}
 		flags[c.Key] = flag
@@ -66,16 +74,27 @@ func (s *Snapshot) FlagdDocument() []byte {
 	return doc
 }
 
+// RemoteOnly returns why the flagd document leaves an experiment out; empty
+// when it does not, or the experiment is unknown.
+func (s *Snapshot) RemoteOnly(key string) string {
+	i, ok := s.index[key]
+	if !ok {
+		return ""
+	}
+	if _, err := s.experiments[i].flagd(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 // flagdEvaluators returns the logic that flags share: that of layers, and of
 // holdouts, whose fractional yields heldOut.
 func (s *Snapshot) flagdEvaluators() map[string]any {
 	shared := s.flagdLayers()
 	for u := range s.holdouts {
 		for _, h := range s.holdouts[u] {
-			shared[holdoutRef+h.key] = logic{"fractional": []any{
-				logic{"cat": []any{h.salt, unitLogic(unitIndex(u))}},
-				[]any{heldOut, h.below}, []any{nobody, experiment.TotalSlots - h.below},
-			}}
+			salted := logic{"cat": []any{h.salt, unitLogic(unitIndex(u))}}
+			shared[holdoutRef+h.key] = logic{"fractional": []any{salted, []any{heldOut, h.below}, []any{nobody, experiment.TotalSlots - h.below}}}
 		}
 	}
 	return shared

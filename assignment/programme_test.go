@@ -172,11 +172,11 @@ func TestRequiresFollowsTheOther(t *testing.T) {
 
 func TestCompileRefusesCyclesOfRequires(t *testing.T) {
 	t.Parallel()
-	chain := func(n int, close bool) experiment.Config {
+	chain := func(n int, closed bool) experiment.Config {
 		es := make([]experiment.Experiment, n+1)
 		for i := range es {
 			es[i] = plainExperiment(fmt.Sprint("e", i))
-			if i < n || close {
+			if i < n || closed {
 				es[i].Requires = []experiment.Requirement{{Experiment: fmt.Sprint("e", (i+1)%(n+1)), Arms: []string{"treatment"}}}
 			}
 		}

@@ -1,5 +1,7 @@
 package experiment
 
+import "slices"
+
 // Limits of lists. Together they keep the snapshot's lists below 100 MB even
 // with the longest ids, and near 50 MB with UUIDs.
 const (
@@ -38,15 +40,9 @@ func (l *List) Validate() error {
 func (a *Audience) Lists() []string {
 	var keys []string
 	a.eachRule(func(rule *Audience) {
-		if rule.List == "" {
-			return
+		if rule.List != "" && !slices.Contains(keys, rule.List) {
+			keys = append(keys, rule.List)
 		}
-		for _, k := range keys {
-			if k == rule.List {
-				return
-			}
-		}
-		keys = append(keys, rule.List)
 	})
 	return keys
 }

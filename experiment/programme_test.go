@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -249,7 +250,7 @@ func FuzzUnitSet(f *testing.F) {
 			return
 		}
 		again, err := s.AppendBinary(nil)
-		if err != nil || string(again) != string(b) {
+		if err != nil || !bytes.Equal(again, b) {
 			t.Fatalf("%x became %x, %v", b, again, err)
 		}
 	})

@@ -57,7 +57,8 @@ func (k *knownSets) load(ctx context.Context, tx *sqlx.Tx) (lists []experiment.L
 	}
 	readUnits := func(hashes string) (*experiment.UnitSet, error) {
 		s := &experiment.UnitSet{}
-		return s, s.UnmarshalBinary([]byte(hashes))
+		err := s.UnmarshalBinary([]byte(hashes))
+		return s, err
 	}
 	k.kept, err = refreshSets(ctx, tx, k.kept, keptDigests, readUnits, `select digest, hashes from kept_units where digest = any($1)`)
 	if err != nil {

@@ -1,0 +1,233 @@
+package assignment
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// FlagdCheck compares a flagd document with Evaluate, flag by flag.
+type FlagdCheck struct {
+	snap *Snapshot
+	doc  flagdEval
+	rand *rand.Rand
+}
+
+// NewFlagdCheck returns the check of a document against the snapshot that it
+// was made from. Equal seeds ask for equal units.
+func (s *Snapshot) NewFlagdCheck(document []byte, seed uint64) (*FlagdCheck, error) {
+	c := &FlagdCheck{snap: s, rand: rand.New(rand.NewPCG(seed, uint64(s.version)))}
+	if err := json.Unmarshal(document, &c.doc); err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	return c, nil
+}
+
+// Flags returns the keys of the document's flags in ascending order.
+func (c *FlagdCheck) Flags() []string { return slices.Sorted(maps.Keys(c.doc.Flags)) }
+
+// Check asks both for n units with attributes that the experiment's audience
+// tells apart, and returns the first difference in words; empty when there is
+// none.
+func (c *FlagdCheck) Check(key string, n int) string {
+	i, ok := c.snap.index[key]
+	if !ok {
+		return "the configuration has no such experiment"
+	}
+	e := &c.snap.experiments[i]
+	p := newProbes(e)
+	ctx := NewContext("")
+	for range n {
+		given := p.draw(c.rand)
+		ctx.Reset("")
+		fill(ctx, given)
+		r := c.snap.EvaluateAt(i, ctx)
+		got, err := c.doc.variant(key, given)
+		if err != nil {
+			return fmt.Sprintf("for %v the document fails: %v", given, err)
+		}
+		if got != r.Variant {
+			return fmt.Sprintf("for %v the document serves %s, evaluation %s (%s)", given, got, r.Variant, r.Cause)
+		}
+	}
+	return ""
+}
+
+// fill sets a context to decoded JSON of scalars.
+func fill(ctx *Context, given map[string]any) {
+	for name, v := range given {
+		switch v := v.(type) {
+		case string:
+			ctx.SetString(name, v)
+		case float64:
+			ctx.SetNumber(name, v)
+		case bool:
+			ctx.SetBool(name, v)
+		}
+	}
+}
+
+// probes are the values to ask an experiment about: for each attribute those
+// that its rules name, and neighbours; and the ids that it treats alone.
+type probes struct {
+	audience *rule
+	names    []string
+	values   map[string][]any
+	units    []string
+	unit     string // attribute of the unit type
+}
+
+// maxProbeValues bounds the values taken from one list of a rule.
+const maxProbeValues = 32
+
+func newProbes(e *compiled) *probes {
+	p := &probes{audience: e.audience, values: map[string][]any{}, unit: unitAttr(e.unit)}
+	if e.audience != nil {
+		p.add(e.audience)
+	}
+	for unit := range e.overrides {
+		p.units = append(p.units, unit)
+	}
+	slices.Sort(p.units)
+	for _, name := range []string{TargetingKey, p.unit} { // rules on ids are asked by units
+		for _, v := range p.values[name] {
+			if id, ok := v.(string); ok && experiment.ValidUnitID(id) {
+				p.units = append(p.units, id)
+			}
+		}
+		delete(p.values, name)
+	}
+	p.names = slices.Sorted(maps.Keys(p.values))
+	return p
+}
+
+func (p *probes) add(r *rule) {
+	for i := range r.kids {
+		p.add(&r.kids[i])
+	}
+	values := r.probeValues()
+	switch {
+	case r.kids != nil || r.op == opAll || r.op == opAny:
+	case r.attr == "":
+		for _, v := range values {
+			p.units = append(p.units, fmt.Sprint(v))
+		}
+	default:
+		p.values[r.attr] = append(p.values[r.attr], values...)
+	}
+}
+
+// probeValues returns values on both sides of what a comparison tells apart.
+func (r *rule) probeValues() []any {
+	switch r.op {
+	case opAll, opAny, opNot:
+		return nil
+	case opInList, opNotInList:
+		var out []any
+		for _, id := range r.list.IDs()[:min(r.list.Len(), maxProbeValues)] {
+			out = append(out, id)
+		}
+		return append(out, "other")
+	case opIn, opNotIn:
+		values := r.set.list()
+		return append(neighbours(values[:min(len(values), maxProbeValues)]), "other", 0.0, true, false)
+	case opSemverEq, opSemverLt, opSemverLe, opSemverGt, opSemverGe:
+		next := r.version
+		next.Patch++
+		return []any{"0.0.0", versionText(r.version), versionText(next), versionText(next) + "-rc.1", "99999.0.0", "none", 1.0}
+	}
+	return append(neighbours([]any{r.value.any()}), "", "other", 0.0, true, false)
+}
+
+// neighbours returns the values with those next to them.
+func neighbours(values []any) []any {
+	var out []any
+	for _, v := range values {
+		switch v := v.(type) {
+		case float64:
+			out = append(out, v-1, v, v+1)
+		case string:
+			out = append(out, v, "x"+v, v+"x")
+		default:
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// One in presentOdds attributes is left out, one in aloneOdds units is one that
+// the experiment treats alone, and one in strayOdds is drawn without an eye to
+// the audience, which few units would be in by chance.
+const (
+	presentOdds = 5
+	aloneOdds   = 10
+	strayOdds   = 4
+)
+
+// draw returns the attributes of a unit.
+func (p *probes) draw(r *rand.Rand) map[string]any {
+	ctx := map[string]any{}
+	for _, name := range p.names {
+		if r.IntN(presentOdds) > 0 {
+			ctx[name] = p.values[name][r.IntN(len(p.values[name]))]
+		}
+	}
+	if p.audience != nil && r.IntN(strayOdds) > 0 {
+		p.audience.suit(ctx, true, r)
+	}
+	id := fmt.Sprintf("unit-%d", r.Uint64())
+	if len(p.units) > 0 && r.IntN(aloneOdds) == 0 {
+		id = p.units[r.IntN(len(p.units))]
+	}
+	ctx[TargetingKey] = id
+	delete(ctx, p.unit)
+	if r.IntN(presentOdds) == 0 {
+		ctx[p.unit] = fmt.Sprintf("unit-%d", r.Uint64())
+	}
+	return ctx
+}
+
+// suitTries is how many values are tried for one comparison.
+const suitTries = 16
+
+// suit sets attributes so that the rule holds, or does not, as wanted, as far as
+// rules do not contradict each other.
+func (r *rule) suit(ctx map[string]any, want bool, random *rand.Rand) {
+	switch r.op {
+	case opNot:
+		r.kids[0].suit(ctx, !want, random)
+		return
+	case opAll, opAny:
+		every := (r.op == opAll) == want
+		for i := range r.kids {
+			if every {
+				r.kids[i].suit(ctx, want, random)
+			}
+		}
+		if !every && len(r.kids) > 0 {
+			r.kids[random.IntN(len(r.kids))].suit(ctx, want, random)
+		}
+		return
+	}
+	if r.attr == "" || r.attr == TargetingKey {
+		return
+	}
+	values := append(r.probeValues(), nil)
+	for range suitTries {
+		v := values[random.IntN(len(values))]
+		probe := NewContext("")
+		fill(probe, map[string]any{r.attr: v})
+		if r.holds(probe) != want {
+			continue
+		}
+		ctx[r.attr] = v
+		if v == nil {
+			delete(ctx, r.attr)
+		}
+		return
+	}
+}
