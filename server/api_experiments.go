@@ -20,7 +20,14 @@ type experimentList struct {
 	}
 }
 
-type experimentOne struct{ Body experiment.Experiment }
+type experimentOne struct{ Body ExperimentView }
+
+// ExperimentView is an experiment with what the server knows of it besides.
+type ExperimentView struct {
+	experiment.Experiment
+
+	RemoteOnly string `json:"remote_only,omitempty" doc:"why the flagd document leaves the experiment out; OFREP serves it"`
+}
 
 // KeyInPath is the part of an input that names an experiment; exported, because
 // huma sees no other embedded fields.
@@ -64,7 +71,7 @@ func (s *Server) experimentAPI(api huma.API) {
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}", "get-experiment", "One experiment", experiment.ScopeRead), experiment.ScopeRead,
 		func(ctx context.Context, _ string, in *KeyInPath) (*experimentOne, error) {
 			e, err := s.db.Get(ctx, in.Key)
-			return &experimentOne{e}, err
+			return &experimentOne{ExperimentView{e, s.flagd.remoteOnly(in.Key)}}, err
 		})
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}/versions", "list-versions", "Everything that was ever applied to an experiment", experiment.ScopeRead), experiment.ScopeRead,
 		func(ctx context.Context, _ string, in *KeyInPath) (*revisionList, error) {

@@ -26,6 +26,8 @@ type flagdDocument struct {
 	of   *assignment.Snapshot
 	text []byte
 	etag string
+	// excluded says which flags the self-check took out, and why.
+	excluded map[string]string
 }
 
 // ServeHTTP is GET /flagd/flags.json.
@@ -46,14 +48,42 @@ func (f *Flagd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // document returns the document of the snapshot, written once. Requests that
-// meet a new snapshot at the same moment may each write it; they write the same.
+// meet a new snapshot at the same moment may each write it; they write the same,
+// and none replaces what the self-check has put there.
 func (f *Flagd) document(snap *assignment.Snapshot) *flagdDocument {
-	if doc := f.last.Load(); doc != nil && doc.of == snap {
-		return doc
+	before := f.last.Load()
+	if before != nil && before.of == snap {
+		return before
 	}
-	text := snap.FlagdDocument()
-	sum := sha256.Sum256(text)
-	doc := &flagdDocument{of: snap, text: text, etag: `"` + hex.EncodeToString(sum[:16]) + `"`}
-	f.last.Store(doc)
+	doc := newFlagdDocument(snap, snap.FlagdDocument(), nil)
+	if !f.last.CompareAndSwap(before, doc) {
+		if now := f.last.Load(); now.of == snap {
+			return now
+		}
+	}
 	return doc
+}
+
+func newFlagdDocument(snap *assignment.Snapshot, text []byte, excluded map[string]string) *flagdDocument {
+	sum := sha256.Sum256(text)
+	return &flagdDocument{of: snap, text: text, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, excluded: excluded}
+}
+
+// replace puts another document of the snapshot in the place of the one that
+// was written first.
+func (f *Flagd) replace(snap *assignment.Snapshot, text []byte, excluded map[string]string) {
+	f.last.Store(newFlagdDocument(snap, text, excluded))
+}
+
+// remoteOnly returns why the document leaves an experiment out; empty when it
+// does not.
+func (f *Flagd) remoteOnly(key string) string {
+	snap := f.Snapshot()
+	if snap == nil {
+		return ""
+	}
+	if doc := f.last.Load(); doc != nil && doc.of == snap && doc.excluded[key] != "" {
+		return doc.excluded[key]
+	}
+	return snap.RemoteOnly(key)
 }

@@ -28,6 +28,7 @@ type instruments struct {
 	jobRuns         *prometheus.CounterVec
 	jobClosed       prometheus.Counter
 	jobLooks        prometheus.Counter
+	flagdMismatches prometheus.Counter
 }
 
 // durationBuckets are seconds, from an evaluation to a slow report.
@@ -43,12 +44,15 @@ func newInstruments() *instruments {
 		exposuresLost:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "splitcast_exposures_lost_total", Help: "Exposures of evaluations that were not stored. Alarm on any."}, []string{"reason"}),
 		records:         prometheus.NewCounterVec(prometheus.CounterOpts{Name: "splitcast_telemetry_records_total", Help: "Telemetry records by source and fate."}, []string{"source", "fate"}),
 		rejections:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "splitcast_telemetry_rejections_total", Help: "Values and records not taken, by source and reason."}, []string{"source", "reason"}),
-		jobRuns:         prometheus.NewCounterVec(prometheus.CounterOpts{Name: "splitcast_job_runs_total", Help: "Runs of the metrics job by result."}, []string{"result"}),
-		jobClosed:       prometheus.NewCounter(prometheus.CounterOpts{Name: "splitcast_job_closed_windows_total", Help: "Windows turned into outcomes."}),
-		jobLooks:        prometheus.NewCounter(prometheus.CounterOpts{Name: "splitcast_job_looks_total", Help: "Looks appended."}),
+		flagdMismatches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "splitcast_flagd_mismatches_total", Help: "Flags taken out of the flagd document because they differ from evaluation. Alarm on any.",
+		}),
+		jobRuns:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "splitcast_job_runs_total", Help: "Runs of the metrics job by result."}, []string{"result"}),
+		jobClosed: prometheus.NewCounter(prometheus.CounterOpts{Name: "splitcast_job_closed_windows_total", Help: "Windows turned into outcomes."}),
+		jobLooks:  prometheus.NewCounter(prometheus.CounterOpts{Name: "splitcast_job_looks_total", Help: "Looks appended."}),
 	}
 	m.registry.MustRegister(m.duration, m.exposuresStored, m.exposuresLost, m.records, m.rejections,
-		m.jobRuns, m.jobClosed, m.jobLooks, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.jobRuns, m.jobClosed, m.jobLooks, m.flagdMismatches, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

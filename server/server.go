@@ -28,6 +28,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
 	"github.com/splitcast/splitcast/web"
@@ -74,6 +75,8 @@ type Server struct {
 	exposures *exposureQueue
 	ingest    *ingest
 	reports   *reportCache
+	flagd     *Flagd
+	tasks     sync.WaitGroup // what ends when done is closed
 	done      chan struct{}
 	once      sync.Once // closes done
 	closing   sync.Once
@@ -99,8 +102,20 @@ func New(cfg Config) (*Server, error) {
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
 	s.reports = newReportCache(cfg.DB)
 	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
+	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
 	s.handler = s.routes(cfg.Version)
+	s.checkFlagd()
 	return s, nil
+}
+
+// checkFlagd starts the self-check of flagd documents.
+func (s *Server) checkFlagd() {
+	c := &flagdChecker{flagd: s.flagd, log: s.log, mismatches: s.stats.flagdMismatches, write: (*assignment.Snapshot).FlagdDocument}
+	versions, stop := s.live.subscribe()
+	s.tasks.Go(func() {
+		defer stop()
+		c.run(s.done, versions)
+	})
 }
 
 // Handler returns the routes.
@@ -114,7 +129,10 @@ func (s *Server) EndStreams() { s.once.Do(func() { close(s.done) }) }
 // what is under way, at most until ctx ends. A second call returns the same.
 func (s *Server) Close(ctx context.Context) error {
 	s.EndStreams()
-	s.closing.Do(func() { s.closeErr = errors.Join(s.ingest.close(ctx), s.exposures.close(ctx)) })
+	s.closing.Do(func() {
+		s.tasks.Wait()
+		s.closeErr = errors.Join(s.ingest.close(ctx), s.exposures.close(ctx))
+	})
 	return s.closeErr
 }
 
@@ -158,7 +176,7 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 	})
 	r.Get(SDKPath, sdk())
 	r.Head(SDKPath, sdk())
-	r.With(s.require(experiment.ScopeConfig)).Get(FlagdPath, (&Flagd{Snapshot: s.live.Snapshot}).ServeHTTP)
+	r.With(s.require(experiment.ScopeConfig)).Get(FlagdPath, s.flagd.ServeHTTP)
 }
 
 // nowhere answers addresses that do not exist: with a page to browsers, with a
