@@ -2,14 +2,22 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"syscall"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
+	"github.com/splitcast/splitcast/postgres/private"
 )
 
 // BenchmarkHeartbeatsHTTP is POST /v1/heartbeats of 1,000 sessions, from many
@@ -42,6 +50,60 @@ func BenchmarkHeartbeatsHTTP(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "beats/s")
+}
+
+// BenchmarkExposures stores exposures in batches of 10,000 from two callers, in
+// the proportions of a service that logs every use: each unit comes five times.
+func BenchmarkExposures(b *testing.B) {
+	const units, uses, batch = 80_000, 5, 10_000
+	server, err := private.Start(b.Context(), private.Config{Dir: b.TempDir()}) // as users run it: commits reach the disk
+	if err != nil {
+		b.Skipf("no private server: %v", err)
+	}
+	b.Cleanup(func() {
+		if err := server.Stop(context.WithoutCancel(b.Context())); err != nil {
+			b.Error(err)
+		}
+	})
+	migrate(b, server.DSN())
+	w := newBenchAt(b, server.DSN())
+	exp, err := w.srv.live.resolve("abr")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for run := 0; b.Loop(); run++ {
+		b.StopTimer()
+		rows := make([]postgres.ExposureRow, units*uses)
+		for i := range rows {
+			rows[i] = postgres.ExposureRow{
+				ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: fmt.Sprintf("viewer-%d-%08d", run, i%units),
+				Arm: i % units % 2, At: testNow, Attributes: map[string]string{"country": "DE", "player": "hls.js"},
+			}
+		}
+		r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		b.StartTimer()
+		g, ctx := errgroup.WithContext(b.Context())
+		g.SetLimit(2)
+		for part := range slices.Chunk(rows, batch) {
+			g.Go(func() error { return w.srv.exposures.store(ctx, part) })
+		}
+		if err := g.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*units*uses/b.Elapsed().Seconds(), "exposures/s")
+}
+
+func migrate(b *testing.B, dsn string) {
+	b.Helper()
+	db, err := postgres.Open(b.Context(), dsn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := errors.Join(db.Migrate(b.Context()), db.Close()); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkAuth is the check of the API key alone, as each request of OFREP

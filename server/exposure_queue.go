@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -19,10 +18,6 @@ const (
 	exposureFlushEvery = 100 * time.Millisecond
 	// exposureRetryMax is the longest pause between two tries to write.
 	exposureRetryMax = 5 * time.Second
-	// seenGeneration is the size of one of the two generations of the
-	// seen-set. It saves writes of what is stored already; losing it costs
-	// only speed.
-	seenGeneration = 200_000
 )
 
 type exposureQueueConfig struct {
@@ -42,18 +37,7 @@ type exposureQueue struct {
 	// abort ends retries when the time to stop is over.
 	abort context.CancelFunc
 	ended chan struct{}
-
-	mu        sync.Mutex
-	seen, old map[seenKey]struct{}
-}
-
-// seenKey is what makes a second exposure of a unit say nothing new. The
-// session belongs to it: each one must be linked to its unit.
-type seenKey struct {
-	experiment   int64
-	version, arm int
-	unit         string
-	session      string
+	seen  seenSet
 }
 
 func newExposureQueue(cfg exposureQueueConfig) *exposureQueue {
@@ -61,7 +45,6 @@ func newExposureQueue(cfg exposureQueueConfig) *exposureQueue {
 	q := &exposureQueue{
 		cfg: cfg, queue: make(chan postgres.ExposureRow, exposureQueueLen),
 		stop: make(chan struct{}), abort: cancel, ended: make(chan struct{}),
-		seen: map[seenKey]struct{}{},
 	}
 	go q.run(ctx)
 	return q
@@ -83,7 +66,7 @@ func (q *exposureQueue) add(x experiment.Exposure) {
 		q.cfg.Stats.exposuresLost.WithLabelValues("unknown_arm").Inc()
 		return
 	}
-	if q.hasSeen(keyOf(&row)) {
+	if q.seen.has(&row) {
 		return
 	}
 	select {
@@ -93,31 +76,29 @@ func (q *exposureQueue) add(x experiment.Exposure) {
 	}
 }
 
-func keyOf(r *postgres.ExposureRow) seenKey {
-	return seenKey{r.ExperimentID, r.Version, r.Arm, r.Unit, r.Session}
-}
-
-func (q *exposureQueue) hasSeen(k seenKey) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if _, ok := q.seen[k]; ok {
-		return true
-	}
-	_, ok := q.old[k]
-	return ok
-}
-
-// remember notes what is stored. When a generation is full the older one is
-// forgotten.
-func (q *exposureQueue) remember(rows []postgres.ExposureRow) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// store writes rows of which the caller waits to hear, and returns when all are
+// durable.
+func (q *exposureQueue) store(ctx context.Context, rows []postgres.ExposureRow) error {
+	fresh := make([]postgres.ExposureRow, 0, len(rows))
 	for i := range rows {
-		if len(q.seen) >= seenGeneration {
-			q.old, q.seen = q.seen, make(map[seenKey]struct{}, seenGeneration)
+		if !q.seen.has(&rows[i]) {
+			fresh = append(fresh, rows[i])
 		}
-		q.seen[keyOf(&rows[i])] = struct{}{}
 	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := q.cfg.Insert(ctx, q.cfg.Now, fresh); err != nil {
+		return err
+	}
+	q.stored(fresh)
+	return nil
+}
+
+// stored notes what is durable.
+func (q *exposureQueue) stored(rows []postgres.ExposureRow) {
+	q.seen.add(rows)
+	q.cfg.Stats.exposuresStored.Add(float64(len(rows)))
 }
 
 func (q *exposureQueue) run(ctx context.Context) {
@@ -166,8 +147,7 @@ func (q *exposureQueue) write(ctx context.Context, batch []postgres.ExposureRow)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, exposureRetryMax) {
 		err := q.cfg.Insert(ctx, q.cfg.Now, batch)
 		if err == nil {
-			q.remember(batch)
-			q.cfg.Stats.exposuresStored.Add(float64(len(batch)))
+			q.stored(batch)
 			return
 		}
 		if code, ok := experiment.CodeOf(err); !ok || code != experiment.CodeUnavailable || ctx.Err() != nil {

@@ -73,12 +73,11 @@ func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(rows) > 0 {
-		if err := s.db.InsertExposures(r.Context(), s.now, rows); err != nil {
+		if err := s.exposures.store(r.Context(), rows); err != nil {
 			s.problem(w, r, err)
 			return
 		}
 	}
-	s.stats.exposuresStored.Add(float64(len(rows)))
 	writeIngest(w, len(rows), rejected)
 }
 

@@ -106,7 +106,7 @@ func TestQueueSkipsWhatIsStoredButLinksNewSessions(t *testing.T) {
 			if got := len(st.units()); got != want {
 				return fmt.Errorf("%d stored, want %d", got, want)
 			}
-			if !q.hasSeen(seenKey{experimentID(t, q, "abr"), 2, 0, x.Unit, x.Session}) {
+			if !q.seen.has(rowOf(t, q, x)) {
 				return errors.New("not yet remembered")
 			}
 			return nil
@@ -124,13 +124,71 @@ func TestQueueSkipsWhatIsStoredButLinksNewSessions(t *testing.T) {
 	}
 }
 
-func experimentID(t *testing.T, q *exposureQueue, key string) int64 {
+func rowOf(t *testing.T, q *exposureQueue, x experiment.Exposure) *postgres.ExposureRow {
 	t.Helper()
-	e, err := q.cfg.Resolve(key)
+	e, err := q.cfg.Resolve(x.Experiment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e.ID
+	row, err := postgres.ResolveExposure(e, &x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &row
+}
+
+// What a caller waits for is written unless it says nothing new: an earlier
+// time, another arm and a force into the arm do.
+func TestStoreWritesWhatIsNew(t *testing.T) {
+	t.Parallel()
+	q, st, _ := newQueue(t)
+	first := exposed("v-1", "")
+	earlier, later, crossed, forced := first, first, first, first
+	earlier.At, later.At = first.At.Add(-time.Minute), first.At.Add(time.Minute)
+	crossed.Arm, forced.Override = "treatment", true
+	written := 0
+	for _, step := range []struct {
+		name string
+		x    experiment.Exposure
+		new  int
+	}{
+		{"first", first, 1}, {"again", first, 0}, {"later", later, 0}, {"earlier", earlier, 1}, {"first after earlier", first, 0},
+		{"crossed", crossed, 1}, {"crossed again", crossed, 0}, {"forced", forced, 1}, {"forced again", forced, 0},
+	} {
+		if err := q.store(t.Context(), []postgres.ExposureRow{*rowOf(t, q, step.x)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(st.units()) - written; got != step.new {
+			t.Errorf("%s: %d rows are written, want %d", step.name, got, step.new)
+		}
+		written = len(st.units())
+	}
+	st.fail(errTestAway)
+	other := []postgres.ExposureRow{*rowOf(t, q, exposed("v-2", ""))}
+	if err := q.store(t.Context(), other); err == nil {
+		t.Error("an exposure is acknowledged while the store is away")
+	}
+	st.fail(nil)
+	if err := q.store(t.Context(), other); err != nil || len(st.units()) != written+1 {
+		t.Errorf("what failed is not written later: %v", err)
+	}
+	if err := q.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSeenSetForgetsTheOldest(t *testing.T) {
+	t.Parallel()
+	var s seenSet
+	row := func(i int) []postgres.ExposureRow { return []postgres.ExposureRow{{Unit: fmt.Sprint(i), At: testNow}} }
+	for i := range 2*seenGeneration + 1 {
+		s.add(row(i))
+	}
+	for i, want := range map[int]bool{0: false, seenGeneration - 1: false, seenGeneration: true, 2 * seenGeneration: true} {
+		if got := s.has(&row(i)[0]); got != want {
+			t.Errorf("exposure %d of %d is remembered: %v, want %v", i, 2*seenGeneration+1, got, want)
+		}
+	}
 }
 
 // What was not stored is not remembered, or a unit would be lost for good.
@@ -234,30 +292,5 @@ func TestQueueRefusesWhatWouldSpoilABatch(t *testing.T) {
 	}
 	if err := q.close(t.Context()); err != nil || len(st.units()) != 0 {
 		t.Errorf("close = %v with %v stored, want nothing", err, st.units())
-	}
-}
-
-// A seen-set that forgot costs a write that changes nothing, and stays bounded.
-func TestSeenSetIsBounded(t *testing.T) {
-	t.Parallel()
-	q, _, _ := newQueue(t)
-	rows := make([]postgres.ExposureRow, seenGeneration+1)
-	for i := range rows {
-		rows[i].Unit = fmt.Sprint(i)
-	}
-	q.remember(rows)
-	if first, last := keyOf(&rows[0]), keyOf(&rows[seenGeneration]); !q.hasSeen(first) || !q.hasSeen(last) || len(q.seen) != 1 {
-		t.Errorf("after a generation and one: seen %t and %t, %d in the new one", q.hasSeen(first), q.hasSeen(last), len(q.seen))
-	}
-	for i := range rows {
-		rows[i].Session = "other"
-	}
-	q.remember(rows)
-	q.remember(rows[:1])
-	if len(q.seen)+len(q.old) > 2*seenGeneration {
-		t.Errorf("%d are remembered, want at most %d", len(q.seen)+len(q.old), 2*seenGeneration)
-	}
-	if err := q.close(t.Context()); err != nil {
-		t.Fatal(err)
 	}
 }
