@@ -91,11 +91,7 @@ func (m *memStore) Expose(_ context.Context, recordedAt time.Time, xs []experime
 func (r *memRun) expose(x experiment.Exposure, arm int, recordedAt time.Time) {
 	closes := map[metrics.Window]time.Time{}
 	for _, w := range metrics.Windows() {
-		end := x.At.Add(w.Span())
-		if recordedAt.After(end) {
-			end = recordedAt
-		}
-		closes[w] = end.Add(w.Grace())
+		closes[w] = w.ClosesAt(x.At, recordedAt)
 	}
 	old, seen := r.exposures[x.Unit]
 	switch {

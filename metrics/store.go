@@ -80,12 +80,28 @@ func (w Window) Grace() time.Duration {
 	return DayGrace
 }
 
+// ClosesAt returns when the window of an exposure closes: its grace after its
+// span. A store that hears of the exposure only after the shortest window is
+// over counts from FirstSpan before that, so that no job has passed the closing.
+// All windows of an exposure thus close at fixed distances from each other.
+func (w Window) ClosesAt(exposedAt, recordedAt time.Time) time.Time {
+	if least := recordedAt.Add(-FirstSpan); exposedAt.Before(least) {
+		exposedAt = least
+	}
+	return exposedAt.Add(w.Span() + w.Grace())
+}
+
+// AfterFirst returns how much later than WindowFirst the window closes.
+func (w Window) AfterFirst() time.Duration {
+	return w.Span() + w.Grace() - FirstSpan - FirstGrace
+}
+
 // Closed is an exposure whose window closed, with the sessions observed in it.
 type Closed struct {
 	Unit      string
 	Arm       int // index into the experiment's arms
 	ExposedAt time.Time
-	ClosesAt  time.Time // max(exposed + span, first recorded) + grace: the order in which the job reads
+	ClosesAt  time.Time // see Window.ClosesAt: the order in which the job reads
 	Crossed   bool      // seen in two arms
 	Override  bool
 	Dims      map[string]string // attributes at exposure

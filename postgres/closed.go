@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"github.com/splitcast/splitcast/experiment"
-	"github.com/splitcast/splitcast/metrics"
 )
 
 // unitColumns are the columns of sessions that name a unit. A block has none:
@@ -15,12 +14,6 @@ var unitColumns = map[experiment.UnitType]string{
 	experiment.UnitBlock:       "",
 }
 
-// closesColumns are the columns of exposures in which windows close.
-var closesColumns = map[metrics.Window]string{
-	metrics.WindowFirst: "first_closes_at",
-	metrics.WindowDay:   "day_closes_at",
-}
-
 // closedQuery returns the statement that reads a page: the exposures after one
 // place in closing order up to another, with their sessions, one row a session,
 // or one without any. They are joined in the order of units: neighbours in the
@@ -30,9 +23,9 @@ var closesColumns = map[metrics.Window]string{
 // A unit counts as crossed when that was known as its window closed, so that
 // outcomes do not depend on when a job gets to them. Moments are whole numbers
 // because the driver reads those ten times as fast; a float64 holds either
-// exactly until the year 2255.
-func closedQuery(unit experiment.UnitType, w metrics.Window) string {
-	closes := closesColumns[w]
+// exactly until the year 2255. The places are those of the shortest window, and
+// the last argument is how many microseconds later the window closes.
+func closedQuery(unit experiment.UnitType) string {
 	own, notOwn := `false`, `true`
 	if column := unitColumns[unit]; column != "" {
 		own = `s.` + column + ` = x.unit_id and s.` + column + ` <> ''`
@@ -40,16 +33,18 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 	}
 	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $7`
 	return `
-		select x.unit_id, x.arm, x.exposed_ms, (date_part('epoch', x.closes_at) * 1000000)::bigint,
+		select x.unit_id, x.arm, x.exposed_ms, x.closes_us,
 		       x.crossed, x.override, x.attributes, coalesce(s.session, '')
 		from (
-			select unit_id, arm, exposed_ms, closes_at, crossed, override, attributes
+			select unit_id, arm, exposed_ms, closes_us, crossed, override, attributes
 			from (
-				select unit_id, arm, (date_part('epoch', at) * 1000)::bigint as exposed_ms, ` + closes + ` as closes_at,
-				       coalesce(crossed_at <= ` + closes + `, false) as crossed, override, attributes
+				select unit_id, arm, (date_part('epoch', at) * 1000)::bigint as exposed_ms,
+				       (date_part('epoch', first_closes_at) * 1000000)::bigint + $9 as closes_us,
+				       coalesce(crossed_at <= first_closes_at + $9 * interval '1 microsecond', false) as crossed,
+				       override, attributes
 				from exposures
 				where experiment_id = $1 and version = $2
-				  and (` + closes + `, unit_id) > ($3, $4) and (` + closes + `, unit_id) <= ($5, $6)
+				  and (first_closes_at, unit_id) > ($3, $4) and (first_closes_at, unit_id) <= ($5, $6)
 				offset 0) page -- not merged with the outer query, which would lose the index
 			order by unit_id) x
 		left join lateral (
@@ -63,15 +58,12 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 		order by x.unit_id`
 }
 
-// cutQuery returns the statement that finds the last exposure of a page.
-func cutQuery(w metrics.Window) string {
-	closes := closesColumns[w]
-	return `
-		select ` + closes + `, unit_id from exposures
-		where experiment_id = $1 and version = $2 and (` + closes + `, unit_id) > ($3, $4) and ` + closes + ` <= $5
-		order by ` + closes + `, unit_id
-		offset $6 limit 1`
-}
+// cutPage finds the last exposure of a page.
+const cutPage = `
+	select first_closes_at, unit_id from exposures
+	where experiment_id = $1 and version = $2 and (first_closes_at, unit_id) > ($3, $4) and first_closes_at <= $5
+	order by first_closes_at, unit_id
+	offset $6 limit 1`
 
 // planClosed keeps the planner to the one shape whose cost is that of the page,
 // however large the tables are. Statistics cannot be relied on: the tables grow

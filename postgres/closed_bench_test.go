@@ -203,8 +203,8 @@ func copyBench(b *testing.B, s jobStore, from *experiment.Experiment) experiment
 		b.Fatalf("Launch: %v", err)
 	}
 	mustExec(b, s.DB, `
-		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at, day_closes_at)
-		select $1, $2, unit_id, arm, at, recorded_at, override, attributes, first_closes_at, day_closes_at
+		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at)
+		select $1, $2, unit_id, arm, at, recorded_at, override, attributes, first_closes_at
 		from exposures where experiment_id = $3 order by at`, exp.ID, exp.Version, from.ID)
 	mustExec(b, s.DB, `vacuum analyze exposures`)
 	return exp

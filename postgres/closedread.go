@@ -38,7 +38,7 @@ func (l *lookTx) Closed(ctx context.Context, w metrics.Window, after, upTo time.
 	defer cancel()
 	readers, ctx := errgroup.WithContext(ctx)
 	r := closedReader{
-		db: l.db, exp: l.exp, window: w, from: justAfter(stamp(after)), upTo: stamp(upTo),
+		db: l.db, exp: l.exp, window: w, from: justAfter(firstClosing(w, after)), upTo: firstClosing(w, upTo),
 		free: make(chan *closedPage, pagesAhead), next: make(chan chan *closedPage, pagesAhead),
 	}
 	for range pagesAhead {
@@ -61,7 +61,16 @@ func (l *lookTx) Closed(ctx context.Context, w metrics.Window, after, upTo time.
 	return err
 }
 
-// closedPlace is a place in the order in which windows close.
+// firstClosing returns when the first window of an exposure closed whose window
+// w closes at t; the beginning of time stays that. Exposures are found by it.
+func firstClosing(w metrics.Window, t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return stamp(t.Add(-w.AfterFirst()))
+}
+
+// closedPlace is a place in the order in which first windows close.
 type closedPlace struct {
 	at   time.Time
 	unit string
@@ -126,12 +135,12 @@ func (r *closedReader) run(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, planClosed); err != nil {
 			return err
 		}
-		cut, err := tx.PrepareContext(ctx, cutQuery(r.window))
+		cut, err := tx.PrepareContext(ctx, cutPage)
 		if err != nil {
 			return err
 		}
 		defer cut.Close()
-		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window))
+		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit))
 		if err != nil {
 			return err
 		}
@@ -149,7 +158,7 @@ func (r *closedReader) run(ctx context.Context) error {
 			}
 			page.reset()
 			rows, err := read.QueryContext(ctx, r.exp.ID, r.exp.Version, from.at, from.unit, to.at, to.unit,
-				r.window.Span().Milliseconds(), string(r.exp.Unit))
+				r.window.Span().Milliseconds(), string(r.exp.Unit), r.window.AfterFirst().Microseconds())
 			if err := scanRows(rows, err, page.scan); err != nil {
 				return err
 			}

@@ -194,9 +194,13 @@ func TestFoldSessionsThatStayOpen(t *testing.T) {
 		minutes float64
 		folded  int
 	}{
-		{0.9, 0}, {1, 1}, // a minute at least
-		{1.9, 0}, {2, 1},
-		{40, 1}, {53, 0}, {53.4, 1}, // 40 minutes are three quarters of 53.3
+		{0.9, 0},
+		{1, 1}, // a minute at least
+		{1.9, 0},
+		{2, 1},
+		{40, 1},
+		{53, 0},
+		{53.4, 1}, // 40 minutes are three quarters of 53.3
 	} {
 		if n := fold(t, db, send(c.minutes)); n != c.folded {
 			t.Errorf("%d sessions open for %v minutes were folded, want %d", n, c.minutes, c.folded)

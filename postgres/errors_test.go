@@ -21,7 +21,7 @@ const constraintRows = `
 	insert into holdouts (key, unit, slots, salt, created_at) values ('h', 'viewer', 1, 's', '2026-01-01');
 	insert into lists (key, unit, digest, count, ids, changed_at) values ('l', '', repeat('0', 64), 1, 'a', '2026-01-01');
 	insert into audit_log values (1, '2026-01-01', 'ana', 'x', 'x', '{}', repeat('0', 64));
-	insert into exposures values (1, 1, 'u', 0, '2026-01-01', '2026-01-01', false, null, '{}', '2026-01-02', '2026-01-03');
+	insert into exposures values (1, 1, 'u', 0, '2026-01-01', '2026-01-01', false, null, '{}', '2026-01-02');
 	insert into looks values (1, 1, 1, '2026-01-01', '2026-01-01', '[]');
 	insert into cells values (1, 1, 1, 'm', 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	create table outcomes_20260102 partition of outcomes for values from ('2026-01-02') to ('2026-01-03');

@@ -124,19 +124,17 @@ func earlier(a, b time.Time) time.Time {
 const upsertExposures = `
 	insert into exposures as x
 		(experiment_id, version, unit_id, arm, at, recorded_at, override, crossed_at, attributes,
-		 first_closes_at, day_closes_at)
+		 first_closes_at)
 	select n.experiment_id, n.version, n.unit_id, n.arm, n.at, $8, n.override,
 	       case when n.crossed then $8::timestamptz end, n.attributes,
-	       greatest(n.at + $9::interval, $8) + $10::interval,
-	       greatest(n.at + $11::interval, $8) + $12::interval
-	from unnest($1::bigint[], $2::int[], $3::text[], $4::smallint[], $5::timestamptz[], $6::bool[], $7::bool[], $13::json[])
+	       greatest(n.at + $9::interval, $8) + $10::interval
+	from unnest($1::bigint[], $2::int[], $3::text[], $4::smallint[], $5::timestamptz[], $6::bool[], $7::bool[], $11::json[])
 		as n (experiment_id, version, unit_id, arm, at, override, crossed, attributes)
 	on conflict (experiment_id, version, unit_id) do update set
 		at              = case when ` + exposureIsEarlier + ` then excluded.at else x.at end,
 		recorded_at     = case when ` + exposureIsEarlier + ` then excluded.recorded_at else x.recorded_at end,
 		attributes      = case when ` + exposureIsEarlier + ` then excluded.attributes else x.attributes end,
 		first_closes_at = case when ` + exposureIsEarlier + ` then excluded.first_closes_at else x.first_closes_at end,
-		day_closes_at   = case when ` + exposureIsEarlier + ` then excluded.day_closes_at else x.day_closes_at end,
 		override        = x.override or (` + exposureIsForced + `),
 		crossed_at      = coalesce(x.crossed_at, case when ` + exposureCrosses + ` then excluded.recorded_at end)
 	where ` + exposureIsEarlier + ` or ` + exposureIsForced + ` or x.crossed_at is null and (` + exposureCrosses + `)`
@@ -170,7 +168,6 @@ func insertExposures(ctx context.Context, tx *sqlx.Tx, rows []foldedExposure, re
 		pq.Array(ids), pq.Array(versions), pq.Array(units), pq.Array(arms), pq.Array(ats),
 		pq.Array(overrides), pq.Array(crossed), recordedAt,
 		interval(metrics.WindowFirst.Span()), interval(metrics.WindowFirst.Grace()),
-		interval(metrics.WindowDay.Span()), interval(metrics.WindowDay.Grace()),
 		pq.Array(attributes))
 	return err
 }

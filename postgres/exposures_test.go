@@ -23,20 +23,19 @@ type storedExposure struct {
 	Crossed     *time.Time `db:"crossed_at"`
 	Attributes  string     `db:"attributes"`
 	FirstCloses time.Time  `db:"first_closes_at"`
-	DayCloses   time.Time  `db:"day_closes_at"`
 }
 
 func storedExposures(t testing.TB, db *DB) []storedExposure {
 	t.Helper()
 	var out []storedExposure
 	err := db.sql.SelectContext(t.Context(), &out, `
-		select unit_id, arm, at, recorded_at, override, crossed_at, attributes, first_closes_at, day_closes_at
+		select unit_id, arm, at, recorded_at, override, crossed_at, attributes, first_closes_at
 		from exposures order by experiment_id, version, unit_id`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range out {
-		for _, at := range []*time.Time{&out[i].At, &out[i].Recorded, out[i].Crossed, &out[i].FirstCloses, &out[i].DayCloses} {
+		for _, at := range []*time.Time{&out[i].At, &out[i].Recorded, out[i].Crossed, &out[i].FirstCloses} {
 			if at != nil {
 				*at = at.UTC()
 			}
@@ -74,11 +73,10 @@ func TestInsertExposuresRules(t *testing.T) {
 		arm          int
 		at, recorded float64
 		crossed      float64 // -1: never
-		first, day   float64
+		first        float64
 		override     bool
 	}
 	const span, grace = 30, 2 // minutes of the first window
-	const daySpan, dayGrace = 24 * 60, 60
 	x := func(arm int, at float64) ExposureRow { return exposure("u", arm, minute(at)) }
 	forced := x(0, 1)
 	forced.Override = true
@@ -88,67 +86,67 @@ func TestInsertExposuresRules(t *testing.T) {
 	}{
 		"at once": {
 			[]call{{1, []ExposureRow{x(1, 1)}}},
-			row{arm: 1, at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{arm: 1, at: 1, recorded: 1, crossed: -1, first: 1 + span + grace},
 		},
 		"recorded after the first window ended": {
 			[]call{{45, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 45, crossed: -1, first: 45 + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 45, crossed: -1, first: 45 + grace},
 		},
-		"recorded after both windows ended": {
+		"recorded after all windows ended": {
 			[]call{{2000, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 2000, crossed: -1, first: 2000 + grace, day: 2000 + dayGrace},
+			row{at: 1, recorded: 2000, crossed: -1, first: 2000 + grace},
 		},
 		"of the future": {
 			[]call{{1, []ExposureRow{x(0, 500)}}},
-			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace},
 		},
 		"replayed": {
 			[]call{{1, []ExposureRow{x(0, 1)}}, {20, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace},
 		},
 		"later": {
 			[]call{{1, []ExposureRow{x(0, 1)}}, {20, []ExposureRow{x(0, 19)}}},
-			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace},
 		},
 		"earlier": {
 			[]call{{5, []ExposureRow{x(0, 5)}}, {20, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 20, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 20, crossed: -1, first: 1 + span + grace},
 		},
 		"earlier, and its window ended before it came": {
 			[]call{{30, []ExposureRow{x(0, 30)}}, {50, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 50, crossed: -1, first: 50 + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 50, crossed: -1, first: 50 + grace},
 		},
 		"earlier, just before the window closed": {
 			[]call{{5, []ExposureRow{x(0, 5)}}, {36.99, []ExposureRow{x(0, 1)}}},
-			row{at: 1, recorded: 36.99, crossed: -1, first: 36.99 + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 36.99, crossed: -1, first: 36.99 + grace},
 		},
 		"earlier, when the window closed": {
 			[]call{{5, []ExposureRow{x(0, 5)}}, {5 + span + grace, []ExposureRow{x(0, 1)}}},
-			row{at: 5, recorded: 5, crossed: -1, first: 5 + span + grace, day: 5 + daySpan + dayGrace},
+			row{at: 5, recorded: 5, crossed: -1, first: 5 + span + grace},
 		},
 		"crossed, and the row is otherwise as it was": {
 			[]call{{5, []ExposureRow{x(0, 5)}}, {20, []ExposureRow{x(1, 1)}}},
-			row{at: 5, recorded: 5, crossed: 20, first: 5 + span + grace, day: 5 + daySpan + dayGrace},
+			row{at: 5, recorded: 5, crossed: 20, first: 5 + span + grace},
 		},
 		"crossed after the windows closed": {
 			[]call{{5, []ExposureRow{x(0, 5)}}, {3000, []ExposureRow{x(1, 2999)}}, {4000, []ExposureRow{x(1, 2999)}}},
-			row{at: 5, recorded: 5, crossed: 3000, first: 5 + span + grace, day: 5 + daySpan + dayGrace},
+			row{at: 5, recorded: 5, crossed: 3000, first: 5 + span + grace},
 		},
 		"crossed within a batch": {
 			[]call{{9, []ExposureRow{x(1, 7), x(0, 5), x(1, 6)}}},
-			row{at: 5, recorded: 9, crossed: 9, first: 5 + span + grace, day: 5 + daySpan + dayGrace},
+			row{at: 5, recorded: 9, crossed: 9, first: 5 + span + grace},
 		},
 		"earlier within a batch": {
 			[]call{{9, []ExposureRow{x(1, 7), x(1, 5), x(1, 6)}}},
-			row{arm: 1, at: 5, recorded: 9, crossed: -1, first: 5 + span + grace, day: 5 + daySpan + dayGrace},
+			row{arm: 1, at: 5, recorded: 9, crossed: -1, first: 5 + span + grace},
 		},
 		"forced later": {
 			[]call{{1, []ExposureRow{x(0, 1)}}, {20, []ExposureRow{forced}}},
-			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace, override: true},
+			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, override: true},
 		},
 		"forced after the window closed": {
 			[]call{{1, []ExposureRow{x(0, 1)}}, {1 + span + grace, []ExposureRow{forced}}},
-			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace, day: 1 + daySpan + dayGrace},
+			row{at: 1, recorded: 1, crossed: -1, first: 1 + span + grace},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +158,7 @@ func TestInsertExposuresRules(t *testing.T) {
 			want := storedExposure{
 				Unit: "u", Arm: tc.want.arm, At: minute(tc.want.at), Recorded: minute(tc.want.recorded),
 				Override: tc.want.override, Attributes: "{}",
-				FirstCloses: minute(tc.want.first), DayCloses: minute(tc.want.day),
+				FirstCloses: minute(tc.want.first),
 			}
 			if tc.want.crossed >= 0 {
 				crossed := minute(tc.want.crossed)

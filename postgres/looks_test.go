@@ -320,8 +320,8 @@ func TestLookWaitsForExposures(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = slow.ExecContext(t.Context(), `
-		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at, day_closes_at)
-		select experiment_id, version, 'slow', 0, at, recorded_at, override, attributes, first_closes_at, day_closes_at
+		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at)
+		select experiment_id, version, 'slow', 0, at, recorded_at, override, attributes, first_closes_at
 		from exposures limit 1`)
 	if err != nil {
 		t.Fatal(err)

@@ -152,8 +152,15 @@ func TestStoreWritesWhatIsNew(t *testing.T) {
 		x    experiment.Exposure
 		new  int
 	}{
-		{"first", first, 1}, {"again", first, 0}, {"later", later, 0}, {"earlier", earlier, 1}, {"first after earlier", first, 0},
-		{"crossed", crossed, 1}, {"crossed again", crossed, 0}, {"forced", forced, 1}, {"forced again", forced, 0},
+		{"first", first, 1},
+		{"again", first, 0},
+		{"later", later, 0},
+		{"earlier", earlier, 1},
+		{"first after earlier", first, 0},
+		{"crossed", crossed, 1},
+		{"crossed again", crossed, 0},
+		{"forced", forced, 1},
+		{"forced again", forced, 0},
 	} {
 		if err := q.store(t.Context(), []postgres.ExposureRow{*rowOf(t, q, step.x)}); err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func testLateRecording(t *testing.T, w *world) {
 	if diff := cmp.Diff(want, w.closed(metrics.WindowFirst, time.Time{}, at(5_000))); diff != "" {
 		t.Errorf("Closed(first) differs (-want +got):\n%s", diff)
 	}
-	want[0].Closes = 1 + (metrics.DaySpan + metrics.DayGrace).Minutes()
+	want[0].Closes = late + (metrics.DaySpan + metrics.DayGrace - metrics.FirstSpan).Minutes()
 	if diff := cmp.Diff(want, w.closed(metrics.WindowDay, time.Time{}, at(5_000))); diff != "" {
 		t.Errorf("Closed(day) differs (-want +got):\n%s", diff)
 	}
