@@ -43,14 +43,24 @@ const (
 	healthFailed
 )
 
-// Follow calls tell at each Event until stop is called; after stop returns it
-// is not called any more. tell must not block, nor call stop or Close.
+// event returns the kind of event that tells of the health; 0 for none.
+func (h health) event() EventKind {
+	return [...]EventKind{healthNew: 0, healthGood: EventReady, healthStale: EventStale, healthFailed: EventFailed}[h]
+}
+
+// Follow calls tell at once with what holds, if there is anything to tell, and
+// then at each Event until stop is called; after stop returns it is not called
+// any more. tell must not block, nor call stop or Close.
 func (c *Client) Follow(tell func(Event)) (stop func()) {
+	version := c.version()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := c.nextID
 	c.nextID++
 	c.followers[id] = tell
+	if kind := c.health.event(); kind != 0 {
+		tell(Event{Kind: kind, Version: version, Err: c.failure})
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -50,6 +50,17 @@ func (l *eventLog) await(t *testing.T, kind client.EventKind) client.Event {
 	return found
 }
 
+// streams waits until n event streams were opened.
+func streams(t *testing.T, c *client.Client, n uint64) {
+	t.Helper()
+	eventually(t, func() error {
+		if st := c.Stats(); st.Streams < n || st.LastFailure != nil {
+			return fmt.Errorf("%d streams, want %d: %+v", st.Streams, n, st)
+		}
+		return nil
+	})
+}
+
 func TestTheStreamBringsChanges(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -58,12 +69,7 @@ func TestTheStreamBringsChanges(t *testing.T) {
 	c := readyClient(t, cfg)
 	var log eventLog
 	stop := c.Follow(log.add)
-	eventually(t, func() error {
-		if c.Stats().Streams == 0 {
-			return errors.New("no stream is open")
-		}
-		return nil
-	})
+	streams(t, c, 1)
 	gives(t, c, "Home")
 	s.Apply(t, changedTitle)
 	gives(t, c, "Start")
@@ -74,6 +80,7 @@ func TestTheStreamBringsChanges(t *testing.T) {
 		t.Errorf("stats %+v", st)
 	}
 	stop()
+	log.events = nil
 	s.Apply(t, document)
 	gives(t, c, "Home")
 	if len(log.events) > 0 {
@@ -146,6 +153,7 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 	var log eventLog
 	c.Follow(log.add)
 	log.await(t, client.EventReady)
+	streams(t, c, 1)
 	s.Kill(t)
 	gives(t, c, "Home")
 	s.clock.advance(59 * time.Second)
@@ -167,12 +175,7 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 	s.Start(t)
 	log.await(t, client.EventReady)
 	gives(t, c, "Start")
-	eventually(t, func() error {
-		if st := c.Stats(); st.Streams < 2 || st.LastFailure != nil {
-			return fmt.Errorf("%+v", st)
-		}
-		return nil
-	})
+	streams(t, c, 2)
 }
 
 // A network that drops everything without a word: requests end by their
@@ -188,12 +191,7 @@ func TestANetworkThatFallsSilent(t *testing.T) {
 	var log eventLog
 	c.Follow(log.add)
 	log.await(t, client.EventReady)
-	eventually(t, func() error {
-		if c.Stats().Streams == 0 {
-			return errors.New("no stream is open")
-		}
-		return nil
-	})
+	streams(t, c, 1)
 	proxy.silence(true)
 	s.Apply(t, changedTitle)
 	s.clock.advance(time.Second)
@@ -205,12 +203,7 @@ func TestANetworkThatFallsSilent(t *testing.T) {
 	}
 	proxy.silence(false)
 	gives(t, c, "Start")
-	eventually(t, func() error {
-		if c.Stats().Streams < 2 {
-			return errors.New("the stream is not open again")
-		}
-		return nil
-	})
+	streams(t, c, 2)
 }
 
 func TestAKeyThatIsNotAllowed(t *testing.T) {
@@ -414,12 +407,7 @@ func TestTheCopyOnDisk(t *testing.T) {
 	if got, d := second.Float("rate", ahead, 0); got != want || d.Err != nil {
 		t.Errorf("without the server rate = %v, %v; want %v", got, d.Err, want)
 	}
-	eventually(t, func() error { // the event may have come before Follow
-		if second.Stats().FetchErrors == 0 {
-			return errors.New("no try yet")
-		}
-		return nil
-	})
+	log.await(t, client.EventStale)
 	if age := second.Stats().ConfigAge; age >= 0 {
 		t.Errorf("the age of what the server never confirmed = %s", age)
 	}
@@ -482,12 +470,7 @@ func TestTheCopySavesATransfer(t *testing.T) {
 		c := newClient(t, cfg)
 		var log eventLog
 		c.Follow(log.add)
-		eventually(t, func() error {
-			if c.Stats().ConfigAge < 0 {
-				return errors.New("not confirmed yet")
-			}
-			return nil
-		})
+		log.await(t, client.EventReady)
 		closeClient(t, c)
 	}
 	if full.Load() != 1 {
