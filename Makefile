@@ -9,7 +9,7 @@ STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo run test check race truth torture lint fmt fuzz bench calibrate cover golden build screenshots image
+.PHONY: help demo run test check race truth torture soak lint fmt fuzz bench calibrate cover golden build screenshots image
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,10 @@ truth: ## the demo's two weeks end to end, and whether the reports tell its five
 torture: ## kill server, job and PostgreSQL for a quarter of an hour under load; then count
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_TORTURE=1 $(GO) test -count 1 -timeout 1h -v -run TestNothingIsLostOrCountedTwice .
+
+soak: ## an hour of evaluations with a publish every second: no failure, no growth
+	@scripts/need.sh go postgresql
+	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_SOAK=1h $(GO) test -count 1 -timeout 90m -v -run TestSoak .
 
 lint: ## gofumpt, goimports, go vet and the linters of .golangci.yml
 	$(LINT) run ./...

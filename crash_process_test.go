@@ -123,17 +123,10 @@ type victims struct {
 // startVictims starts a server and a job over a database of the server srv.
 func startVictims(t *testing.T, srv *private.Server, dsn string, clock offsetClock) *victims {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil { // the server takes it over
-		t.Fatal(err)
-	}
+	addr := freeAddress(t)
 	v := &victims{
 		t: t, postgres: srv, url: "http://" + addr, running: map[string]*exec.Cmd{}, kills: map[string]int{},
-		env: append(os.Environ(), crashDSNEnv+"="+dsn, crashAddrEnv+"="+addr, crashDataEnv+"="+t.TempDir(), crashClockEnv+"="+clock.path),
+		env: crashEnv(dsn, addr, t.TempDir(), clock),
 	}
 	v.start(crashServer)
 	v.start(crashJob)
@@ -145,6 +138,25 @@ func startVictims(t *testing.T, srv *private.Server, dsn string, clock offsetClo
 		}
 	})
 	return v
+}
+
+// freeAddress returns an address of this machine that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil { // the server takes it over
+		t.Fatal(err)
+	}
+	return listener.Addr().String()
+}
+
+// crashEnv is the environment of a process of a crash test, without its role.
+func crashEnv(dsn, addr, data string, clock offsetClock) []string {
+	return append(os.Environ(),
+		crashDSNEnv+"="+dsn, crashAddrEnv+"="+addr, crashDataEnv+"="+data, crashClockEnv+"="+clock.path)
 }
 
 func (v *victims) start(role string) {
@@ -189,10 +201,10 @@ func (v *victims) spread(ctx context.Context, r *rand.Rand, roles []string, leas
 	}
 }
 
-// awaitServer waits until the server evaluates.
-func (v *victims) awaitServer(ctx context.Context) error {
+// awaitServer waits until the server of the address evaluates.
+func awaitServer(ctx context.Context, url string) error {
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+"/readyz", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", http.NoBody)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func TestNothingIsLostOrCountedTwice(t *testing.T) {
 	dsn := pgtest.NewOn(t, srv)
 	clock := newOffsetClock(t)
 	v := startVictims(t, srv, dsn, clock)
-	if err := v.awaitServer(ctx); err != nil {
+	if err := awaitServer(ctx, v.url); err != nil {
 		t.Fatal(err)
 	}
 	applyCrashExperiment(ctx, t, v)
