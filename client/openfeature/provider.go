@@ -30,9 +30,11 @@ import (
 
 // Times and limits of a Provider.
 const (
-	// initTimeout bounds Init, which has no context.
+	// initTimeout bounds an initialisation that comes without a deadline: a
+	// service must start without Splitcast.
 	initTimeout = 10 * time.Second
-	// shutdownTimeout bounds Shutdown, which has none either.
+	// shutdownTimeout bounds a shutdown that comes without one: it must end
+	// without Splitcast, too.
 	shutdownTimeout = 5 * time.Second
 	// maxEvents is the number of events that wait for the SDK; of more, the
 	// oldest is dropped: the newest tells what holds.
@@ -69,32 +71,41 @@ func (p *Provider) Metadata() of.Metadata { return of.Metadata{Name: name} }
 // Hooks returns the hook that reports exposures.
 func (p *Provider) Hooks() []of.Hook { return p.hooks }
 
-// Init waits for the first configuration, for some seconds.
+// Init is InitWithContext without a deadline.
 func (p *Provider) Init(evaluation of.EvaluationContext) error {
-	ctx, cancel := context.WithTimeout(context.Background(), initTimeout)
-	defer cancel()
-	return p.InitWithContext(ctx, evaluation)
+	return p.InitWithContext(context.Background(), evaluation)
 }
 
-// InitWithContext waits for the first configuration. When ctx ends before, the
-// provider is in error, and becomes ready when the server is in reach.
+// InitWithContext waits for the first configuration, until the deadline of ctx
+// or for some seconds. When there is none, the provider is in error, and becomes
+// ready when the server is in reach.
 func (p *Provider) InitWithContext(ctx context.Context, _ of.EvaluationContext) error {
+	ctx, cancel := bounded(ctx, initTimeout)
+	defer cancel()
 	if err := p.c.Ready(ctx); err != nil {
 		return &of.ProviderInitError{ErrorCode: of.ProviderNotReadyCode, Message: err.Error()}
 	}
 	return nil
 }
 
-// Shutdown closes the client; exposures that wait are sent, for some seconds.
-func (p *Provider) Shutdown() {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	_ = p.ShutdownWithContext(ctx) // the interface has no place for it; Stats of the client count what was left
+// bounded returns a context with a deadline.
+func bounded(ctx context.Context, otherwise time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, otherwise)
 }
 
-// ShutdownWithContext closes the client. It returns an error when exposures
-// were left.
+// Shutdown is ShutdownWithContext without a deadline.
+func (p *Provider) Shutdown() {
+	_ = p.ShutdownWithContext(context.Background()) // the interface has no place for it; Stats of the client count what was left
+}
+
+// ShutdownWithContext closes the client; exposures that wait are sent, until the
+// deadline of ctx or for some seconds. It returns an error when some were left.
 func (p *Provider) ShutdownWithContext(ctx context.Context) error {
+	ctx, cancel := bounded(ctx, shutdownTimeout)
+	defer cancel()
 	p.stop()
 	return p.c.Close(ctx)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/splitcast/splitcast/client"
 	"github.com/splitcast/splitcast/client/openfeature"
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/internal/pgtest"
 	"github.com/splitcast/splitcast/internal/servertest"
 )
@@ -331,5 +332,24 @@ func TestInitThatFails(t *testing.T) {
 	})
 	if d, err := sdk.BooleanValueDetails(t.Context(), "autoplay", true, viewer("v")); err == nil || !d.Value || d.ErrorCode != of.ProviderNotReadyCode {
 		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+// A service starts and ends without Splitcast, also by calls without a deadline.
+func TestNothingWaitsForEver(t *testing.T) {
+	t.Parallel()
+	c, err := client.New(context.Background(), client.Config{URL: "http://127.0.0.1:1", Token: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Expose(experiment.Exposure{Experiment: "autoplay", Unit: "v", Arm: "control"}); err != nil {
+		t.Fatal(err)
+	}
+	api := isolated.NewAPI()
+	if err := api.SetProviderAndWait(context.Background(), openfeature.NewProvider(c)); err == nil {
+		t.Error("SetProviderAndWait returned nil")
+	}
+	if err := api.Shutdown(context.Background()); err == nil || !strings.Contains(err.Error(), "1 exposures") {
+		t.Errorf("Shutdown = %v, want that 1 exposure is left", err)
 	}
 }
