@@ -15,7 +15,7 @@ type ANOVA struct {
 
 // OneWayANOVA compares the means of groups, at one look. It refuses with
 // TooFewUnits unless there are two groups with units and more units than groups,
-// ZeroVariance when nothing varies within groups, and NonFinite.
+// InvalidArgument for moments that are not those of any values, ZeroVariance when nothing varies within groups, and NonFinite.
 func OneWayANOVA(groups []Moments) (ANOVA, error) {
 	var total Moments
 	var within float64
@@ -23,6 +23,9 @@ func OneWayANOVA(groups []Moments) (ANOVA, error) {
 	for _, g := range groups {
 		if g.N == 0 {
 			continue
+		}
+		if g.N < 0 || g.M2 < 0 {
+			return ANOVA{}, refuse(InvalidArgument, "A group has %d units and a sum of squares of %v.", g.N, g.M2)
 		}
 		occupied++
 		total.Merge(g)
@@ -46,6 +49,9 @@ func OneWayANOVA(groups []Moments) (ANOVA, error) {
 		return ANOVA{}, refuse(ZeroVariance, "Nothing varies within groups.")
 	}
 	a.F = between / a.DFBetween / (within / a.DFWithin)
+	if !finite(a.F*a.DFBetween, between+within) {
+		return ANOVA{}, refuse(NonFinite, "The statistic left the range of floating-point numbers.")
+	}
 	a.LogP = F{DF1: a.DFBetween, DF2: a.DFWithin}.Tails(a.F).LogSF
 	a.P = math.Exp(a.LogP)
 	a.RSquared = between / (between + within)

@@ -73,10 +73,14 @@ func (p Proportion) check() error {
 // 2018). The residual form cannot go negative, where the usual sum of three
 // terms can. Use it whenever the analysis unit, a session or a minute, is finer
 // than the unit that was randomised. It refuses with TooFewUnits,
-// ZeroDenominator or NonFinite.
+// ZeroDenominator, NonFinite, or InvalidArgument for moments that contradict one
+// another.
 func (p PairMoments) RatioArm() (Arm, error) {
 	if p.N < 2 {
 		return Arm{}, refuse(TooFewUnits, "A ratio needs at least 2 units; there are %d.", p.N)
+	}
+	if err := p.check(); err != nil {
+		return Arm{}, err
 	}
 	x := p.MeanX + p.LowX
 	if x == 0 {

@@ -170,6 +170,10 @@ func IteratedLogarithmCS(e Effect, alpha float64) (Interval, error) {
 	if err := e.check(); err != nil {
 		return Interval{}, err
 	}
-	radius := e.SE() * 1.7 * math.Sqrt(math.Log(math.Log(2*float64(e.N)))+0.72*math.Log(10.4/alpha))
-	return e.around(radius), nil
+	radius := e.SE() * 1.7 * math.Sqrt(math.Log(math.Log(2*float64(e.N)))+0.72*(math.Log(10.4)-math.Log(alpha)))
+	i := e.around(radius)
+	if !finite(i.Lower, i.Upper) {
+		return Interval{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
+	}
+	return i, nil
 }

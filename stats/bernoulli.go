@@ -18,7 +18,7 @@ func (b BernoulliSequence) Interval(successes, trials float64) (Interval, error)
 	if err := checkProbability("alpha", b.Alpha); err != nil {
 		return Interval{}, err
 	}
-	if !(trials > 0 && successes >= 0 && successes <= trials) || !finite(trials) {
+	if !(trials > 0 && trials <= mostUnits && successes >= 0 && successes <= trials) {
 		return Interval{}, refuse(InvalidArgument, "%v successes out of %v trials do not make a proportion.", successes, trials)
 	}
 	if _, err := (BetaBinomialBoundary{VOpt: b.TOpt / 4, G: 0.5, H: 0.5, AlphaOpt: b.AlphaOpt}).ready(); err != nil {

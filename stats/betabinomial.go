@@ -6,6 +6,13 @@ import "math"
 // none, 1/2 and 1/2 for Jeffreys'.
 type BetaPrior struct{ Alpha, Beta float64 }
 
+// A prior counts as so many observations: not less than a tenth of one, below which
+// all shares are almost 0 or almost 1, and no more than anybody has.
+const (
+	leastPrior = 0.1
+	mostPrior  = 1e12
+)
+
 // ProportionPosterior is what is believed about two shares after the data.
 type ProportionPosterior struct {
 	MeanControl, MeanTreatment float64
@@ -20,10 +27,10 @@ func (t TwoProportions) Posterior(prior BetaPrior) (ProportionPosterior, error) 
 	if err := t.check(); err != nil {
 		return ProportionPosterior{}, err
 	}
-	if err := checkPositive("prior alpha", prior.Alpha); err != nil {
+	if err := checkBetween("prior alpha", prior.Alpha, leastPrior, mostPrior); err != nil {
 		return ProportionPosterior{}, err
 	}
-	if err := checkPositive("prior beta", prior.Beta); err != nil {
+	if err := checkBetween("prior beta", prior.Beta, leastPrior, mostPrior); err != nil {
 		return ProportionPosterior{}, err
 	}
 	c, w := prior.after(t.Control), prior.after(t.Treatment)

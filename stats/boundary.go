@@ -11,7 +11,7 @@ import "math"
 
 // mixtureTuning returns the rho with which a mixture is tightest at vOpt.
 func mixtureTuning(vOpt, alphaOpt float64, oneSided bool) (float64, error) {
-	if err := checkPositive("intrinsic time of the tuning", vOpt); err != nil {
+	if err := checkBetween("intrinsic time of the tuning", vOpt, leastTime, mostTime); err != nil {
 		return 0, err
 	}
 	if err := checkProbability("alpha of the tuning", alphaOpt); err != nil {
@@ -24,12 +24,21 @@ func mixtureTuning(vOpt, alphaOpt float64, oneSided bool) (float64, error) {
 	return vOpt / (doubled + math.Log1p(doubled)), nil
 }
 
+// Ranges of the numbers of a process. Beyond them the special functions of the
+// mixtures take forever or lose their digits, and nobody counts as much.
+const (
+	leastTime  = 1e-15
+	mostTime   = 1e18
+	leastScale = 1e-15
+	mostScale  = 1e15
+)
+
 // checkPoint refuses a process value or an intrinsic time out of domain.
 func checkPoint(s, v float64) error {
-	if !finite(s, v) || v < 0 {
-		return refuse(InvalidArgument, "A process needs a finite value and a non-negative variance; they are %v and %v.", s, v)
+	if !(math.Abs(s) <= mostTime) {
+		return refuse(InvalidArgument, "The value of a process lies within %g; it is %v.", mostTime, s)
 	}
-	return nil
+	return checkBetween("variance of a process", v, 0, mostTime)
 }
 
 // checkBound refuses an intrinsic time or a crossing probability out of domain.
@@ -63,7 +72,7 @@ func (b NormalBoundary) LogMixture(s, v float64) (float64, error) {
 	if b.OneSided {
 		value += math.Ln2 + Normal{}.Tails(w).LogCDF
 	}
-	return value, nil
+	return ranged("mixture", value)
 }
 
 // Bound returns the s > 0 at which LogMixture reaches ln(1/alpha). It refuses
@@ -78,9 +87,9 @@ func (b NormalBoundary) Bound(v, alpha float64) (float64, error) {
 	}
 	goal := math.Log1p(v/rho)/2 - math.Log(alpha)
 	if b.OneSided {
-		return math.Sqrt(v+rho) * invertHalfNormal(goal-math.Ln2), nil
+		return ranged("bound", math.Sqrt(v+rho)*invertHalfNormal(goal-math.Ln2))
 	}
-	return math.Sqrt((v + rho) * 2 * goal), nil
+	return ranged("bound", math.Sqrt(v+rho)*math.Sqrt(2*goal))
 }
 
 // GammaExponentialBoundary is the gamma mixture for sub-exponential processes
@@ -105,8 +114,8 @@ func (g GammaExponentialBoundary) LogMixture(s, v float64) (float64, error) {
 	if x <= 0 {
 		return 0, refuse(InvalidArgument, "The process value %v is below the domain of the mixture.", s)
 	}
-	return math.Log(a/b)/2 + stirlingError(b) - stirlingError(a) - b*logRatioExcess(x, b, s/g.C) +
-		Gamma{Shape: b}.Tails(x).LogCDF - Gamma{Shape: a}.Tails(a).LogCDF, nil
+	return ranged("mixture", math.Log(a/b)/2+stirlingError(b)-stirlingError(a)-b*logRatioExcess(x, b, s/g.C)+
+		Gamma{Shape: b}.Tails(x).LogCDF-Gamma{Shape: a}.Tails(a).LogCDF)
 }
 
 // Bound returns the s at which LogMixture reaches ln(1/alpha). It refuses with
@@ -137,8 +146,8 @@ func (g GammaPoissonBoundary) LogMixture(s, v float64) (float64, error) {
 	if y <= 0 {
 		return 0, refuse(InvalidArgument, "The process value %v is below the domain of the mixture.", s)
 	}
-	return math.Log(a/y)/2 + stirlingError(y) - stirlingError(a) + b*poissonExcess(s/g.C/b) +
-		Gamma{Shape: y}.Tails(b).LogSF - Gamma{Shape: a}.Tails(a).LogSF, nil
+	return ranged("mixture", math.Log(a/y)/2+stirlingError(y)-stirlingError(a)+b*poissonExcess(s/g.C/b)+
+		Gamma{Shape: y}.Tails(b).LogSF-Gamma{Shape: a}.Tails(a).LogSF)
 }
 
 // Bound returns the s at which LogMixture reaches ln(1/alpha). It refuses with
@@ -149,7 +158,7 @@ func (g GammaPoissonBoundary) Bound(v, alpha float64) (float64, error) {
 
 // scaledTuning is the one-sided tuning of a mixture with a scale.
 func scaledTuning(vOpt, c, alphaOpt float64) (float64, error) {
-	if err := checkPositive("scale of the process", c); err != nil {
+	if err := checkBetween("scale of the process", c, leastScale, mostScale); err != nil {
 		return 0, err
 	}
 	return mixtureTuning(vOpt, alphaOpt, true)
@@ -183,5 +192,5 @@ func mixtureBound(logMixture func(s, v float64) (float64, error), v, alpha float
 	for !reached(high) && !math.IsInf(high, 1) {
 		high *= 2
 	}
-	return bisect(reached, 0, high), nil
+	return ranged("bound", bisect(reached, 0, high))
 }

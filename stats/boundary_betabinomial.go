@@ -26,10 +26,10 @@ type betaBinomial struct {
 const smallestTuning = 0.001
 
 func (b BetaBinomialBoundary) ready() (betaBinomial, error) {
-	if err := checkPositive("lower range of the process", b.G); err != nil {
+	if err := checkBetween("lower range of the process", b.G, leastScale, mostScale); err != nil {
 		return betaBinomial{}, err
 	}
-	if err := checkPositive("upper range of the process", b.H); err != nil {
+	if err := checkBetween("upper range of the process", b.H, leastScale, mostScale); err != nil {
 		return betaBinomial{}, err
 	}
 	rho, err := mixtureTuning(b.VOpt, b.AlphaOpt, b.OneSided)
@@ -53,7 +53,7 @@ func (b BetaBinomialBoundary) LogMixture(s, v float64) (float64, error) {
 	if down, up := m.posterior(s, v); down <= 0 || up <= 0 {
 		return 0, refuse(InvalidArgument, "The process value %v is outside the domain of the mixture.", s)
 	}
-	return m.logMixture(s, v), nil
+	return ranged("mixture", m.logMixture(s, v))
 }
 
 // Bound returns the s at which LogMixture reaches ln(1/alpha), or v/G, the
@@ -70,9 +70,9 @@ func (b BetaBinomialBoundary) Bound(v, alpha float64) (float64, error) {
 	reached := func(s float64) bool { return m.logMixture(s, v) >= goal }
 	top := v / m.g
 	if !reached(top) {
-		return top, nil
+		return ranged("bound", top)
 	}
-	return bisect(reached, 0, top), nil
+	return ranged("bound", bisect(reached, 0, top))
 }
 
 // posterior returns the parameters of the beta distribution after (s, v).

@@ -10,8 +10,10 @@ import (
 type stitching struct{ s, eta float64 }
 
 func (k stitching) check() error {
-	if !(k.s > 1) || !(k.eta > 1) || !finite(k.s, k.eta) {
-		return refuse(InvalidArgument, "Stitching needs an exponent and a spacing above 1; they are %v and %v.", k.s, k.eta)
+	const mostExponent, mostSpacing = 20, 1e6 // 1.4 and 2 are usual
+	if !(k.s > 1 && k.s <= mostExponent) || !(k.eta > 1 && k.eta <= mostSpacing) {
+		return refuse(InvalidArgument, "Stitching needs an exponent from 1 to %v and a spacing from 1 to %v; they are %v and %v.",
+			mostExponent, mostSpacing, k.s, k.eta)
 	}
 	return nil
 }
@@ -35,11 +37,11 @@ func (p PolynomialStitching) Bound(v, alpha float64) (float64, error) {
 	if err := k.check(); err != nil {
 		return 0, err
 	}
-	if err := checkPositive("smallest intrinsic time", p.VMin); err != nil {
+	if err := checkBetween("smallest intrinsic time", p.VMin, leastTime, mostTime); err != nil {
 		return 0, err
 	}
-	if !(p.C >= 0) || math.IsInf(p.C, 1) {
-		return 0, refuse(InvalidArgument, "The scale of the process must not be negative; it is %v.", p.C)
+	if err := checkBetween("scale of the process", p.C, 0, mostScale); err != nil {
+		return 0, err
 	}
 	if err := checkBound(v, alpha); err != nil {
 		return 0, err
@@ -48,7 +50,7 @@ func (p PolynomialStitching) Bound(v, alpha float64) (float64, error) {
 	l := p.S*math.Log(math.Log(p.Eta*w/p.VMin)) +
 		math.Log(zeta(p.S)) - p.S*math.Log(math.Log(p.Eta)) - math.Log(alpha)
 	linear := k.k2() * p.C * l
-	return math.Sqrt(k.k1()*k.k1()*w*l+linear*linear) + linear, nil
+	return ranged("bound", math.Sqrt(k.k1()*k.k1()*w*l+linear*linear)+linear)
 }
 
 // DoubleStitching is the boundary for the deviation of an empirical cdf that
@@ -67,10 +69,10 @@ func (d DoubleStitching) Bound(p, t, alpha float64) (float64, error) {
 	if err := checkProbability("quantile level", p); err != nil {
 		return 0, err
 	}
-	if err := checkPositive("time of the tuning", d.TOpt); err != nil {
+	if err := checkBetween("time of the tuning", d.TOpt, leastTime, mostTime); err != nil {
 		return 0, err
 	}
-	if err := checkPositive("spacing of levels", d.Delta); err != nil {
+	if err := checkBetween("spacing of levels", d.Delta, leastScale, mostScale); err != nil {
 		return 0, err
 	}
 	if err := checkBound(t, alpha); err != nil {
@@ -89,7 +91,7 @@ func (d DoubleStitching) Bound(p, t, alpha float64) (float64, error) {
 	l := d.S*math.Log(math.Log(d.Eta*t/d.TOpt)) + d.S*math.Log(j) +
 		math.Log(2*z*(2*z+1)) - math.Log(alpha) - d.S*math.Log(math.Log(d.Eta))
 	linear := k.k2() * (1 - 2*p) / 3 * l
-	return d.Delta*math.Sqrt(d.Eta*t*q/d.TOpt) + math.Sqrt(k.k1()*k.k1()*q*t*l+linear*linear) + linear, nil
+	return ranged("bound", d.Delta*math.Sqrt(d.Eta*t*q/d.TOpt)+math.Sqrt(k.k1()*k.k1()*q*t*l+linear*linear)+linear)
 }
 
 // EmpiricalProcessLIL is the time-uniform band for a whole empirical cdf (Howard
@@ -101,11 +103,12 @@ type EmpiricalProcessLIL struct{ TMin, A float64 }
 // probability alpha. It is infinite before TMin, where nothing is promised. It
 // refuses with InvalidArgument, or NoSolution.
 func (e EmpiricalProcessLIL) Bound(t, alpha float64) (float64, error) {
-	if err := checkPositive("first time", e.TMin); err != nil {
+	if err := checkBetween("first time", e.TMin, leastTime, mostTime); err != nil {
 		return 0, err
 	}
-	if !(e.A > math.Sqrt2/2) || math.IsInf(e.A, 1) {
-		return 0, refuse(InvalidArgument, "The factor of the band must exceed 0.7071; it is %v.", e.A)
+	const mostFactor = 100
+	if !(e.A > math.Sqrt2/2 && e.A <= mostFactor) {
+		return 0, refuse(InvalidArgument, "The factor of the band lies above 0.7071 and at most at %v; it is %v.", mostFactor, e.A)
 	}
 	if err := checkBound(t, alpha); err != nil {
 		return 0, err

@@ -102,7 +102,8 @@ func (c CupedRatio) Effect(scale Scale) (AdjustedEffect, error) {
 // coefficients, within arms, of variable 0 on the others, with 0 for variable 0
 // itself. Give JointMoments.Combine of (1, 0, ...) and these weights to CupedMean.
 // It refuses with InvalidArgument for less than two variables, and with
-// ZeroVariance when a covariate is constant or follows from the others.
+// ZeroVariance when a covariate is constant or follows from the others, and
+// NonFinite.
 func CovariateIndex(control, treatment JointMoments) ([]float64, error) {
 	if err := control.check(); err != nil {
 		return nil, err
@@ -130,7 +131,11 @@ func CovariateIndex(control, treatment JointMoments) ([]float64, error) {
 	if err := cholesky.SolveVecTo(&solution, with); err != nil {
 		return nil, refuse(ZeroVariance, "The covariates have no unique slopes (%v).", err)
 	}
-	return append([]float64{0}, solution.RawVector().Data...), nil
+	weights := append([]float64{0}, solution.RawVector().Data...)
+	if !finite(weights...) {
+		return nil, refuse(NonFinite, "The slopes of the covariates left the range of floating-point numbers.")
+	}
+	return weights, nil
 }
 
 // adjustable is one arm's metric y and covariate x, whatever they are means of,
@@ -144,6 +149,9 @@ type adjustable struct {
 func meanPair(p PairMoments) (adjustable, error) {
 	if p.N < 2 {
 		return adjustable{}, refuse(TooFewUnits, "A mean needs at least 2 units; there are %d.", p.N)
+	}
+	if err := p.check(); err != nil {
+		return adjustable{}, err
 	}
 	n := float64(p.N - 1)
 	return adjustable{
@@ -161,6 +169,13 @@ func ratioPair(j JointMoments) (adjustable, error) {
 	}
 	if j.Variables() != 4 {
 		return adjustable{}, refuse(InvalidArgument, "An adjusted ratio has 4 variables, not %d.", j.Variables())
+	}
+	for a := range j.Mean {
+		for b := range a {
+			if err := j.pair(a, b).check(); err != nil {
+				return adjustable{}, err
+			}
+		}
 	}
 	d, dPre := j.Mean[1]+j.Low[1], j.Mean[3]+j.Low[3]
 	if d == 0 || dPre == 0 {
@@ -241,7 +256,11 @@ func (a adjust) effect(scale Scale) (AdjustedEffect, error) {
 	if err != nil {
 		return AdjustedEffect{}, err
 	}
-	return AdjustedEffect{Effect: e, Theta: a.theta, Reduction: 1 - e.Variance/plain.Variance}, nil
+	out := AdjustedEffect{Effect: e, Theta: a.theta, Reduction: 1 - e.Variance/plain.Variance}
+	if !finite(out.Theta, out.Reduction, out.FiellerG) {
+		return AdjustedEffect{}, refuse(NonFinite, "The adjustment left the range of floating-point numbers.")
+	}
+	return out, nil
 }
 
 // fraction divides the adjusted difference by the unadjusted control value u,

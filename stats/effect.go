@@ -157,6 +157,9 @@ func FractionLift(control, treatment Arm) (Effect, error) {
 		Scale:    Fraction,
 		FiellerG: fiellerZ * fiellerZ * a / base / base,
 	}
+	if !finite(e.FiellerG) {
+		return Effect{}, refuse(NonFinite, "The relative effect left the range of floating-point numbers.")
+	}
 	return e, e.check()
 }
 

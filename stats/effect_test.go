@@ -70,7 +70,7 @@ func TestEffectRefusals(t *testing.T) {
 		},
 		{
 			"variance overflows", change(func(a *stats.Arm) { a.Variance = 1e308; a.N = 2 }),
-			change(func(a *stats.Arm) { a.Variance = 1.7e308; a.N = 2 }), "", stats.UnboundedRatio, "",
+			change(func(a *stats.Arm) { a.Variance = 1.7e308; a.N = 2 }), "", stats.UnboundedRatio, stats.NonFinite,
 		},
 	}
 	for _, test := range tests {

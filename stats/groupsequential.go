@@ -24,6 +24,20 @@ const (
 // MaxLooks bounds a design: a look an hour for six weeks.
 const MaxLooks = 1008
 
+// Shares of information that a look can have: a billionth of the plan, or a hundred
+// times of it.
+const (
+	leastInformation = 1e-9
+	mostInformation  = 100
+)
+
+// leastAlpha is the smallest error probability that a plan can have.
+const leastAlpha = 1e-15
+
+// mostShapeRise bounds ln of how much higher bounds of a fixed shape are for many
+// looks than for one; a thousand looks of Pocock's need less than 1.
+const mostShapeRise = 20
+
 // GroupSequential is a plan to look at given information times, exact for normal
 // estimates. Unlike a confidence sequence it is valid only at the planned looks,
 // and spends nearly all of alpha on them: it keeps 95 to 101 % of the power of a
@@ -56,7 +70,7 @@ type GSTBounds struct {
 }
 
 // Bounds solves the plan by recursive numerical integration, to 1e-9 in z. It
-// refuses with InvalidArgument.
+// refuses with InvalidArgument, and with NoSolution when a cut of bounds leaves none.
 func (g GroupSequential) Bounds() (GSTBounds, error) {
 	if err := g.check(); err != nil {
 		return GSTBounds{}, err
@@ -88,7 +102,9 @@ func (g GroupSequential) Bounds() (GSTBounds, error) {
 	}
 	high := low + 0.25
 	for excess(high) > 0 {
-		high += 0.25
+		if high += 0.25; high > low+mostShapeRise {
+			return GSTBounds{}, refuse(NoSolution, "Cut at %v the bounds cannot spend as little as alpha.", g.MaxZ)
+		}
 	}
 	return bounds(brent(excess, low, high)), nil
 }
@@ -215,13 +231,19 @@ func (g GroupSequential) check() error {
 	}
 	before := 0.0
 	for _, t := range g.Information {
-		if !(t > 0 && t >= before) || math.IsInf(t, 1) {
-			return refuse(InvalidArgument, "Information must be positive and must not fall; %v comes after %v.", t, before)
+		if !(t >= before) {
+			return refuse(InvalidArgument, "Information must not fall; %v comes after %v.", t, before)
+		}
+		if err := checkBetween("share of the planned information", t, leastInformation, mostInformation); err != nil {
+			return err
 		}
 		before = t
 	}
-	if g.MaxZ < 0 || math.IsNaN(g.MaxZ) {
-		return refuse(InvalidArgument, "A cut of bounds cannot be negative; it is %v.", g.MaxZ)
+	if g.Alpha < leastAlpha {
+		return refuse(InvalidArgument, "An alpha below %g is no alpha; it is %v.", leastAlpha, g.Alpha)
+	}
+	if g.MaxZ != 0 && !(g.MaxZ >= 1) {
+		return refuse(InvalidArgument, "A cut of bounds is at 1 or above, or 0 for none; it is %v.", g.MaxZ)
 	}
 	if g.Final && !g.spends() {
 		return refuse(InvalidArgument, "Only a spending function can end before its plan; %q cannot.", string(g.Kind))

@@ -157,7 +157,13 @@ type MeansDrift struct {
 // delta/sd sqrt(N r)/(1+r). It refuses with InvalidArgument.
 func (m MeansDrift) At(units float64) (float64, error) {
 	unit, err := m.perRootUnit()
-	return unit * math.Sqrt(units), err
+	if err != nil {
+		return 0, err
+	}
+	if err := checkPositive("number of units", units); err != nil {
+		return 0, err
+	}
+	return ranged("drift", unit*math.Sqrt(units))
 }
 
 // Units returns the units of both arms that give a drift. It refuses with
@@ -170,7 +176,11 @@ func (m MeansDrift) Units(drift float64) (float64, error) {
 	if unit == 0 {
 		return 0, refuse(InvalidArgument, "A sample size needs a difference that is not zero.")
 	}
-	return drift * drift / (unit * unit), nil
+	if !finite(drift) {
+		return 0, refuse(NonFinite, "The drift is not a finite number.")
+	}
+	root := drift / unit
+	return root * root, checkUnits(root * root)
 }
 
 func (m MeansDrift) perRootUnit() (float64, error) {

@@ -79,9 +79,17 @@ func (j JointMoments) Sum(a, b int) float64 {
 	return j.C[a*(a+1)/2+b]
 }
 
+// pair returns the joint moments of two variables.
+func (j JointMoments) pair(y, x int) PairMoments {
+	return PairMoments{
+		N: j.N, MeanY: j.Mean[y], MeanX: j.Mean[x], M2Y: j.Sum(y, y), M2X: j.Sum(x, x), CXY: j.Sum(y, x),
+		LowY: j.Low[y], LowX: j.Low[x],
+	}
+}
+
 // Combine returns the joint moments of two linear combinations of the variables,
 // y and x, given by one weight a variable. It refuses, with InvalidArgument,
-// another number of weights than variables.
+// another number of weights than variables, and with NonFinite.
 func (j JointMoments) Combine(y, x []float64) (PairMoments, error) {
 	if err := j.check(); err != nil {
 		return PairMoments{}, err
@@ -101,6 +109,9 @@ func (j JointMoments) Combine(y, x []float64) (PairMoments, error) {
 			p.M2X += x[a] * x[b] * c
 			p.CXY += y[a] * x[b] * c
 		}
+	}
+	if !finite(p.MeanY, p.MeanX, p.M2Y, p.M2X, p.CXY) {
+		return PairMoments{}, refuse(NonFinite, "The combination left the range of floating-point numbers.")
 	}
 	p.M2Y, p.M2X = math.Max(p.M2Y, 0), math.Max(p.M2X, 0) // rounding of a combination that does not vary
 	return p, nil
@@ -128,7 +139,7 @@ func (j *JointMoments) fix(k int) error {
 	if len(j.Mean) != k {
 		return refuse(InvalidArgument, "Joint moments of %d variables cannot take %d.", len(j.Mean), k)
 	}
-	return nil
+	return j.check()
 }
 
 // check refuses slices that do not belong together, as damaged storage may hold.

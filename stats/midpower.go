@@ -14,13 +14,16 @@ type MidExperimentPower struct {
 	Sequence AsympCS
 }
 
+// mostFurther is how many times the units of now anybody may still hope for.
+const mostFurther = 1e9
+
 // At returns the power after further units, further times those of now; 0 is now.
 // It refuses with InvalidArgument, and as Welch does for the effect.
 func (m MidExperimentPower) At(e Effect, further float64) (float64, error) {
 	if err := checkProbability("alpha", m.Alpha); err != nil {
 		return 0, err
 	}
-	if !(further >= 0) || !finite(m.MDE, further) {
+	if !(further >= 0 && further <= mostFurther) || !finite(m.MDE) {
 		return 0, refuse(InvalidArgument, "Power is for a finite effect and no fewer units than now; they are %v and %v times.",
 			m.MDE, further)
 	}

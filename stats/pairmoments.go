@@ -1,5 +1,7 @@
 package stats
 
+import "math"
+
 // PairMoments is the joint moments of two variables of the same unit: y and x
 // of a ratio y/x, or y and its pre-period covariate x. The zero value is an
 // empty sample. See Moments for why the moments are centred and why each mean
@@ -90,4 +92,30 @@ func (p PairMoments) WithBinary(y, x bool) PairMoments {
 		p.CXY *= factor
 	}
 	return p
+}
+
+// covarianceSlack allows for rounding in moments that were made of sums: relative to
+// the bound of Cauchy and Schwarz, and to the squares whose differences they are.
+const (
+	covarianceSlack = 1e-6
+	squareSlack     = 1e-12
+)
+
+// check refuses moments that no values have: NonFinite, and InvalidArgument for a
+// negative sum of squares or a covariance that is larger than the variances allow.
+// The variance of a combination of the two could come out negative, or as zero.
+func (p PairMoments) check() error {
+	if !finite(p.MeanY, p.MeanX, p.M2Y, p.M2X, p.CXY, p.LowY, p.LowX) {
+		return refuse(NonFinite, "The moments of a pair are not finite numbers.")
+	}
+	if p.M2Y < 0 || p.M2X < 0 {
+		return refuse(InvalidArgument, "A sum of squares is negative (%v and %v).", p.M2Y, p.M2X)
+	}
+	n := float64(p.N)
+	sdY, sdX := math.Sqrt(p.M2Y), math.Sqrt(p.M2X)
+	rounding := squareSlack * (sdY + math.Sqrt(n)*math.Abs(p.MeanY)) * (sdX + math.Sqrt(n)*math.Abs(p.MeanX))
+	if bound := sdY * sdX * (1 + covarianceSlack); math.Abs(p.CXY) > bound+rounding {
+		return refuse(InvalidArgument, "A covariance of %v contradicts the variances, which allow %v at most.", p.CXY, bound)
+	}
+	return nil
 }

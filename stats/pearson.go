@@ -31,5 +31,8 @@ func PearsonSampleRatio(counts []int64, weights []float64) (ChiSquareTest, error
 			statistic += excess * excess / expected
 		}
 	}
+	if !finite(statistic) {
+		return ChiSquareTest{}, refuse(NonFinite, "The statistic left the range of floating-point numbers.")
+	}
 	return newChiSquareTest(statistic, float64(len(counts)-1)), nil
 }

@@ -63,7 +63,7 @@ func (r Rule) Drift(power float64) (float64, error) {
 	if reach+z <= 0 {
 		return 0, refuse(NoSolution, "A power of %v is reached without any effect.", power)
 	}
-	return reach + z, nil
+	return ranged("drift", reach+z)
 }
 
 // Plan is what is known about a metric before an experiment.
@@ -113,7 +113,7 @@ func (p Plan) MDE(rule Rule, units float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return drift * math.Sqrt(spread/units), nil
+	return ranged("effect", drift*math.Sqrt(spread)/math.Sqrt(units))
 }
 
 // spread is the variance of the effect times the units of both arms.
@@ -132,7 +132,7 @@ func (p Plan) spread() (float64, error) {
 	if err := checkPositive("design effect", effect); err != nil {
 		return 0, err
 	}
-	return p.UnitVariance * effect * (1 + ratio) * (1 + ratio) / ratio, nil
+	return ranged("variance", p.UnitVariance*effect*(1+ratio)*(1+ratio)/ratio)
 }
 
 // DesignEffect returns by how much clusters inflate the variance of a mean over
@@ -140,24 +140,28 @@ func (p Plan) spread() (float64, error) {
 // the coefficient of variation cv, and icc the correlation of two members (Eldridge,
 // Ashby and Kerry 2006). It refuses with InvalidArgument.
 func DesignEffect(sizes Moments, icc float64) (float64, error) {
-	if sizes.N < 1 || !(sizes.Mean >= 1) || !(sizes.M2 >= 0) {
+	if sizes.N < 1 || !(sizes.Mean >= 1) || !(sizes.M2 >= 0) || !finite(sizes.Mean, sizes.M2) {
 		return 0, refuse(InvalidArgument, "Clusters have at least one member; their mean size is %v.", sizes.Mean)
 	}
 	if !(icc >= 0 && icc <= 1) {
 		return 0, refuse(InvalidArgument, "The correlation within clusters lies between 0 and 1; it is %v.", icc)
 	}
 	squares := sizes.Mean + sizes.M2/float64(sizes.N)/sizes.Mean // m(1+cv^2)
-	return 1 + (squares-1)*icc, nil
+	return ranged("design effect", 1+(squares-1)*icc)
 }
 
 // EffectiveClusters returns how many clusters of equal size would carry the same
 // information when members of a cluster are alike: (sum m)^2/sum m^2 (Kish). A few
 // large streamers make it much smaller than the count. It refuses with
-// TooFewUnits when there is no member.
+// TooFewUnits when there is no member, and with InvalidArgument for moments of no
+// sizes.
 func EffectiveClusters(sizes Moments) (float64, error) {
 	if sizes.N < 1 || !(sizes.Mean > 0) {
 		return 0, refuse(TooFewUnits, "There are no clusters with members.")
 	}
+	if !(sizes.M2 >= 0) || !finite(sizes.Mean, sizes.M2) {
+		return 0, refuse(InvalidArgument, "Sizes of clusters have a mean of %v and a sum of squares of %v.", sizes.Mean, sizes.M2)
+	}
 	n := float64(sizes.N)
-	return n / (1 + sizes.M2/n/(sizes.Mean*sizes.Mean)), nil
+	return ranged("number of clusters", n/(1+sizes.M2/n/(sizes.Mean*sizes.Mean)))
 }

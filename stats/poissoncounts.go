@@ -88,7 +88,8 @@ func (p PoissonCounts) mixture(n, mean float64) float64 {
 }
 
 func (p PoissonCounts) check(control, treatment int64) error {
-	if err := checkPositive("tuning phi", p.Phi); err != nil {
+	const least, most = 1e-6, 1e12
+	if err := checkBetween("tuning phi", p.Phi, least, most); err != nil {
 		return err
 	}
 	if err := checkProbability("alpha", p.Alpha); err != nil {

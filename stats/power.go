@@ -22,11 +22,11 @@ func (d TTestDesign) Power(units, delta float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !finite(units, delta) || units*(1+ratio) <= 2 || units <= 0 {
+	if !finite(units, delta) || units*(1+ratio) <= 2 || units <= 0 || units > mostUnits {
 		return 0, refuse(InvalidArgument, "A t-test needs more than 2 units and a finite difference; there are %v and %v.",
 			units*(1+ratio), delta)
 	}
-	return d.power(units, math.Abs(delta), ratio), nil
+	return ranged("power", d.power(units, math.Abs(delta), ratio))
 }
 
 func (d TTestDesign) power(units, delta, ratio float64) float64 {
@@ -104,7 +104,8 @@ func checkRatio(ratio float64) (float64, error) {
 	if ratio == 0 {
 		return 1, nil
 	}
-	return ratio, checkPositive("ratio of arms", ratio)
+	const least, most = 1e-6, 1e6
+	return ratio, checkBetween("ratio of arms", ratio, least, most)
 }
 
 // mostUnits bounds sample sizes: no experiment has more units than this.
@@ -151,6 +152,9 @@ func (d ZTestDesign) Power(units, effect float64) (float64, error) {
 	}
 	if !finite(effect) {
 		return 0, refuse(NonFinite, "The effect is not a finite number.")
+	}
+	if units > mostUnits {
+		return 0, checkUnits(units)
 	}
 	return d.power(math.Abs(effect) * math.Sqrt(units*ratio/(1+ratio))), nil
 }

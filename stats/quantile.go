@@ -69,13 +69,18 @@ func (q Quantile) SampledArm(units int64) Arm {
 // clusters, as GrowthBook does: per cluster, y of clusters is the number of
 // values at or below the quantile and x the number of values. The variance of
 // SampledArm is multiplied by how much larger the delta-method variance of that
-// share is than nu(1-nu)/units. It refuses as PairMoments.RatioArm does.
+// share is than nu(1-nu)/units. It refuses as PairMoments.RatioArm does, and
+// with InvalidArgument for a level out of (0, 1).
 func (q Quantile) ClusteredArm(units int64, clusters PairMoments) (Arm, error) {
 	share, err := clusters.RatioArm()
 	if err != nil {
 		return Arm{}, err
 	}
-	return q.scaledArm(units, share.SquaredError()*float64(units)/(q.Nu*(1-q.Nu))), nil
+	if err := checkProbability("quantile level", q.Nu); err != nil {
+		return Arm{}, err
+	}
+	a := q.scaledArm(units, share.SquaredError()*float64(units)/(q.Nu*(1-q.Nu)))
+	return a, a.check()
 }
 
 // scaledArm is SampledArm with the variance multiplied before the floor.

@@ -13,7 +13,8 @@ func (r Rate) check() error {
 	if r.Events < 0 {
 		return refuse(InvalidArgument, "A count of events cannot be negative; it is %d.", r.Events)
 	}
-	return checkPositive("exposure", r.Exposure)
+	const least, most = 1e-100, 1e100 // whatever the unit
+	return checkBetween("exposure", r.Exposure, least, most)
 }
 
 // checkRates refuses unusable rates, and two arms without any event.

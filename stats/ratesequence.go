@@ -33,7 +33,7 @@ func RateConcentration(share, ratio float64) (float64, error) {
 		return 0, refuse(InvalidArgument, "A rate ratio of interest differs from 1.")
 	}
 	shift := math.Log(ratio)
-	return 1 / (share * (1 - share) * shift * shift), nil
+	return ranged("concentration", 1/(share*(1-share)*shift*shift))
 }
 
 // RateRatioSequence is the ratio of treatment's rate to control's. Ratio and Upper
@@ -131,10 +131,11 @@ func (r RateSequence) nullShare(control, treatment Rate) (float64, error) {
 	if err := checkProbability("alpha", r.Alpha); err != nil {
 		return 0, err
 	}
-	if err := checkPositive("concentration", r.Concentration); err != nil {
+	if err := checkConcentration(r.Concentration); err != nil {
 		return 0, err
 	}
-	if err := checkPositive("rate ratio of the hypothesis", r.nullRatio()); err != nil {
+	const leastRatio, mostRatio = 1e-9, 1e9
+	if err := checkBetween("rate ratio of the hypothesis", r.nullRatio(), leastRatio, mostRatio); err != nil {
 		return 0, err
 	}
 	if err := checkRates(control, treatment); err != nil {

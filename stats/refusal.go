@@ -59,12 +59,30 @@ func finite(values ...float64) bool {
 	return true
 }
 
+// ranged returns a result unless it left the range of float64, which it refuses with
+// NonFinite.
+func ranged(what string, v float64) (float64, error) {
+	if !finite(v) {
+		return 0, refuse(NonFinite, "The %s left the range of floating-point numbers.", what)
+	}
+	return v, nil
+}
+
 // checkProbability refuses a value outside the open interval (0, 1).
 func checkProbability(name string, p float64) error {
 	if p > 0 && p < 1 { // false for NaN
 		return nil
 	}
 	return refuse(InvalidArgument, "The %s must lie strictly between 0 and 1; it is %v.", name, p)
+}
+
+// checkBetween refuses a value outside [low, high]: outside of it the number is no
+// setting that anybody means, and formulas lose their digits.
+func checkBetween(name string, v, low, high float64) error {
+	if v >= low && v <= high {
+		return nil
+	}
+	return refuse(InvalidArgument, "The %s lies between %g and %g; it is %v.", name, low, high, v)
 }
 
 // checkPositive refuses a value that is not a positive finite number.

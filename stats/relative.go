@@ -41,8 +41,9 @@ type RelativeEffect struct {
 }
 
 // RelativeLift compares two independent means, at a confidence level with
-// normal quantiles. It refuses as Difference does, NonPositiveBaseline when the
-// control mean is zero, and InvalidArgument for the level.
+// normal quantiles. It refuses as Difference does (a result out of range with
+// NonFinite), NonPositiveBaseline when the control mean is zero, and
+// InvalidArgument for the level.
 func RelativeLift(control, treatment Arm, level float64) (RelativeEffect, error) {
 	if err := checkProbability("confidence level", level); err != nil {
 		return RelativeEffect{}, err
@@ -66,6 +67,9 @@ func RelativeLift(control, treatment Arm, level float64) (RelativeEffect, error)
 	}
 	r.G = z * z * vc / (c * c)
 	r.Kind, r.Fieller = fiellerSet(ratio, r.G, z*z*vt/(c*c))
+	if !finite(r.Lift, r.Delta.Lower, r.Delta.Upper, r.LogSE, r.Log.Lower, r.Log.Upper, r.G, r.Fieller.Lower, r.Fieller.Upper) {
+		return RelativeEffect{}, refuse(NonFinite, "The relative effect left the range of floating-point numbers.")
+	}
 	return r, nil
 }
 

@@ -101,7 +101,7 @@ func (m Multinomial) LogE(counts []int64) (float64, error) {
 		}
 		logE += term.logE(m.Concentration, units)
 	}
-	return logE, nil
+	return ranged("e-value", logE)
 }
 
 // dirichletTotal and the dirichletTerm of every category sum to
@@ -126,8 +126,15 @@ func (d dirichletTerm) logE(concentration, units float64) float64 {
 		stirlingError(prior+d.count) - stirlingError(prior)
 }
 
+// checkConcentration refuses a prior that is less than any doubt or more than any
+// certainty: it counts as so many observations.
+func checkConcentration(k float64) error {
+	const least, most = 1e-6, 1e15
+	return checkBetween("concentration", k, least, most)
+}
+
 func (m Multinomial) check(counts []int64) error {
-	if err := checkPositive("concentration", m.Concentration); err != nil {
+	if err := checkConcentration(m.Concentration); err != nil {
 		return err
 	}
 	if len(m.Shares) < 2 || len(counts) != len(m.Shares) {

@@ -14,8 +14,11 @@ func (a AsympCS) Bounds(information []float64) (GSTBounds, error) {
 		if err := checkPositive("share of the information", t); err != nil {
 			return GSTBounds{}, err
 		}
-		mixture := normalMixture{k: t * a.tuning(a.Alpha)}
-		out.Z = append(out.Z, mixture.radius(a.Alpha))
+		z, err := ranged("bound", normalMixture{k: t * a.tuning(a.Alpha)}.radius(a.Alpha))
+		if err != nil {
+			return GSTBounds{}, err
+		}
+		out.Z = append(out.Z, z)
 	}
 	return out, nil
 }

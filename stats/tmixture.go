@@ -94,18 +94,21 @@ func (m TMixture) NormalRadius(n float64) (float64, error) {
 	if err := checkPositive("number of units", n); err != nil {
 		return 0, err
 	}
-	return m.normalRadius(n), nil
+	return ranged("radius", m.normalRadius(n))
 }
 
 func (m TMixture) normalRadius(n float64) float64 {
 	return math.Sqrt((m.G + n) / n * (math.Log1p(n/m.G) - 2*math.Log(m.Alpha)))
 }
 
+// leastG is far below any tuning that OptimalG finds; it finds 1 or more.
+const leastG = 1e-6
+
 func (m TMixture) check() error {
 	if err := checkProbability("alpha", m.Alpha); err != nil {
 		return err
 	}
-	return checkPositive("tuning g", m.G)
+	return checkBetween("tuning g", m.G, leastG, mostUnits)
 }
 
 // OptimalG returns the tuning G >= 1 with the tightest interval at the planned
