@@ -32,7 +32,7 @@ import (
 const (
 	// initTimeout bounds an initialisation that comes without a deadline: a
 	// service must start without Splitcast.
-	initTimeout = 10 * time.Second
+	initTimeout = 5 * time.Second
 	// shutdownTimeout bounds a shutdown that comes without one: it must end
 	// without Splitcast, too.
 	shutdownTimeout = 5 * time.Second
