@@ -219,6 +219,30 @@ func TestChangesArriveByTheStream(t *testing.T) {
 	change("2")
 }
 
+// Answers may overtake each other; the one to the later question stands.
+func TestALateAnswerIsDropped(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, document, time.Now)
+	p := open(t, s, splitcast(s, servertest.PublicKey, ", stream: false"))
+	webtest.Eval[bool](t, p, `sc.ready.then(() => true)`)
+	got := webtest.Eval[string](t, p, `(async () => {
+		const real = window.fetch;
+		const answer = (title) => new Response(JSON.stringify({flags: [{key: "title", value: title, variant: "a", metadata: {}}]}), {status: 200});
+		let releaseFirst;
+		window.fetch = () => new Promise((resolve) => { releaseFirst = () => resolve(answer("old")); });
+		const first = sc.refresh();
+		window.fetch = async () => answer("new");
+		await sc.refresh();
+		releaseFirst();
+		await first;
+		window.fetch = real;
+		return sc.details("title").value;
+	})()`)
+	if got != "new" {
+		t.Errorf("title is %q, want that of the later question", got)
+	}
+}
+
 // The next page has its values before the server answers, even without it.
 func TestTheNextPageNeedsNoServer(t *testing.T) {
 	t.Parallel()

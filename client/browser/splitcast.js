@@ -157,6 +157,7 @@
     static pollMs = 300000;     // a stream that died silently is found by asking
     static staleMs = 86400000;  // an answer on disk older than a day is not used
     static hiddenMs = 120000;   // a page hidden for so long needs no stream
+    static spreadMs = 1000;     // all pages hear of a change at once, and need not ask at once
 
     // options: url, key, context; optional: cache (false: nothing is stored),
     // stream (false: only polling), onError.
@@ -170,10 +171,12 @@
       this.skewMs = undefined;  // server's time minus ours
       this.failures = 0;
       this.fetches = 0;
-      this.generation = 0;      // grows with the context, so that late answers are known as such
+      this.generation = 0;      // grows with the context, so that answers to an earlier one are known as such
+      this.turn = this.newest = 0; // number of the last question, and of the last one answered: answers may overtake
       this.error = null;
       this.pollTimer = new Timer();
       this.streamTimer = new Timer();
+      this.noticeTimer = new Timer();
       this.hiddenTimer = new Timer();
       this.exposures = new Exposures({...options, clock: () => this.now()});
       this.onVisibility = () => this.visibilityChanged();
@@ -217,7 +220,8 @@
     async refresh(etag) {
       if (this.closed) return;
       this.pollTimer.clear();
-      const generation = this.generation;
+      const generation = this.generation, turn = ++this.turn;
+      const late = () => generation !== this.generation || turn < this.newest || this.closed;
       const headers = {Authorization: "Bearer " + this.options.key, "Content-Type": "application/json"};
       if (this.etag) headers["If-None-Match"] = this.etag;
       const query = etag ? "?flagConfigEtag=" + encodeURIComponent(etag) : "";
@@ -228,22 +232,23 @@
         const response = await fetch(this.url + "/ofrep/v1/evaluate/flags" + query, {
           method: "POST", headers, credentials: "omit", cache: "no-store", body: JSON.stringify({context: this.context}),
         });
-        if (generation !== this.generation || this.closed) return;
+        if (late()) return;
         pause = retryAfterMs(response);
         this.setClock(response, asked);
         if (response.status === 200) {
           const answer = await response.json();
-          if (generation !== this.generation || this.closed) return;
+          if (late()) return;
           this.adopt(answer, response.headers.get("ETag"));
         } else if (response.status !== 304) {
           const problem = await response.json().catch(() => ({}));
           throw Object.assign(new Error(problem.errorDetails || problem.detail || "status " + response.status), {status: response.status});
         }
+        this.newest = turn;
         this.failures = 0;
         this.error = null;
         this.resolveReady();
       } catch (error) {
-        if (generation !== this.generation || this.closed) return;
+        if (late()) return;
         this.failures++;
         this.error = error;
         if (this.options.onError) this.options.onError(error);
@@ -288,7 +293,8 @@
       source.onmessage = (event) => {
         let data = {};
         try { data = JSON.parse(event.data); } catch { /* not for us */ }
-        if (data.type === "refetchEvaluation") this.refresh(data.etag);
+        if (data.type !== "refetchEvaluation") return;
+        this.noticeTimer.set(Math.random() * Splitcast.spreadMs, () => this.refresh(data.etag));
       };
       source.onerror = () => {
         if (source.readyState !== EventSource.CLOSED) return; // it connects again by itself
@@ -350,6 +356,7 @@
       this.closed = true;
       this.pollTimer.clear();
       this.streamTimer.clear();
+      this.noticeTimer.clear();
       this.hiddenTimer.clear();
       this.unlisten();
       document.removeEventListener("visibilitychange", this.onVisibility);
