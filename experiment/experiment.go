@@ -37,7 +37,7 @@ type Arm struct {
 	Value json.RawMessage `json:"value"`
 	// Dropped ends the arm alone: its units get control's value and are exposed
 	// no more, while the other arms go on. It is final.
-	// (docs/adr/0008-dropping-an-arm-keeps-the-version.md)
+	// (docs/adr/0009-dropping-an-arm-keeps-the-version.md)
 	Dropped bool `json:"dropped,omitempty"`
 }
 

@@ -15,7 +15,7 @@ const MaxKeptUnits = 1_000_000
 // UnitSet is a set of unit ids that keeps 64 bits of the SHA-256 of each. Has
 // is true for every member; among N ids that are none, N × Len / 2⁶⁴ are taken
 // for members on average: at the limit one in 18 trillion.
-// (docs/adr/0007-pausing-keeps-arms-by-a-set-of-hashes.md)
+// (docs/adr/0008-pausing-keeps-arms-by-a-set-of-hashes.md)
 //
 // It does not change once made and holds no id that could be read back.
 type UnitSet struct {

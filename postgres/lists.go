@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -125,6 +126,7 @@ func (p *publication) applyList(ctx context.Context, l *experiment.List) (Applie
 	}
 	if known {
 		a.Result, a.UsedBy = Updated, old.UsedBy
+		a.Unit = cmp.Or(l.Unit, old.Unit) // an upload of ids alone leaves it
 		if old.Digest == a.Digest && old.Unit == a.Unit {
 			a.Result, a.ChangedAt = Unchanged, old.ChangedAt.UTC()
 			return a, nil
@@ -142,7 +144,7 @@ func (p *publication) applyList(ctx context.Context, l *experiment.List) (Applie
 		insert into lists (key, unit, digest, count, ids, changed_at) values ($1, $2, $3, $4, $5, $6)
 		on conflict (key) do update set unit = excluded.unit, digest = excluded.digest, count = excluded.count,
 			ids = excluded.ids, changed_at = excluded.changed_at`,
-		l.Key, string(l.Unit), a.Digest, a.Count, l.IDs.Text(), p.at)
+		l.Key, string(a.Unit), a.Digest, a.Count, l.IDs.Text(), p.at)
 	if err != nil {
 		return a, wrap("store list", err)
 	}

@@ -251,8 +251,8 @@ func TestPauseKeepsAtMostALimit(t *testing.T) {
 	spec.OnPause = experiment.PauseKeep
 	applySpecs(t, db, spec)
 	insert := func(from, to int) {
-		mustExec(t, db, `insert into exposures
-			select $1, 1, 'v-' || n, 0, '2026-01-01', '2026-01-01', false, null, '{}', '2026-01-02', '2026-01-03' from generate_series($2::int, $3::int) n`,
+		mustExec(t, db, `insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at)
+			select $1, 1, 'v-' || n, 0, '2026-01-01', '2026-01-01', false, '{}', '2026-01-02' from generate_series($2::int, $3::int) n`,
 			get(t, db, "a").ID, from, to)
 	}
 	insert(1, experiment.MaxKeptUnits+1)
@@ -261,8 +261,12 @@ func TestPauseKeepsAtMostALimit(t *testing.T) {
 	wantCode(t, "one unit above the limit", err, experiment.CodeTooLarge)
 	mustExec(t, db, `alter table exposures disable trigger all`)
 	mustExec(t, db, `delete from exposures where unit_id = 'v-1'`)
+	start := time.Now()
 	applySpecs(t, db, spec)
+	paused := time.Since(start)
+	start = time.Now()
 	if cfg := loadConfig(t, db); cfg.Kept[0].Units.Len() != experiment.MaxKeptUnits {
 		t.Errorf("%d units keep their arms, want %d", cfg.Kept[0].Units.Len(), experiment.MaxKeptUnits)
 	}
+	t.Logf("%d units: pausing took %v, reading them at a replica %v", experiment.MaxKeptUnits, paused, time.Since(start))
 }
