@@ -116,25 +116,31 @@ func publishEverySecond(ctx context.Context, t *testing.T, client *http.Client, 
   - {key: canary, unit: viewer, arms: [{key: a, weight: 1, value: %d}, {key: b, weight: 1, value: %d}], plan: {primary: [stall_ratio]}, status: running}`, n, n))
 		began := time.Now()
 		for _, r := range replicas {
-			for {
-				value, err := r.evaluate(ctx, client, "/ofrep/v1/evaluate/flags/canary", "viewer-1")
-				if string(value) == strconv.Itoa(n) {
-					break
-				}
-				if ctx.Err() != nil {
-					return nil //nolint:nilerr // the soak is over
-				}
-				if took := time.Since(began); took > soakApplied {
-					return fmt.Errorf("publish %d has not reached %s after %v: %s, %w", n, r.url, took, value, err)
-				}
-				_ = sleep(ctx, time.Millisecond)
+			if err := r.awaitCanary(ctx, client, n); err != nil {
+				return err
 			}
 			*applied = append(*applied, time.Since(began))
 		}
-		if sleep(ctx, time.Second-time.Since(began)) != nil {
+		if _ = sleep(ctx, time.Second-time.Since(began)); ctx.Err() != nil {
 			return nil
 		}
 	}
+}
+
+// awaitCanary waits until the replica serves the n-th publish, or the soak ends.
+func (r *replica) awaitCanary(ctx context.Context, client *http.Client, n int) error {
+	began := time.Now()
+	for ctx.Err() == nil {
+		value, err := r.evaluate(ctx, client, "/ofrep/v1/evaluate/flags/canary", "viewer-1")
+		if string(value) == strconv.Itoa(n) {
+			return nil
+		}
+		if took := time.Since(began); took > soakApplied {
+			return fmt.Errorf("publish %d has not reached %s after %v: %s, %w", n, r.url, took, value, err)
+		}
+		_ = sleep(ctx, time.Millisecond)
+	}
+	return nil
 }
 
 // publish applies a document.
