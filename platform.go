@@ -77,6 +77,7 @@ type platformConfig struct {
 	storage
 	Addr           string
 	BootstrapToken string // an admin API key to make if there is none; empty: no
+	AddressHeader  string // see server.Config
 	Now            func() time.Time
 	Salt           func() string // of new experiments; nil: at random
 	Log            *slog.Logger
@@ -124,7 +125,8 @@ func (p *platform) start(ctx context.Context) error {
 	}
 	var err error
 	p.server, err = server.New(server.Config{
-		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Salt: p.cfg.Salt, Log: p.cfg.Log, Version: version(),
+		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Salt: p.cfg.Salt, Log: p.cfg.Log,
+		AddressHeader: p.cfg.AddressHeader, Version: version(),
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ type serveCmd struct {
 	storage
 	Addr           string `default:"127.0.0.1:8080" env:"SPLITCAST_ADDR" help:"Address to listen on."`
 	BootstrapToken string `env:"SPLITCAST_BOOTSTRAP_TOKEN" help:"Admin API key to make when none exists."`
+	AddressHeader  string `env:"SPLITCAST_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy puts the address of the client, such as X-Forwarded-For. Without a proxy leave it: clients could put anything in it."`
 	NoJob          bool   `help:"Leave the metrics job to other processes."`
 }
 
@@ -21,7 +22,7 @@ type serveCmd struct {
 func (c *serveCmd) Run(rt *runtime) error {
 	clock := wallClock()
 	p, err := startPlatform(rt.ctx, platformConfig{
-		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, Now: clock.Now, Log: rt.log,
+		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, AddressHeader: c.AddressHeader, Now: clock.Now, Log: rt.log,
 	})
 	if err != nil {
 		return err

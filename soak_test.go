@@ -38,6 +38,12 @@ const (
 	soakApplied = 5 * time.Second
 )
 
+// replica is a server in a process of its own.
+type replica struct {
+	url string
+	pid int
+}
+
 // TestSoak evaluates on two replicas at a steady rate while a configuration is
 // published every second: no request may fail, each publish must reach both
 // replicas, and memory must not grow. `make soak` does it for an hour.
@@ -111,7 +117,7 @@ func TestSoak(t *testing.T) {
 // publishEverySecond publishes a new value each second and notes how long after
 // the answer each replica serves it.
 func publishEverySecond(ctx context.Context, t *testing.T, client *http.Client, replicas []*replica, applied *[]time.Duration) error {
-	for n := 1; ; n++ {
+	for n := 1; ctx.Err() == nil; n++ {
 		publish(t, replicas[0], fmt.Sprintf(`experiments:
   - {key: canary, unit: viewer, arms: [{key: a, weight: 1, value: %d}, {key: b, weight: 1, value: %d}], plan: {primary: [stall_ratio]}, status: running}`, n, n))
 		began := time.Now()
@@ -121,10 +127,9 @@ func publishEverySecond(ctx context.Context, t *testing.T, client *http.Client, 
 			}
 			*applied = append(*applied, time.Since(began))
 		}
-		if _ = sleep(ctx, time.Second-time.Since(began)); ctx.Err() != nil {
-			return nil
-		}
+		_ = sleep(ctx, time.Second-time.Since(began))
 	}
+	return nil
 }
 
 // awaitCanary waits until the replica serves the n-th publish, or the soak ends.
@@ -150,12 +155,6 @@ func publish(t *testing.T, r *replica, document string) {
 	if err := c.call(t.Context(), http.MethodPost, "/api/v1/experiments", "application/yaml", []byte(document), &struct{}{}); err != nil {
 		t.Error(err)
 	}
-}
-
-// replica is a server in a process of its own.
-type replica struct {
-	url string
-	pid int
 }
 
 func startReplica(t *testing.T, dsn string, clock offsetClock) *replica {

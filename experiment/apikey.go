@@ -18,6 +18,9 @@ const (
 	ScopeAdmin    Scope = "admin"
 )
 
+// PublicScopes are those that a public key may have.
+func PublicScopes() []Scope { return []Scope{ScopeEvaluate, ScopeIngest} }
+
 // ValidScope reports whether s is one of the scopes.
 func ValidScope(s Scope) bool {
 	switch s {
@@ -35,6 +38,9 @@ type APIKey struct {
 	Hash      string    `json:"hash"` // hex SHA-256 of the secret
 	Scopes    []Scope   `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
+	// Public keys stand in pages and players, where anybody reads them. They have
+	// no scope but PublicScopes, and a bounded rate from each address.
+	Public bool `json:"public,omitempty"`
 }
 
 // Allows reports whether the key may do what s names.

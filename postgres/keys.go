@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +30,7 @@ type NewKey struct {
 	Name   string
 	Secret string
 	Scopes []experiment.Scope
+	Public bool
 	Actor  string
 	Now    time.Time
 }
@@ -52,6 +54,9 @@ func (k *NewKey) validate() error {
 	for i, s := range k.Scopes {
 		if !experiment.ValidScope(s) {
 			return experiment.Invalidf(fmt.Sprintf("scopes[%d]", i), "%q is not a scope", s)
+		}
+		if k.Public && !slices.Contains(experiment.PublicScopes(), s) {
+			return experiment.Invalidf(fmt.Sprintf("scopes[%d]", i), "a public key cannot have the scope %s: anybody may read it", s)
 		}
 	}
 	return nil
@@ -104,16 +109,16 @@ const adminKeyExists = `
 
 // createKey stores the key in a transaction that holds the configuration lock.
 func createKey(ctx context.Context, tx *sqlx.Tx, k NewKey) (experiment.APIKey, error) {
-	key := experiment.APIKey{Name: k.Name, Hash: HashSecret(k.Secret), Scopes: k.Scopes, CreatedAt: stamp(k.Now)}
+	key := experiment.APIKey{Name: k.Name, Hash: HashSecret(k.Secret), Scopes: k.Scopes, Public: k.Public, CreatedAt: stamp(k.Now)}
 	err := tx.GetContext(ctx, &key.ID, `
-		insert into api_keys (name, hash, scopes, created_at) values ($1, $2, $3, $4) returning id`,
-		key.Name, key.Hash, pq.Array(k.Scopes), key.CreatedAt)
+		insert into api_keys (name, hash, scopes, public, created_at) values ($1, $2, $3, $4, $5) returning id`,
+		key.Name, key.Hash, pq.Array(k.Scopes), key.Public, key.CreatedAt)
 	if err != nil {
 		return key, wrap("store", err)
 	}
 	if err := appendAudit(ctx, tx, AuditEntry{
 		At: key.CreatedAt, Actor: k.Actor, Action: "key.create", Subject: strconv.FormatInt(key.ID, 10),
-		Detail: []byte(mustJSON(map[string]any{"name": k.Name, "scopes": k.Scopes})),
+		Detail: []byte(mustJSON(map[string]any{"name": k.Name, "scopes": k.Scopes, "public": k.Public})),
 	}); err != nil {
 		return key, err
 	}
@@ -166,12 +171,12 @@ func (db *DB) Keys(ctx context.Context) ([]experiment.APIKey, error) {
 
 func listKeys(ctx context.Context, tx *sqlx.Tx) ([]experiment.APIKey, error) {
 	const query = `
-		select id, name, hash, scopes, created_at from api_keys where revoked_at is null order by id`
+		select id, name, hash, scopes, public, created_at from api_keys where revoked_at is null order by id`
 	keys := []experiment.APIKey{}
 	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
 		var k experiment.APIKey
 		var scopes []string
-		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.CreatedAt); err != nil {
+		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.Public, &k.CreatedAt); err != nil {
 			return err
 		}
 		for _, s := range scopes {

@@ -17,6 +17,7 @@ type keyView struct {
 	ID        int64              `json:"id"`
 	Name      string             `json:"name"`
 	Scopes    []experiment.Scope `json:"scopes"`
+	Public    bool               `json:"public,omitempty"`
 	CreatedAt time.Time          `json:"created_at"`
 	Secret    string             `json:"secret,omitempty" doc:"shown once, when the key is made"`
 }
@@ -31,6 +32,7 @@ type keyInput struct {
 	Body struct {
 		Name   string             `json:"name" minLength:"1" maxLength:"200"`
 		Scopes []experiment.Scope `json:"scopes" minItems:"1" maxItems:"6"`
+		Public bool               `json:"public,omitempty" doc:"the key stands in a page or a player: scopes evaluate and ingest only, at a bounded rate from each address"`
 	}
 }
 
@@ -64,7 +66,7 @@ func (s *Server) accountAPI(api huma.API) {
 			out := &keyList{}
 			out.Body.Keys = make([]keyView, len(keys))
 			for i, k := range keys {
-				out.Body.Keys[i] = keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt}
+				out.Body.Keys[i] = keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, CreatedAt: k.CreatedAt}
 			}
 			return out, err
 		})
@@ -94,12 +96,12 @@ func (s *Server) accountAPI(api huma.API) {
 
 func (s *Server) createKey(ctx context.Context, who string, in *keyInput) (*keyOutput, error) {
 	secret := "sk_" + rand.Text()
-	k, err := s.db.CreateKey(ctx, postgres.NewKey{Name: in.Body.Name, Secret: secret, Scopes: in.Body.Scopes, Actor: who, Now: s.now()})
+	k, err := s.db.CreateKey(ctx, postgres.NewKey{Name: in.Body.Name, Secret: secret, Scopes: in.Body.Scopes, Public: in.Body.Public, Actor: who, Now: s.now()})
 	if err != nil {
 		return nil, err
 	}
 	if err := s.live.Refresh(ctx); err != nil {
 		s.log.Warn("configuration not refreshed after a new key", "error", err)
 	}
-	return &keyOutput{keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt, Secret: secret}}, nil
+	return &keyOutput{keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, CreatedAt: k.CreatedAt, Secret: secret}}, nil
 }

@@ -59,15 +59,19 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 }
 
 // authorize returns the API key with the secret if it allows one of the
-// scopes. It reads memory only. The errors are CodeUnauthorized, CodeForbidden, and
-// CodeUnavailable before the first configuration.
-func (s *Server) authorize(secret string, scopes ...experiment.Scope) (*experiment.APIKey, error) {
+// scopes. It reads memory only. The errors are CodeUnauthorized, CodeForbidden,
+// CodeUnavailable before the first configuration, and a Problem of status 429
+// for a public key that is used too often from where the request comes.
+func (s *Server) authorize(r *http.Request, secret string, scopes ...experiment.Scope) (*experiment.APIKey, error) {
 	if secret == "" {
 		return nil, experiment.Errorf(experiment.CodeUnauthorized, "", "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 	}
 	key, err := s.knownKey(secret)
 	if err == nil && !slices.ContainsFunc(scopes, key.Allows) {
 		err = experiment.Errorf(experiment.CodeForbidden, "", "the API key %q lacks the scope %s", key.Name, scopes[0])
+	}
+	if err == nil {
+		err = s.checkRate(r, key)
 	}
 	return key, err
 }
@@ -88,7 +92,7 @@ func (s *Server) knownKey(secret string) (*experiment.APIKey, error) {
 func (s *Server) require(scope experiment.Scope) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := s.authorize(secretOf(r), scope); err != nil {
+			if _, err := s.authorize(r, secretOf(r), scope); err != nil {
 				s.problem(w, r, err)
 				return
 			}

@@ -36,7 +36,7 @@ type rejectedEntry struct {
 //
 // A key with the scope evaluate suffices, which may be public: see checkArm.
 func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
-	key, err := s.authorize(cmp.Or(chi.URLParam(r, "key"), secretOf(r)), experiment.ScopeIngest, experiment.ScopeEvaluate)
+	key, err := s.authorize(r, cmp.Or(chi.URLParam(r, "key"), secretOf(r)), experiment.ScopeIngest, experiment.ScopeEvaluate)
 	if err != nil {
 		s.problem(w, r, err)
 		return

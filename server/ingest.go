@@ -80,7 +80,7 @@ func (s *Server) postHeartbeats(w http.ResponseWriter, r *http.Request) {
 // values or records were dropped: CTA-5004-B section 6 wants them ignored, and
 // a player that is told of an error sends the same again.
 func (s *Server) postCMCD(w http.ResponseWriter, r *http.Request) {
-	key, err := s.authorize(chi.URLParam(r, "key"), experiment.ScopeIngest)
+	key, err := s.authorize(r, chi.URLParam(r, "key"), experiment.ScopeIngest)
 	if err != nil {
 		s.problem(w, r, err)
 		return

@@ -194,7 +194,7 @@ func TestReadyAfterTheFirstConfiguration(t *testing.T) {
 	if w := get(); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("before: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
-	if _, err := s.authorize("any-secret-0123456789", experiment.ScopeEvaluate); !isCode(err, experiment.CodeUnavailable) {
+	if _, err := s.authorize(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody), "any-secret-0123456789", experiment.ScopeEvaluate); !isCode(err, experiment.CodeUnavailable) {
 		t.Errorf("a key before the first configuration = %v, want unavailable: it may be good", err)
 	}
 	source.set(configOf(1), nil)

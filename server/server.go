@@ -56,6 +56,9 @@ type Config struct {
 	Log  *slog.Logger
 	// Salt draws the salts of new experiments; nil draws them at random.
 	Salt func() string
+	// AddressHeader is the header in which a proxy in front tells the address of
+	// the client; empty: there is none.
+	AddressHeader string
 	// Version is the program's, for /api/v1/openapi.json and the logs.
 	Version string
 }
@@ -73,15 +76,18 @@ type Server struct {
 	stats *instruments
 
 	exposures *exposureQueue
-	ingest    *ingest
-	reports   *reportCache
-	flagd     *Flagd
-	tasks     sync.WaitGroup // what ends when done is closed
-	done      chan struct{}
-	once      sync.Once // closes done
-	closing   sync.Once
-	closeErr  error // once closing is done
-	handler   http.Handler
+	limits    *addressLimiter
+	// addressHeader is Config.AddressHeader.
+	addressHeader string
+	ingest        *ingest
+	reports       *reportCache
+	flagd         *Flagd
+	tasks         sync.WaitGroup // what ends when done is closed
+	done          chan struct{}
+	once          sync.Once // closes done
+	closing       sync.Once
+	closeErr      error // once closing is done
+	handler       http.Handler
 }
 
 // New returns a Server that is ready to answer.
@@ -93,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, salt: cfg.Salt, log: cfg.Log,
 		pages: pages, done: make(chan struct{}), stats: newInstruments(),
+		limits: &addressLimiter{now: cfg.Wall}, addressHeader: cfg.AddressHeader,
 	}
 	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), s.problem)
 	s.exposures = newExposureQueue(exposureQueueConfig{
