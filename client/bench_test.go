@@ -3,6 +3,7 @@ package client_test
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,6 +119,9 @@ func BenchmarkAdopt(b *testing.B) {
 		return int64(len(readAll(b, resp.Body)))
 	}
 	b.SetBytes(get())
+	before := liveHeap()
+	kept := readyClient(b, s.config())
+	heap := liveHeap() - before
 	b.ReportAllocs()
 	for b.Loop() {
 		c := readyClient(b, s.config())
@@ -125,4 +129,15 @@ func BenchmarkAdopt(b *testing.B) {
 		closeClient(b, c)
 		b.StartTimer()
 	}
+	b.ReportMetric(float64(heap)/(1<<20), "MB-heap")
+	closeClient(b, kept)
+}
+
+// liveHeap returns the bytes that are in use.
+func liveHeap() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one found unused
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
