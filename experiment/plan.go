@@ -40,6 +40,9 @@ type Plan struct {
 	MDE        float64     `json:"mde,omitempty"`   // smallest lift worth having, fraction of control
 	Units      int64       `json:"units,omitempty"` // planned exposed units, all arms: N_opt of the confidence sequences
 	End        *Date       `json:"end,omitempty"`
+	// Versions are those of the metrics that the plan asks for, fixed at launch:
+	// a metric that is defined anew later changes no running experiment.
+	Versions map[string]int `json:"versions,omitempty"`
 }
 
 // Date is a calendar day in UTC, written 2006-01-02.

@@ -13,14 +13,9 @@ type Accumulator struct {
 	definitions []Definition
 	segmented   []bool // by definition: cells by dimension, too
 	arms        int
-	groups      [2]group // in the order of Windows
+	groups      [WindowCount]group // in the order of Windows
 	slots       [DimensionCount]slotTable
 }
-
-// Windows returns the windows in the order in which a look reads them. A unit's
-// first window closes before its day does, so the values of a dimension that
-// come first are the same however looks fall.
-func Windows() [2]Window { return [2]Window{WindowFirst, WindowDay} }
 
 // CellSpec is what an Accumulator adds up.
 type CellSpec struct {
@@ -51,7 +46,7 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 		a.segmented = append(a.segmented, segmented)
 		g := a.group(d.Window)
 		g.addSeries(seriesOf(&d, false), spec.Arms, segmented)
-		if d.Uncapped != nil {
+		if d.Capped() {
 			g.addSeries(seriesOf(&d, true), spec.Arms, false)
 		}
 	}
@@ -64,12 +59,10 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 	return a, nil
 }
 
-func (a *Accumulator) group(w Window) *group {
-	if w == WindowFirst {
-		return &a.groups[0]
-	}
-	return &a.groups[1]
-}
+func (a *Accumulator) group(w Window) *group { return &a.groups[w.index()] }
+
+// Uses reports whether a metric is made from outcomes of window w.
+func (a *Accumulator) Uses(w Window) bool { return len(a.group(w).series) > 0 }
 
 // Add adds one outcome of window w. Outcomes are added in closing order, those
 // of a look by window in the order of Windows.
@@ -142,7 +135,7 @@ func (a *Accumulator) Cells() []Cell {
 		g := a.group(d.Window)
 		at := slices.Index(g.series, seriesOf(d, false))
 		out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version}, g.total, at)
-		if d.Uncapped != nil {
+		if d.Capped() {
 			at := slices.Index(g.series, seriesOf(d, true))
 			out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version, Uncapped: true}, g.total, at)
 		}

@@ -134,19 +134,21 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 				once.Add(w, &all[i])
 			}
 		}
-		// A unit's day closes after its first window: the days lag behind.
+		// A unit's windows close one after the other: the later ones lag behind.
 		var cells []metrics.Cell
-		first, day := 0, 0
-		for day < len(all) {
+		var done [metrics.WindowCount]int
+		for done[metrics.WindowCount-1] < len(all) {
 			a := newCells(t, arms)
 			a.Load(cells)
-			for n := r.IntN(60); n > 0 && first < len(all); n-- {
-				a.Add(metrics.WindowFirst, &all[first])
-				first++
-			}
-			for n := r.IntN(60); n > 0 && day < first; n-- {
-				a.Add(metrics.WindowDay, &all[day])
-				day++
+			for i, w := range metrics.Windows() {
+				closed := len(all)
+				if i > 0 {
+					closed = done[i-1]
+				}
+				for n := r.IntN(60); n > 0 && done[i] < closed; n-- {
+					a.Add(w, &all[done[i]])
+					done[i]++
+				}
 			}
 			cells = a.Cells()
 		}

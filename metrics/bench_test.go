@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
@@ -43,30 +44,47 @@ func benchmarkClosed(n int) []metrics.Closed {
 	return out
 }
 
-// BenchmarkClosedToCells is one closed window through Observe and Add.
+// benchmarkPlan is a plan of as many metrics as anybody reads: with what every
+// experiment measures besides, eleven, and the companions of four ratios.
+var benchmarkPlan = experiment.Plan{
+	Primary:    []string{"stall_ratio"},
+	Secondary:  []string{"bitrate", "watch_hours_per_viewer", "live_latency_mean", "stalled_session_rate", "startup_first_p50"},
+	Guardrails: []experiment.Guardrail{{Metric: "start_success"}, {Metric: "startup_first_p95"}, {Metric: "exit_before_start"}},
+}
+
+// BenchmarkClosedToCells is one closed window through Observe and Add: with what
+// a plan asks for, as the job does, and with the whole catalogue.
 func BenchmarkClosedToCells(b *testing.B) {
 	closed := benchmarkClosed(10_000)
-	for _, w := range metrics.Windows() {
-		b.Run(string(w), func(b *testing.B) {
-			cells, err := metrics.NewAccumulator(metrics.CellSpec{
-				Definitions: metrics.All(), Arms: 2, Segmented: []string{"stall_ratio", "start_success", "startup_first_p95"},
+	for _, set := range []struct {
+		name        string
+		definitions []metrics.Definition
+	}{{"", metrics.PlanDefinitions(&benchmarkPlan, metrics.Builtin())}, {"all/", metrics.All()}} {
+		for _, w := range metrics.Windows() {
+			b.Run(set.name+string(w), func(b *testing.B) {
+				cells, err := metrics.NewAccumulator(metrics.CellSpec{
+					Definitions: set.definitions, Arms: 2, Segmented: []string{"stall_ratio", "start_success", "startup_first_p95"},
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					o := metrics.Observe(&closed[i%len(closed)], w)
+					cells.Add(w, &o)
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "windows/s")
 			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				o := metrics.Observe(&closed[i%len(closed)], w)
-				cells.Add(w, &o)
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "windows/s")
-		})
+		}
 	}
 }
 
 // BenchmarkCells is the fixed cost of a look: loading and writing all cells.
 func BenchmarkCells(b *testing.B) {
-	spec := metrics.CellSpec{Definitions: metrics.All(), Arms: 2, Segmented: []string{"stall_ratio", "start_success"}}
+	spec := metrics.CellSpec{
+		Definitions: metrics.PlanDefinitions(&benchmarkPlan, metrics.Builtin()), Arms: 2,
+		Segmented: []string{"stall_ratio", "start_success"},
+	}
 	full, err := metrics.NewAccumulator(spec)
 	if err != nil {
 		b.Fatal(err)

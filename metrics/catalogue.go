@@ -5,7 +5,6 @@ import (
 	_ "embed" // catalogue.json is part of the program: a plan means the same everywhere
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 
@@ -27,7 +26,8 @@ const (
 
 // Limits of a catalogue.
 const (
-	MaxDefinitions = 500   // cells of each are kept for every arm and look
+	MaxDefinitions = 500   // keys; nobody finds anything among more
+	MaxVersions    = 100   // of a metric: more often than yearly for a century
 	MaxTextBytes   = 1_000 // of a description: it is a tooltip, not a manual
 	maxDecimals    = 6     // more digits than any uncertainty deserves
 )
@@ -48,10 +48,7 @@ var builtin = sync.OnceValue(func() *Catalogue {
 func Builtin() *Catalogue { return builtin() }
 
 // Known reports whether the built-in catalogue has a metric.
-func Known(key string) bool {
-	_, ok := Builtin().Lookup(key)
-	return ok
-}
+func Known(key string) bool { return Builtin().Known(key) }
 
 // Lookup returns the newest version of a metric of the built-in catalogue.
 func Lookup(key string) (Definition, bool) { return Builtin().Lookup(key) }
@@ -79,6 +76,41 @@ func ParseCatalogue(data []byte) (*Catalogue, error) {
 	return c, err
 }
 
+// With returns the catalogue with definitions that people made, oldest version
+// first. They were valid when they were stored. A metric that people defined
+// takes the place of a built-in one of the same key with all its versions: what
+// a running experiment measures must not change because the program learned a
+// metric of that name.
+func (c *Catalogue) With(stored []Definition) *Catalogue {
+	if len(stored) == 0 {
+		return c
+	}
+	theirs := map[string]bool{}
+	for i := range stored {
+		theirs[stored[i].Key] = true
+	}
+	out := &Catalogue{latest: map[string]int{}}
+	for _, d := range c.all {
+		if !theirs[d.Key] {
+			out.all = append(out.all, d)
+		}
+	}
+	out.all = append(out.all, stored...)
+	for i := range out.all {
+		d := &out.all[i]
+		if before, seen := out.latest[d.Key]; !seen || out.all[before].Version < d.Version {
+			out.latest[d.Key] = i
+		}
+	}
+	return out
+}
+
+// Known reports whether the catalogue has a metric.
+func (c *Catalogue) Known(key string) bool {
+	_, ok := c.latest[key]
+	return ok
+}
+
 // Lookup returns the newest version of a metric.
 func (c *Catalogue) Lookup(key string) (Definition, bool) {
 	i, ok := c.latest[key]
@@ -88,14 +120,30 @@ func (c *Catalogue) Lookup(key string) (Definition, bool) {
 	return c.all[i], true
 }
 
-// LookupVersion returns one version of a metric.
+// LookupVersion returns one version of a metric, or of the companion of one.
 func (c *Catalogue) LookupVersion(key string, version int) (Definition, bool) {
 	for i := range c.all {
 		if c.all[i].Key == key && c.all[i].Version == version {
 			return c.all[i], true
 		}
 	}
+	if of, ok := strings.CutSuffix(key, perUnitSuffix); ok {
+		if d, ok := c.LookupVersion(of, version); ok {
+			return d.PerUnit()
+		}
+	}
 	return Definition{}, false
+}
+
+// Versions returns every version of a metric, oldest first.
+func (c *Catalogue) Versions(key string) []Definition {
+	var out []Definition
+	for _, d := range c.all {
+		if d.Key == key {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // All returns the newest version of every metric, in the order of the catalogue.
@@ -111,8 +159,8 @@ func (c *Catalogue) All() []Definition {
 
 func (c *Catalogue) validate() error {
 	var faults experiment.Errors
-	if n := len(c.all); n == 0 || n > MaxDefinitions {
-		faults = append(faults, experiment.Invalidf("metrics", "must hold 1 to %d definitions, not %d", MaxDefinitions, n))
+	if n := len(c.all); n == 0 || n > MaxDefinitions*MaxVersions {
+		faults = append(faults, experiment.Invalidf("metrics", "must hold 1 to %d definitions, not %d", MaxDefinitions*MaxVersions, n))
 	}
 	for i := range c.all {
 		d := &c.all[i]
@@ -128,86 +176,11 @@ func (c *Catalogue) validate() error {
 		}
 		c.latest[d.Key] = i
 	}
+	if n := len(c.latest); n > MaxDefinitions {
+		faults = append(faults, experiment.Invalidf("metrics", "must hold at most %d metrics, not %d", MaxDefinitions, n))
+	}
 	if len(faults) > 0 {
 		return faults
 	}
 	return nil
-}
-
-// validate reports every fault of the definition by its field.
-func (d *Definition) validate(add func(field, format string, args ...any)) {
-	if !experiment.ValidKey(d.Key) {
-		add("key", "%q is not a key", d.Key)
-	}
-	if d.Version < 1 {
-		add("version", "must be at least 1")
-	}
-	for field, text := range map[string]string{"name": d.Name, "description": d.Description, "unit": d.Unit} {
-		if text == "" || len(text) > MaxTextBytes {
-			add(field, "must hold 1 to %d bytes", MaxTextBytes)
-		}
-	}
-	if len(d.Pitfalls) > MaxTextBytes {
-		add("pitfalls", "must hold at most %d bytes", MaxTextBytes)
-	}
-	if d.Direction < -1 || d.Direction > 1 {
-		add("direction", "must be -1, 0 or 1")
-	}
-	if !(d.Scale > 0) || math.IsInf(d.Scale, 0) {
-		add("scale", "must be a positive number")
-	}
-	if d.Decimals < 0 || d.Decimals > maxDecimals {
-		add("decimals", "must be 0 to %d", maxDecimals)
-	}
-	if d.Window != WindowFirst && d.Window != WindowDay {
-		add("window", "must be %s or %s", WindowFirst, WindowDay)
-	}
-	if !validTiers(d.Tiers) {
-		add("tiers", "must be letters of A to D in order, each once")
-	}
-	switch d.Role {
-	case RoleGoal, RoleGuardrail, RoleDiagnostic, RoleTrust:
-	default:
-		add("role", "%q is not a role", d.Role)
-	}
-	if (d.Cap != "") != (d.Uncapped != nil) {
-		add("cap", "a cap and the uncapped quotient come together")
-	}
-	d.validateKind(add)
-}
-
-func (d *Definition) validateKind(add func(field, format string, args ...any)) {
-	switch d.Kind {
-	case KindMean, KindProportion, KindRatio, KindQuantile:
-	default:
-		add("kind", "%q is not a kind", d.Kind)
-	}
-	if d.Numerator == d.Denominator {
-		add("numerator", "is the denominator")
-	}
-	if (d.Kind == KindQuantile) != (d.Level > 0 && d.Level < 1) {
-		add("level", "must lie between 0 and 1 for a quantile and be absent otherwise")
-	}
-	if d.Kind == KindQuantile && d.Uncapped != nil {
-		add("uncapped", "a quantile needs no cap")
-	}
-	isFlag := d.Denominator == Units || d.Denominator == WatchUnits || d.Window == WindowFirst
-	if (d.Kind == KindMean || d.Kind == KindProportion) && !isFlag {
-		add("denominator", "%s is not 0 or 1 in window %s, as a %s needs", d.Denominator, d.Window, d.Kind)
-	}
-}
-
-func validTiers(s string) bool {
-	if s == "" {
-		return false
-	}
-	last := -1
-	for i := range len(s) {
-		at := strings.IndexByte("ABCD", s[i])
-		if at <= last {
-			return false
-		}
-		last = at
-	}
-	return true
 }

@@ -1,5 +1,7 @@
 package metrics
 
+import "github.com/splitcast/splitcast/experiment"
+
 // Kind is how a metric is made from its quantities.
 type Kind string
 
@@ -14,7 +16,30 @@ const (
 	KindRatio Kind = "ratio"
 	// KindQuantile is a quantile over the units of numerator / denominator.
 	KindQuantile Kind = "quantile"
+	// KindCount is the mean number of something per unit.
+	KindCount Kind = "count"
+	// KindRetention is the share of the units that came back in a return window.
+	KindRetention Kind = "retention"
+	// KindFunnel is a ratio of the last of several steps to the first.
+	KindFunnel Kind = "funnel"
+	// KindMeanOfRatios is the mean over the units of numerator / denominator. A
+	// unit counts as much as any other, however little it watched.
+	KindMeanOfRatios Kind = "mean_of_ratios"
 )
+
+// Estimator returns by which of mean, proportion, ratio and quantile a metric of
+// the kind is estimated.
+func (k Kind) Estimator() Kind {
+	switch k {
+	case KindCount, KindMeanOfRatios:
+		return KindMean
+	case KindRetention:
+		return KindProportion
+	case KindFunnel:
+		return KindRatio
+	}
+	return k
+}
 
 // Role is what a metric is usually good for; a plan may use it otherwise.
 type Role string
@@ -46,8 +71,16 @@ type Definition struct {
 	Quotient
 	// Uncapped, when present, is the same metric without its cap.
 	Uncapped *Quotient `json:"uncapped,omitempty"`
-	Cap      string    `json:"cap,omitempty"`   // the cap in words; present exactly when Uncapped is
-	Level    float64   `json:"level,omitempty"` // of a quantile, 0.95 for p95
+	Cap      string    `json:"cap,omitempty"` // the cap in words; present exactly when there is one
+	// CapAt, when above 0, is the most that the numerator of a unit counts.
+	CapAt float64 `json:"cap_at,omitempty"`
+	Level float64 `json:"level,omitempty"` // of a quantile, 0.95 for p95
+	// Steps of a funnel, each within the one before; Numerator is the last of
+	// them and Denominator the first.
+	Steps []Quantity `json:"steps,omitempty"`
+	// UnitFloor is the least denominator from which the ratio of a single unit
+	// says something: of KindMeanOfRatios, and of what a ratio is compared with.
+	UnitFloor float64 `json:"unit_floor,omitempty"`
 	// Direction is +1 when more is better, -1 when less is, 0 when neither is.
 	Direction int     `json:"direction"`
 	Unit      string  `json:"unit"`     // of the displayed value
@@ -57,4 +90,30 @@ type Definition struct {
 	Tiers     string  `json:"tiers"` // letters of the telemetry tiers that observe it, "AB"
 	Role      Role    `json:"role"`
 	Pitfalls  string  `json:"pitfalls,omitempty"` // what a reader should beware of
+}
+
+// Capped reports whether the metric has a cap, and so a form without it.
+func (d *Definition) Capped() bool { return d.Uncapped != nil || d.CapAt > 0 }
+
+// perUnitSuffix ends the keys of companions.
+const perUnitSuffix = ".per_unit"
+
+// PerUnitKey returns the key of a ratio's companion.
+func PerUnitKey(key string) string { return key + perUnitSuffix }
+
+// PerUnit returns the companion of a ratio: the same quotient as the mean of the
+// units' own ratios. The pooled ratio is that of the platform's hours, in which
+// heavy viewers dominate; the companion is that of its people. Where their
+// effects have different signs, both are true and neither may be told alone. ok
+// is false for other kinds, and for a key too long to carry the suffix.
+func (d *Definition) PerUnit() (companion Definition, ok bool) {
+	if d.Kind != KindRatio || !experiment.ValidKey(PerUnitKey(d.Key)) {
+		return Definition{}, false
+	}
+	companion = *d
+	companion.Key = PerUnitKey(d.Key)
+	companion.Name = d.Name + ", mean of units"
+	companion.Kind = KindMeanOfRatios
+	companion.Uncapped, companion.Cap = nil, ""
+	return companion, true
 }

@@ -19,8 +19,9 @@ type Job struct {
 	// Experiments lists the experiments that may have open windows; the job
 	// picks those that Due approves.
 	Experiments func(ctx context.Context) ([]experiment.Experiment, error)
-	// Catalogue defines the metrics of experiments that have no look yet; nil is Builtin.
-	Catalogue *Catalogue
+	// Catalogue returns the definitions that there are at the moment of a run;
+	// nil is Builtin.
+	Catalogue func(ctx context.Context) (*Catalogue, error)
 }
 
 // Limits of a look.
@@ -30,7 +31,7 @@ const (
 	WatermarkLag = 2 * time.Second
 	// DrainTime is how long after its end an experiment is still looked at: its
 	// last window and grace, and a week in which the job may have been down.
-	DrainTime = DaySpan + DayGrace + 7*24*time.Hour
+	DrainTime = ReturnD7Span + DayGrace + 7*24*time.Hour
 	// outcomeChunk is how many outcomes are written at once: a few MB. A store
 	// that sorts them by unit maintains its key at half the cost of a thousand.
 	outcomeChunk = 10_000
@@ -45,6 +46,7 @@ type Summary struct {
 	Folded      int // sessions made from event records
 	First       int // outcomes of WindowFirst written
 	Day         int // outcomes of WindowDay written
+	Return      int // outcomes of return windows written
 	Excluded    int // closed windows of units that were crossed or forced
 }
 
@@ -70,6 +72,12 @@ func (j *Job) RunOnce(ctx context.Context, now time.Time) (Summary, error) {
 	if err != nil {
 		return sum, fmt.Errorf("fold sessions: %w", err)
 	}
+	catalogue := Builtin()
+	if j.Catalogue != nil {
+		if catalogue, err = j.Catalogue(ctx); err != nil {
+			return sum, fmt.Errorf("read the metric catalogue: %w", err)
+		}
+	}
 	list, err := j.Experiments(ctx)
 	if err != nil {
 		return sum, fmt.Errorf("list experiments: %w", err)
@@ -85,7 +93,7 @@ func (j *Job) RunOnce(ctx context.Context, now time.Time) (Summary, error) {
 			break
 		}
 		sum.Experiments++
-		if err := j.look(ctx, exp, now, &sum); err != nil {
+		if err := j.look(ctx, exp, catalogue, now, &sum); err != nil {
 			sum.Failed++
 			failures = append(failures, fmt.Errorf("look at %s version %d: %w", exp.Key, exp.Version, err))
 		}
@@ -122,13 +130,10 @@ func (j *Job) Loop(ctx context.Context, every time.Duration, clock Clock, done f
 
 // look takes one look at an experiment and adds what it did to sum once it is
 // committed.
-func (j *Job) look(ctx context.Context, exp *experiment.Experiment, now time.Time, sum *Summary) error {
+func (j *Job) look(ctx context.Context, exp *experiment.Experiment, catalogue *Catalogue, now time.Time, sum *Summary) error {
 	var did Summary
 	ran, err := j.Store.Look(ctx, exp, func(tx LookTx) error {
-		l := looker{exp: exp, tx: tx, now: now, catalogue: j.Catalogue}
-		if l.catalogue == nil {
-			l.catalogue = Builtin()
-		}
+		l := looker{exp: exp, tx: tx, now: now, catalogue: catalogue}
 		err := l.take(ctx)
 		did = l.did
 		return err
@@ -143,6 +148,7 @@ func (j *Job) look(ctx context.Context, exp *experiment.Experiment, now time.Tim
 	sum.Looks += did.Looks
 	sum.First += did.First
 	sum.Day += did.Day
+	sum.Return += did.Return
 	sum.Excluded += did.Excluded
 	return nil
 }
@@ -172,11 +178,14 @@ func (l *looker) take(ctx context.Context) error {
 	}
 	cells.Load(last.Cells)
 	for _, w := range Windows() {
+		if w.IsReturn() && !cells.Uses(w) {
+			continue // reading it would cost as much as the day again
+		}
 		if err := l.read(ctx, w, last.Watermark, &next, cells); err != nil {
 			return fmt.Errorf("window %s: %w", w, err)
 		}
 	}
-	if l.did.First+l.did.Day == 0 {
+	if l.did.First+l.did.Day+l.did.Return == 0 {
 		return nil
 	}
 	if next.Arms, err = l.tx.Counts(ctx, next.Watermark); err != nil {
@@ -196,7 +205,7 @@ func (l *looker) spec(last *Look) CellSpec {
 	plan := &l.exp.Plan
 	spec := CellSpec{Arms: len(l.exp.Arms), Segmented: SegmentedMetrics(plan)}
 	if last.Number == 0 {
-		spec.Definitions = l.catalogue.All()
+		spec.Definitions = PlanDefinitions(plan, l.catalogue)
 		return spec
 	}
 	seen := map[string]bool{}
@@ -211,6 +220,40 @@ func (l *looker) spec(last *Look) CellSpec {
 		}
 	}
 	return spec
+}
+
+// PlanDefinitions returns what an experiment measures: the metrics of its plan
+// in the versions that were fixed at launch, the newest of those that were not,
+// the companions of its ratios, and what tells whether they can be believed.
+// Metrics that the catalogue does not have are left out; the report names them.
+//
+// Other metrics are not added up: outcomes hold all base quantities, so that any
+// metric can still be made from them, but nobody should find by chance what they
+// did not plan to look for.
+func PlanDefinitions(p *experiment.Plan, c *Catalogue) []Definition {
+	var out []Definition
+	for _, key := range append(p.Metrics(), CoverageKey, StartTimeKnownKey) {
+		if slices.ContainsFunc(out, func(d Definition) bool { return d.Key == key }) {
+			continue
+		}
+		d, ok := c.planned(p, key)
+		if !ok {
+			continue
+		}
+		out = append(out, d)
+		if companion, ok := d.PerUnit(); ok {
+			out = append(out, companion)
+		}
+	}
+	return out
+}
+
+// planned returns a metric in the version that the plan fixed, or the newest.
+func (c *Catalogue) planned(p *experiment.Plan, key string) (Definition, bool) {
+	if version, fixed := p.Versions[key]; fixed {
+		return c.LookupVersion(key, version)
+	}
+	return c.Lookup(key)
 }
 
 // SegmentedMetrics returns the metrics of a plan that are kept by dimension: the
@@ -262,10 +305,13 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 	if err := flush(); err != nil {
 		return err
 	}
-	if w == WindowFirst {
+	switch {
+	case w == WindowFirst:
 		l.did.First = written
-	} else {
+	case w == WindowDay:
 		l.did.Day = written
+	default:
+		l.did.Return += written
 	}
 	return nil
 }

@@ -216,11 +216,14 @@ func TestDefinitionsStay(t *testing.T) {
 		return c
 	}
 	job := jobOf(m, exp)
-	job.Catalogue = parse(1)
+	use := func(c *metrics.Catalogue) {
+		job.Catalogue = func(context.Context) (*metrics.Catalogue, error) { return c, nil }
+	}
+	use(parse(1))
 	if _, err := job.RunOnce(t.Context(), exposedAt.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	job.Catalogue = parse(1, 2)
+	use(parse(1, 2))
 	late := experiment.Exposure{Experiment: "a", Version: 1, Unit: "w", Arm: "control", At: exposedAt.Add(time.Hour)}
 	if err := m.Expose(t.Context(), late.At, []experiment.Exposure{late}); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package metrics
 
 import (
-	"time"
+	"slices"
 
 	"github.com/splitcast/splitcast/telemetry"
 )
@@ -9,13 +9,6 @@ import (
 // Excluded reports whether the unit is left out of all outcomes, because it was
 // forced into its arm or seen in two.
 func (c *Closed) Excluded() bool { return c.Crossed || c.Override }
-
-// Counts reports whether a session belongs to the window of an exposure: it
-// started at the exposure or later, and before the span was over.
-func (w Window) Counts(exposedAt time.Time, s *telemetry.Session) bool {
-	after := s.FirstRecvMs - exposedAt.UnixMilli()
-	return after >= 0 && after < w.Span().Milliseconds()
-}
 
 // Observe returns the outcome of a unit in window w: a pure function of the
 // exposure and its sessions, in whatever order these come. Sessions outside the
@@ -26,21 +19,51 @@ func Observe(c *Closed, w Window) Outcome {
 		o.Dims[i] = c.Dims[name]
 	}
 	q := &o.Quantities
-	q[Units], q[WatchUnits] = 1, 1
-	if w == WindowFirst {
+	q[Units] = 1
+	switch {
+	case w.IsReturn():
+		if returned(c, w) {
+			q[Returned] = 1
+		}
+	case w == WindowFirst:
+		q[WatchUnits] = 1
 		if s := earliest(c); s != nil {
 			q.add(s)
+			q[DistinctStarts] = q[Starts]
 		}
-	} else {
-		for i := range c.Sessions {
-			if s := &c.Sessions[i]; w.Counts(c.ExposedAt, s) {
-				q.add(s)
-			}
-		}
+		q.finish()
+	default:
+		q[WatchUnits] = 1
+		q.addAll(c, w)
+		q.finish()
 	}
-	q.finish()
 	return o
 }
+
+// addAll counts the sessions in the window.
+func (q *Quantities) addAll(c *Closed, w Window) {
+	starts := make([]int64, 0, startsOnStack)
+	for i := range c.Sessions {
+		s := &c.Sessions[i]
+		if !w.Counts(c.ExposedAt, s) {
+			continue
+		}
+		q.add(s)
+		if s.Started {
+			starts = append(starts, s.FirstRecvMs)
+		}
+	}
+	slices.Sort(starts)
+	for i, at := range starts {
+		if i == 0 || at-starts[i-1] >= RetryGapMs {
+			q[DistinctStarts]++
+		}
+	}
+}
+
+// startsOnStack is how many starts of a unit need no memory of their own; few
+// viewers have more in a day.
+const startsOnStack = 16
 
 // earliest returns the first play attempt in WindowFirst, or nil. Of sessions
 // that began in the same millisecond the smaller id is first, so that the order
@@ -60,19 +83,28 @@ func earliest(c *Closed) *telemetry.Session {
 	return first
 }
 
+// returned reports whether the unit attempted to play in the window.
+func returned(c *Closed, w Window) bool {
+	for i := range c.Sessions {
+		if s := &c.Sessions[i]; isAttempt(s) && w.Counts(c.ExposedAt, s) {
+			return true
+		}
+	}
+	return false
+}
+
 // isAttempt reports whether somebody wanted to play.
 func isAttempt(s *telemetry.Session) bool { return s.PlayRequested || s.Started }
 
 // add counts one session.
 func (q *Quantities) add(s *telemetry.Session) {
 	q.addStart(s)
-	if s.Observed.Has(telemetry.ObservedPlay) {
+	switch {
+	case s.Observed.Has(telemetry.ObservedPlay):
 		q[WatchMsUncapped] += float64(s.PlayMs)
-	} else if s.Started {
+		q.addPlay(s)
+	case s.Started:
 		q[WatchUnits] = 0 // a sum is known only when all of it is
-	}
-	if s.Started && s.Observed.Has(telemetry.ObservedPlay|telemetry.ObservedStalls) {
-		q.addStalls(s)
 	}
 	if s.Observed.Has(telemetry.ObservedBitrate) {
 		q[RungKbpsMs] += float64(s.RungKbpsMs)
@@ -82,6 +114,10 @@ func (q *Quantities) add(s *telemetry.Session) {
 		q[LatencySamples] += float64(s.LatencySamples)
 		q[LatencyMsUncapped] += float64(s.LatencySumMs)
 		q[LatencyMs] += float64(min(s.LatencySumMs, LatencyCapMs*s.LatencySamples))
+	}
+	if s.Observed.Has(telemetry.ObservedFrames) {
+		q[Frames] += float64(s.Frames)
+		q[DroppedFrames] += float64(s.DroppedFrames)
 	}
 }
 
@@ -99,19 +135,38 @@ func (q *Quantities) addStart(s *telemetry.Session) {
 		q[Starts]++
 	}
 	timed := s.Started && s.FirstFrameMs != nil
+	waitMs := int64(NeverStartedMs)
 	if timed {
+		waitMs = *s.FirstFrameMs
 		q[TimedStarts]++
-		q[StartupMs] += float64(*s.FirstFrameMs)
+		q[StartupMs] += float64(waitMs)
+		q[StartupCappedMs] += float64(min(waitMs, StartupCapMs))
 	}
 	waited := failed || !s.Started && s.Last.MonoMs >= MinWaitMs
 	// A start whose time is unknown may or may not have been quick.
 	if s.Observed.Has(telemetry.ObservedStart) && (timed || waited) {
 		q[WaitedAttempts]++
-		if timed && *s.FirstFrameMs <= QuickStartMs {
+		q[StartupImputedMs] += float64(waitMs)
+		if waitMs <= QuickStartMs {
 			q[QuickStarts]++
 		}
 	}
-	if s.Observed.Has(telemetry.ObservedStart|telemetry.ObservedFailure) && (s.Started || waited) {
+	if s.Observed.Has(telemetry.ObservedStart | telemetry.ObservedFailure) {
+		q.addFate(s, failed, waited)
+	}
+	playKnown := s.Observed.Has(telemetry.ObservedPlay)
+	if playKnown || !s.Started && s.Observed.Has(telemetry.ObservedStart) {
+		q[PlayAttempts]++
+		if playKnown && s.PlayMs >= EngagedMs {
+			q[EngagedAttempts]++
+		}
+	}
+}
+
+// addFate counts how an attempt ended of which start and failure are observed.
+func (q *Quantities) addFate(s *telemetry.Session, failed, waited bool) {
+	q[KnownAttempts]++
+	if s.Started || waited {
 		q[FateAttempts]++
 		switch {
 		case failed:
@@ -119,6 +174,43 @@ func (q *Quantities) addStart(s *telemetry.Session) {
 		case !s.Started:
 			q[Exits]++
 		}
+	}
+	if s.Started {
+		q[FailureStarts]++
+		if s.FatalCode != "" && s.EndReason != telemetry.EndEnded {
+			q[PlaybackFailures]++
+		}
+	}
+}
+
+// addPlay counts a session of which the play time is observed.
+func (q *Quantities) addPlay(s *telemetry.Session) {
+	play := float64(s.PlayMs)
+	if s.Started {
+		q[PlaySessions]++
+		q[PlayMs] += min(play, SessionCapMs)
+		q[PlayMsUncapped] += play
+		if s.Observed.Has(telemetry.ObservedStalls) {
+			q.addStalls(s)
+		}
+	}
+	if s.Observed.Has(telemetry.ObservedLadder) {
+		q[LadderPlayMs] += play
+		q[TopRungMs] += float64(s.TopRungMs)
+	}
+	if s.Observed.Has(telemetry.ObservedHeight) {
+		q[HeightPlayMs] += play
+		q[LowHeightMs] += float64(s.LowHeightMs)
+	}
+	if s.Observed.Has(telemetry.ObservedSwitches) {
+		switches := float64(s.SwitchesUp + s.SwitchesDown)
+		q[SwitchPlayMs] += play
+		q[Switches] += min(switches, SwitchesCap)
+		q[SwitchesUncapped] += switches
+	}
+	if s.Observed.Has(telemetry.ObservedBytes) {
+		q[BytesPlayMs] += play
+		q[Bytes] += float64(s.Bytes)
 	}
 }
 
@@ -131,10 +223,18 @@ func (q *Quantities) addStalls(s *telemetry.Session) {
 	play, stall := float64(s.PlayMs), float64(s.StallMs)
 	capped := min(stall, StallCapMs)
 	q[Stalls] += float64(s.StallN)
+	q[StallsCapped] += min(float64(s.StallN), StallsCap)
 	q[StallMs] += capped
 	q[StallBaseMs] += play + capped
 	q[StallMsUncapped] += stall
 	q[StallBaseMsUncapped] += play + stall
+	q[StallPlayMs] += play
+	if s.Observed.Has(telemetry.ObservedStallMax) {
+		q[LongestStallSessions]++
+		if 100*stall > SeverePct*(play+stall) || s.StallMaxMs > SevereStallMs {
+			q[SevereSessions]++
+		}
+	}
 }
 
 // finish applies what holds for the unit as a whole.
@@ -143,4 +243,5 @@ func (q *Quantities) finish() {
 		q[WatchMsUncapped] = 0
 	}
 	q[WatchMs] = min(q[WatchMsUncapped], WatchCapMs)
+	q[StartupImputedMs] = min(q[StartupImputedMs], NeverStartedMs)
 }

@@ -64,7 +64,10 @@ func TestObserve(t *testing.T) {
 		"attempts": 1, "covered_attempts": 1, "waited_attempts": 1, "quick_starts": 1, "fate_attempts": 1,
 		"starts": 1, "timed_starts": 1, "startup_ms": 500,
 		"units": 1, "watch_units": 1, "watch_ms": 60_000, "watch_ms_uncapped": 60_000,
-		"stall_sessions": 1, "stall_base_ms": 60_000, "stall_base_ms_uncapped": 60_000,
+		"stall_sessions": 1, "stall_base_ms": 60_000, "stall_base_ms_uncapped": 60_000, "stall_play_ms": 60_000,
+		"distinct_starts": 1, "startup_capped_ms": 500, "startup_imputed_ms": 500, "known_attempts": 1,
+		"play_attempts": 1, "engaged_attempts": 1, "play_sessions": 1, "play_ms": 60_000, "play_ms_uncapped": 60_000,
+		"failure_starts": 1,
 	}
 	for _, test := range []struct {
 		name     string
@@ -87,27 +90,31 @@ func TestObserve(t *testing.T) {
 		{
 			"a start after 10,001 ms", metrics.WindowFirst,
 			[]telemetry.Session{watched("s", 0, late)},
-			with(start, "quick_starts", 0, "startup_ms", 10_001),
+			with(start, "quick_starts", 0, "startup_ms", 10_001, "startup_capped_ms", 10_001, "startup_imputed_ms", 10_001),
 		},
 		{
 			"a start after 10,000 ms", metrics.WindowFirst,
 			[]telemetry.Session{watched("s", 0, func(s *telemetry.Session) { ms := int64(10_000); s.FirstFrameMs = &ms })},
-			with(start, "startup_ms", 10_000),
+			with(start, "startup_ms", 10_000, "startup_capped_ms", 10_000, "startup_imputed_ms", 10_000),
 		},
 		{
 			"a start at an unknown time is no failure", metrics.WindowFirst,
 			[]telemetry.Session{watched("s", 0, func(s *telemetry.Session) { s.FirstFrameMs = nil })},
-			with(start, "waited_attempts", 0, "quick_starts", 0, "timed_starts", 0, "startup_ms", 0),
+			with(start, "waited_attempts", 0, "quick_starts", 0, "timed_starts", 0, "startup_ms", 0,
+				"startup_capped_ms", 0, "startup_imputed_ms", 0),
 		},
 		{
 			"left after 999 ms: a mis-click", metrics.WindowFirst,
 			[]telemetry.Session{waiting("s", 999)},
-			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1},
+			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1, "known_attempts": 1, "play_attempts": 1},
 		},
 		{
 			"left after 1,000 ms", metrics.WindowFirst,
 			[]telemetry.Session{waiting("s", 1_000)},
-			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1, "waited_attempts": 1, "fate_attempts": 1, "exits": 1},
+			map[string]float64{
+				"units": 1, "watch_units": 1, "attempts": 1, "waited_attempts": 1, "fate_attempts": 1, "exits": 1,
+				"known_attempts": 1, "play_attempts": 1, "startup_imputed_ms": metrics.NeverStartedMs,
+			},
 		},
 		{
 			"failed at once", metrics.WindowFirst,
@@ -115,17 +122,24 @@ func TestObserve(t *testing.T) {
 			map[string]float64{
 				"units": 1, "watch_units": 1, "attempts": 1, "covered_attempts": 1,
 				"waited_attempts": 1, "fate_attempts": 1, "failures": 1,
+				"known_attempts": 1, "play_attempts": 1, "startup_imputed_ms": metrics.NeverStartedMs,
 			},
 		},
 		{
 			"a source that cannot tell failures from exits", metrics.WindowFirst,
 			[]telemetry.Session{waiting("s", 5_000, func(s *telemetry.Session) { s.Observed = telemetry.ObservedStart })},
-			map[string]float64{"units": 1, "watch_units": 1, "attempts": 1, "waited_attempts": 1},
+			map[string]float64{
+				"units": 1, "watch_units": 1, "attempts": 1, "waited_attempts": 1, "play_attempts": 1,
+				"startup_imputed_ms": metrics.NeverStartedMs,
+			},
 		},
 		{
 			"a source that observes nothing", metrics.WindowDay,
 			[]telemetry.Session{watched("s", 0, func(s *telemetry.Session) { s.Observed = 0; s.StallMs = 9_000 })},
-			map[string]float64{"units": 1, "attempts": 1, "covered_attempts": 1, "starts": 1, "timed_starts": 1, "startup_ms": 500},
+			map[string]float64{
+				"units": 1, "attempts": 1, "covered_attempts": 1, "starts": 1, "timed_starts": 1, "startup_ms": 500,
+				"distinct_starts": 1, "startup_capped_ms": 500,
+			},
 		},
 		{
 			"watch time is unknown when one session hides it", metrics.WindowDay,
@@ -134,7 +148,8 @@ func TestObserve(t *testing.T) {
 				watched("b", 1, func(s *telemetry.Session) { s.Observed &^= telemetry.ObservedPlay | telemetry.ObservedStalls }),
 			},
 			with(start, "attempts", 2, "covered_attempts", 2, "waited_attempts", 2, "quick_starts", 2, "fate_attempts", 2,
-				"starts", 2, "timed_starts", 2, "startup_ms", 1_000, "watch_units", 0, "watch_ms", 0, "watch_ms_uncapped", 0),
+				"starts", 2, "timed_starts", 2, "startup_ms", 1_000, "watch_units", 0, "watch_ms", 0, "watch_ms_uncapped", 0,
+				"startup_capped_ms", 1_000, "startup_imputed_ms", 1_000, "known_attempts", 2, "failure_starts", 2),
 		},
 	} {
 		if diff := cmp.Diff(test.want, observe(test.window, test.sessions...)); diff != "" {
@@ -187,16 +202,17 @@ func TestObserveCaps(t *testing.T) {
 func TestWindowBoundaries(t *testing.T) {
 	t.Parallel()
 	for _, w := range metrics.Windows() {
-		span := w.Span().Milliseconds()
+		from, span := w.From().Milliseconds(), w.Span().Milliseconds()
 		for _, test := range []struct {
 			afterMs int64
 			want    bool
-		}{{-1, false}, {0, true}, {span - 1, true}, {span, false}} {
+		}{{from - 1, false}, {from, true}, {span - 1, true}, {span, false}} {
 			s := watched("s", test.afterMs)
 			if got := w.Counts(exposedAt, &s); got != test.want {
 				t.Errorf("%s counts a session %d ms after the exposure: %v, want %v", w, test.afterMs, got, test.want)
 			}
-			if got := observe(w, s)["starts"] == 1; got != test.want {
+			seen := observe(w, s)
+			if got := seen["starts"]+seen["returned"] == 1; got != test.want {
 				t.Errorf("Observe(%s) of a session %d ms after the exposure: %v, want %v", w, test.afterMs, got, test.want)
 			}
 		}

@@ -8,7 +8,9 @@ package metrics
 // the unit is not part of the metric; it is never a zero of it.
 type Quantity int
 
-// The closed list. Its order is the order in storage: append, never reorder.
+// The closed list. Its order is the order in storage: append, never reorder. An
+// outcome that was written before a quantity was added does not observe it: what
+// its array lacks is unknown, and the unit is no part of metrics that need it.
 const (
 	// Units is 1 for every outcome.
 	Units Quantity = iota
@@ -67,6 +69,68 @@ const (
 	LatencySamples
 	// LatencyMsUncapped is LatencyMs without its cap.
 	LatencyMsUncapped
+	// Returned is 1 when the unit attempted to play in a return window.
+	Returned
+	// DistinctStarts counts Starts that came RetryGapMs or more after the one
+	// before: a player that starts again at once is the same visit.
+	DistinctStarts
+	// StartupCappedMs is StartupMs, at most StartupCapMs a session.
+	StartupCappedMs
+	// StartupImputedMs is the start time of WaitedAttempts, NeverStartedMs of
+	// those that never started.
+	StartupImputedMs
+	// KnownAttempts counts attempts of which start and failure are observed,
+	// however short the wait.
+	KnownAttempts
+	// PlayAttempts counts attempts of which the play time is known: observed, or
+	// none because it is observed that the first frame never came.
+	PlayAttempts
+	// EngagedAttempts counts PlayAttempts that played at least EngagedMs.
+	EngagedAttempts
+	// PlaySessions counts started sessions of which the play time is observed.
+	PlaySessions
+	// PlayMs is play time in PlaySessions, at most SessionCapMs a session.
+	PlayMs
+	// PlayMsUncapped is PlayMs without its cap.
+	PlayMsUncapped
+	// FailureStarts counts started sessions of which failures are observed.
+	FailureStarts
+	// PlaybackFailures counts FailureStarts that a fatal error ended, unless the
+	// programme was over.
+	PlaybackFailures
+	// StallPlayMs is play time in StallSessions.
+	StallPlayMs
+	// StallsCapped is Stalls, at most StallsCap a session.
+	StallsCapped
+	// LongestStallSessions counts StallSessions of which the longest stall is
+	// observed, too.
+	LongestStallSessions
+	// SevereSessions counts LongestStallSessions that stalled for more than
+	// SeverePct of their time, or once for more than SevereStallMs.
+	SevereSessions
+	// LadderPlayMs is play time in sessions of which the rungs offered are known.
+	LadderPlayMs
+	// TopRungMs is time at the highest rung offered in those sessions.
+	TopRungMs
+	// HeightPlayMs is play time in sessions of which the picture height is observed.
+	HeightPlayMs
+	// LowHeightMs is time at telemetry.LowHeight or less in those sessions.
+	LowHeightMs
+	// SwitchPlayMs is play time in sessions of which switches are observed.
+	SwitchPlayMs
+	// Switches counts changes of the rung in those sessions, at most SwitchesCap
+	// a session.
+	Switches
+	// SwitchesUncapped is Switches without its cap.
+	SwitchesUncapped
+	// Frames counts frames in sessions that report them.
+	Frames
+	// DroppedFrames counts those of Frames that were not shown.
+	DroppedFrames
+	// BytesPlayMs is play time in sessions of which the bytes are observed.
+	BytesPlayMs
+	// Bytes is what those sessions received.
+	Bytes
 
 	// QuantityCount is the number of quantities.
 	QuantityCount = int(iota)
@@ -86,6 +150,20 @@ const (
 	StallCapMs   = 300_000    // a session: beyond 5 min it is a forgotten tab
 	WatchCapMs   = 86_400_000 // a unit: nobody watches more than 24 h a day
 	LatencyCapMs = 60_000     // a sample on average: beyond 60 s a viewer went back in time
+	RetryGapMs   = 30_000     // starts closer together are one visit with retries
+	StartupCapMs = 30_000     // a session: whoever waits longer has gone to do something else
+	EngagedMs    = 60_000     // a third of sessions end before: they were a look, not a view
+	SessionCapMs = 28_800_000 // a session: beyond 8 h a screen was left on
+	StallsCap    = 30         // a session: more are one broken connection
+	SwitchesCap  = 60         // a session: likewise
+
+	SeverePct     = 2      // of the time of a session: stalling that viewers complain of
+	SevereStallMs = 10_000 // a single stall after which viewers leave
+
+	// NeverStartedMs stands for a start that never came: longer than any that
+	// telemetry accepts (120 s), and beyond what a histogram resolves (2^44), so
+	// that a quantile that falls on it is refused rather than shown.
+	NeverStartedMs = 1 << 45
 )
 
 var quantityNames = [QuantityCount]string{
@@ -97,6 +175,13 @@ var quantityNames = [QuantityCount]string{
 	"stall_ms", "stall_base_ms", "stall_ms_uncapped", "stall_base_ms_uncapped",
 	"rung_kbps_ms", "rung_ms",
 	"latency_ms", "latency_samples", "latency_ms_uncapped",
+	"returned", "distinct_starts", "startup_capped_ms", "startup_imputed_ms",
+	"known_attempts", "play_attempts", "engaged_attempts",
+	"play_sessions", "play_ms", "play_ms_uncapped", "failure_starts", "playback_failures",
+	"stall_play_ms", "stalls_capped", "longest_stall_sessions", "severe_sessions",
+	"ladder_play_ms", "top_rung_ms", "height_play_ms", "low_height_ms",
+	"switch_play_ms", "switches", "switches_uncapped",
+	"frames", "dropped_frames", "bytes_play_ms", "bytes",
 }
 
 // String returns the quantity's name, as in the catalogue and in storage.

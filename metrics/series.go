@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"slices"
 
 	"github.com/splitcast/splitcast/stats"
@@ -11,10 +12,21 @@ import (
 type series struct {
 	Quotient
 	quantile bool
+	perUnit  bool    // a unit's value is its own quotient
+	floor    float64 // units with a smaller denominator are left out
+	capAt    float64 // of the numerator
 }
 
 func seriesOf(d *Definition, uncapped bool) series {
-	s := series{Quotient: d.Quotient, quantile: d.Kind == KindQuantile}
+	s := series{Quotient: d.Quotient, capAt: math.Inf(1)}
+	s.quantile = d.Kind == KindQuantile
+	s.perUnit = s.quantile || d.Kind == KindMeanOfRatios
+	if d.Kind == KindMeanOfRatios {
+		s.floor = d.UnitFloor
+	}
+	if d.CapAt > 0 && !uncapped {
+		s.capAt = d.CapAt
+	}
 	if uncapped && d.Uncapped != nil {
 		s.Quotient = *d.Uncapped
 	}
@@ -71,13 +83,15 @@ func (ts tallies) add(of []series, arms int, o *Outcome) {
 	for i := range of {
 		s := &of[i]
 		x := o.Quantities[s.Denominator]
-		if !(x > 0) {
+		if !(x > 0) || x < s.floor {
 			continue // not observed is not zero
 		}
-		y := o.Quantities[s.Numerator]
+		y := min(o.Quantities[s.Numerator], s.capAt)
 		t := &ts[i*arms+o.Arm]
-		if s.quantile {
+		if s.perUnit {
 			y, x = y/x, 1
+		}
+		if s.quantile {
 			t.hist.Add(y)
 		}
 		t.add(y, x)

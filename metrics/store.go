@@ -44,58 +44,6 @@ type LookTx interface {
 	Counts(ctx context.Context, upTo time.Time) ([]ArmCounts, error)
 }
 
-// Window names a metric group's window: which of a unit's sessions count.
-type Window string
-
-// The windows of viewer A/B experiments.
-const (
-	// WindowFirst holds the first session that started within FirstSpan of the exposure.
-	WindowFirst Window = "first"
-	// WindowDay holds the sessions that started within DaySpan of the exposure.
-	WindowDay Window = "day"
-)
-
-// Spans and graces of the windows. Grace is how long after the span a session's
-// records may still arrive and count.
-const (
-	FirstSpan  = 30 * time.Minute
-	FirstGrace = 2 * time.Minute
-	DaySpan    = 24 * time.Hour
-	DayGrace   = time.Hour
-)
-
-// Span returns how long after the exposure a session may start to count.
-func (w Window) Span() time.Duration {
-	if w == WindowFirst {
-		return FirstSpan
-	}
-	return DaySpan
-}
-
-// Grace returns how long after the span the outcome is fixed.
-func (w Window) Grace() time.Duration {
-	if w == WindowFirst {
-		return FirstGrace
-	}
-	return DayGrace
-}
-
-// ClosesAt returns when the window of an exposure closes: its grace after its
-// span. A store that hears of the exposure only after the shortest window is
-// over counts from FirstSpan before that, so that no job has passed the closing.
-// All windows of an exposure thus close at fixed distances from each other.
-func (w Window) ClosesAt(exposedAt, recordedAt time.Time) time.Time {
-	if least := recordedAt.Add(-FirstSpan); exposedAt.Before(least) {
-		exposedAt = least
-	}
-	return exposedAt.Add(w.Span() + w.Grace())
-}
-
-// AfterFirst returns how much later than WindowFirst the window closes.
-func (w Window) AfterFirst() time.Duration {
-	return w.Span() + w.Grace() - FirstSpan - FirstGrace
-}
-
 // Closed is an exposure whose window closed, with the sessions observed in it.
 type Closed struct {
 	Unit      string

@@ -62,7 +62,7 @@ func armCounts(ctx context.Context, q sqlx.QueryerContext, exp *experiment.Exper
 			return fmt.Errorf("outcomes of arm %d of %d", arm, len(counts))
 		case window == metrics.WindowFirst:
 			counts[arm].ClosedFirst = n
-		default:
+		case window == metrics.WindowDay:
 			counts[arm].ClosedDay = n
 		}
 		return nil

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 )
 
 // unitColumns are the columns of sessions that name a unit. A block has none:
@@ -24,14 +25,18 @@ var unitColumns = map[experiment.UnitType]string{
 // outcomes do not depend on when a job gets to them. Moments are whole numbers
 // because the driver reads those ten times as fast; a float64 holds either
 // exactly until the year 2255. The places are those of the shortest window, and
-// the last argument is how many microseconds later the window closes.
-func closedQuery(unit experiment.UnitType) string {
+// $9 is how many microseconds later the window closes. Of a return window one
+// attempt to play is read, because more would say no more.
+func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 	own, notOwn := `false`, `true`
 	if column := unitColumns[unit]; column != "" {
 		own = `s.` + column + ` = x.unit_id and s.` + column + ` <> ''`
 		notOwn = `s.` + column + ` <> x.unit_id`
 	}
-	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $7`
+	within := ` and s.first_recv_ms >= x.exposed_ms + $10 and s.first_recv_ms < x.exposed_ms + $7`
+	if w.IsReturn() {
+		within += ` and (s.play_requested or s.started) limit 1`
+	}
 	return `
 		select x.unit_id, x.arm, x.exposed_ms, x.closes_us,
 		       x.crossed, x.override, x.attributes, coalesce(s.session, '')
@@ -48,13 +53,13 @@ func closedQuery(unit experiment.UnitType) string {
 				offset 0) page -- not merged with the outer query, which would lose the index
 			order by unit_id) x
 		left join lateral (
-			select ` + selectClosedSession + ` as session from sessions s
-			where ` + own + within + `
+			(select ` + selectClosedSession + ` as session from sessions s
+			where ` + own + within + `)
 			union all
-			select ` + selectClosedSession + ` as session
+			(select ` + selectClosedSession + ` as session
 			from session_links l join sessions s on s.session_id = l.session_id
 			where exists (select from session_links) -- spares a search for each unit where nothing is linked
-			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `) s on true
+			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `)) s on true
 		order by x.unit_id`
 }
 

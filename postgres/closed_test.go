@@ -15,13 +15,13 @@ import (
 	"github.com/splitcast/splitcast/telemetry"
 )
 
-// readClosed returns the units whose window closed up to two days after jobStart
+// readClosed returns the units whose window closed up to ten days after jobStart
 // with what take makes of each.
 func readClosed[T any](t *testing.T, s jobStore, exp *experiment.Experiment, w metrics.Window, take func(*metrics.Closed) T) []T {
 	t.Helper()
 	var out []T
 	_, err := s.Look(t.Context(), exp, func(tx metrics.LookTx) error {
-		return tx.Closed(t.Context(), w, time.Time{}, jobStart.Add(48*time.Hour), func(c *metrics.Closed) error {
+		return tx.Closed(t.Context(), w, time.Time{}, jobStart.Add(240*time.Hour), func(c *metrics.Closed) error {
 			out = append(out, take(c))
 			return nil
 		})
@@ -55,7 +55,7 @@ func TestClosedReadsWhatObserveNeeds(t *testing.T) {
 		got := readClosed(t, s, &exp, w, func(c *metrics.Closed) metrics.Outcome { return metrics.Observe(c, w) })
 		var want []metrics.Outcome
 		for i := range units {
-			c := metrics.Closed{Unit: fmt.Sprintf("u%05d", i), Arm: i % 2, ExposedAt: jobStart, ClosesAt: jobStart.Add(w.Span() + w.Grace())}
+			c := metrics.Closed{Unit: fmt.Sprintf("u%05d", i), Arm: i % 2, ExposedAt: jobStart, ClosesAt: w.ClosesAt(jobStart, jobStart)}
 			c.Sessions = whole[c.Unit]
 			want = append(want, metrics.Observe(&c, w))
 		}
@@ -72,7 +72,7 @@ func randomSession(r *rand.Rand, i int, viewer string) telemetry.Session {
 	frame := int64(r.IntN(20_000))
 	s := telemetry.Session{
 		SessionID: fmt.Sprintf("session-%d", i), Identity: telemetry.Identity{ViewerID: viewer},
-		Tier: telemetry.TierA, FirstRecvMs: jobStart.UnixMilli() + int64(r.IntN(40*60_000)),
+		Tier: telemetry.TierA, FirstRecvMs: jobStart.UnixMilli() + int64(r.IntN(40*60_000)) + int64(r.IntN(2)*r.IntN(40))*3_600_000,
 		PlayRequested: yes(), Started: yes(), StartSeq: 1, Ended: yes(),
 		Last: telemetry.Mark{Seq: 5, MonoMs: int64(r.IntN(5_000))},
 	}
@@ -213,8 +213,9 @@ func explainClosed(t *testing.T, db *DB, unit experiment.UnitType, w metrics.Win
 		if _, err := tx.ExecContext(t.Context(), planClosed); err != nil {
 			return err
 		}
-		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit),
-			1, 1, jobStart, "", jobStart.Add(time.Hour), "", w.Span().Milliseconds(), string(unit), w.AfterFirst().Microseconds())
+		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit, w),
+			1, 1, jobStart, "", jobStart.Add(time.Hour), "", w.Span().Milliseconds(), string(unit), w.AfterFirst().Microseconds(),
+			w.From().Milliseconds())
 	})
 	if err != nil {
 		t.Fatalf("explain: %v", err)

@@ -116,8 +116,9 @@ func (p *closedPage) parseSessions(texts []string) error {
 // selectClosedSession reads what metrics.Observe needs of a session as one
 // text, like selectSession, in the order of parseClosedSession.
 const selectClosedSession = `row(s.session_id, s.first_recv_ms, s.play_requested, s.started, s.first_frame_ms,
-	s.last_mark_mono_ms, s.ended, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n,
-	s.rung_kbps_ms, s.rung_ms, s.latency_samples, s.latency_ms_sum, s.observed)::text`
+	s.last_mark_mono_ms, s.ended, s.end_reason, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n, s.stall_max_ms,
+	s.rung_kbps_ms, s.rung_ms, s.top_rung_ms, s.low_height_ms, s.switches_up + s.switches_down,
+	s.frames, s.dropped_frames, s.bytes, s.latency_samples, s.latency_ms_sum, s.observed)::text`
 
 // parseClosedSession reads the text of selectClosedSession into s, which shares
 // it. The time of the first frame, if known, is kept in frame.
@@ -133,9 +134,13 @@ func parseClosedSession(text string, s *telemetry.Session, frame *int64) error {
 	}
 	s.Last.MonoMs = p.int()
 	s.Ended = p.bool()
+	s.EndReason = telemetry.EndReason(p.string())
 	s.FatalCode = p.string()
-	s.PlayMs, s.StallMs, s.StallN = p.int(), p.int(), p.int()
-	s.RungKbpsMs, s.RungMs = p.int(), p.int()
+	s.PlayMs, s.StallMs, s.StallN, s.StallMaxMs = p.int(), p.int(), p.int(), p.int()
+	s.RungKbpsMs, s.RungMs, s.TopRungMs = p.int(), p.int(), p.int()
+	s.LowHeightMs = p.int()
+	s.SwitchesUp = p.int() // both ways: metrics adds them up
+	s.Frames, s.DroppedFrames, s.Bytes = p.int(), p.int(), p.int()
 	s.LatencySamples, s.LatencySumMs = p.int(), p.int()
 	s.Observed = telemetry.Observed(p.int()) //nolint:gosec // written from the same type
 	if p.failed || p.at != len(text) {

@@ -140,7 +140,7 @@ func (r *closedReader) run(ctx context.Context) error {
 			return err
 		}
 		defer cut.Close()
-		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit))
+		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window))
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,8 @@ func (r *closedReader) run(ctx context.Context) error {
 			}
 			page.reset()
 			rows, err := read.QueryContext(ctx, r.exp.ID, r.exp.Version, from.at, from.unit, to.at, to.unit,
-				r.window.Span().Milliseconds(), string(r.exp.Unit), r.window.AfterFirst().Microseconds())
+				r.window.Span().Milliseconds(), string(r.exp.Unit), r.window.AfterFirst().Microseconds(),
+				r.window.From().Milliseconds())
 			if err := scanRows(rows, err, page.scan); err != nil {
 				return err
 			}

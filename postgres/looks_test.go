@@ -127,7 +127,7 @@ func jobOf(s metrics.Store, exp *experiment.Experiment) *metrics.Job {
 }
 
 func outcomeOf(unit string, arm int, exposed time.Time, w metrics.Window) metrics.Outcome {
-	return metrics.Outcome{Unit: unit, Arm: arm, ExposedAt: exposed, ClosesAt: exposed.Add(w.Span() + w.Grace())}
+	return metrics.Outcome{Unit: unit, Arm: arm, ExposedAt: exposed, ClosesAt: w.ClosesAt(exposed, exposed)}
 }
 
 // nothingWritten fails the test if a look left a trace.

@@ -51,7 +51,7 @@ func measure(d *metrics.Definition, c *metrics.Cell) measured {
 		return measured{err: &stats.Refusal{Reason: CodeNoUnits, Message: "No unit of an arm has a value of this metric yet."}}
 	}
 	s := measured{units: c.Pair.N}
-	switch d.Kind {
+	switch d.Kind.Estimator() {
 	case metrics.KindProportion:
 		y := c.Pair.Y()
 		ones := int64(math.Round((y.Mean + y.Low) * float64(y.N)))

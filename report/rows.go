@@ -73,7 +73,7 @@ func (b *builder) row(ask asked, arm int) Row {
 	last := b.follow(&r, &q, &control, &treatment)
 	cells := b.history.newest().Cells
 	b.fill(&r, &q, &last, control.total(cells), treatment.total(cells))
-	if d.Uncapped != nil {
+	if d.Capped() {
 		r.Uncapped = b.uncapped(&q, arm, r.Effect)
 	}
 	r.Words = rowWords(&r, b.armLabel(arm))

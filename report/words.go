@@ -45,8 +45,12 @@ func effectWords(e *Effect) string { return e.Text + " (" + e.Range + " at any l
 
 func definitionWords(d *metrics.Definition) string {
 	switch d.Kind {
-	case metrics.KindMean:
+	case metrics.KindMean, metrics.KindCount:
 		return fmt.Sprintf("mean of %s over units with %s", d.Numerator, d.Denominator)
+	case metrics.KindRetention:
+		return fmt.Sprintf("share of units with %s in window %s", d.Numerator, d.Window)
+	case metrics.KindMeanOfRatios:
+		return fmt.Sprintf("mean over units of %s / %s", d.Numerator, d.Denominator)
 	case metrics.KindProportion:
 		return fmt.Sprintf("share of units with %s that have %s", d.Denominator, d.Numerator)
 	case metrics.KindQuantile:
@@ -58,7 +62,7 @@ func definitionWords(d *metrics.Definition) string {
 // methodWords says how the interval of a row was computed.
 func methodWords(q *question) string {
 	var variance string
-	switch q.definition.Kind {
+	switch q.definition.Kind.Estimator() {
 	case metrics.KindMean:
 		variance = "sample variance of units"
 	case metrics.KindProportion:

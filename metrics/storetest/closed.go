@@ -120,6 +120,63 @@ func testJoin(t *testing.T, w *world) {
 	}
 }
 
+// testReturnWindows has a unit that comes back on the second day, one on the
+// eighth, one at the wrong times, and one whose exposure was recorded late.
+func testReturnWindows(t *testing.T, w *world) {
+	const day = 24 * 60.0
+	linked := w.exposure("linked", "treatment", 0)
+	linked.Session = "s-linked"
+	w.expose(w.exposure("second", "control", 0), w.exposure("eighth", "control", 0), w.exposure("wrong", "control", 0), linked)
+	const late = 3 * day
+	w.exposeAt(at(late), w.exposure("late", "treatment", 0))
+	idle := session("s-idle", "wrong", 1.5*day)
+	idle.PlayRequested, idle.Started, idle.FirstFrameMs = false, false, nil
+	w.report(
+		session("s-second", "second", day), session("s-second-again", "second", 1.2*day),
+		session("s-eighth", "eighth", 8*day-0.001),
+		session("s-day", "wrong", day-0.001), session("s-ninth", "wrong", 8*day), idle,
+		session("s-linked", "", 1.9*day),
+		session("s-late", "late", 1.1*day),
+	)
+	grace := metrics.DayGrace.Minutes()
+	for _, test := range []struct {
+		window   metrics.Window
+		closes   float64 // of the units that were recorded in time
+		returned []string
+	}{
+		{metrics.WindowReturnD1, 2*day + grace, []string{"linked", "second", "late"}},
+		{metrics.WindowReturnD7, 8*day + grace, []string{"eighth", "linked", "second", "late"}},
+	} {
+		var beginning time.Time
+		if got := w.closed(test.window, beginning, at(test.closes).Add(-time.Millisecond)); len(got) != 0 {
+			t.Errorf("%s: %d units before any has closed", test.window, len(got))
+		}
+		lateCloses := late - metrics.FirstSpan.Minutes() + test.closes
+		var returned []string
+		var closes []float64
+		w.mustLook(func(tx metrics.LookTx) error {
+			return tx.Closed(w.ctx, test.window, beginning, at(lateCloses), func(c *metrics.Closed) error {
+				o := metrics.Observe(c, test.window)
+				closes = append(closes, o.ClosesAt.Sub(start).Minutes())
+				if o.Quantities[metrics.Returned] == 1 {
+					returned = append(returned, o.Unit)
+				}
+				return nil
+			})
+		})
+		if diff := cmp.Diff(test.returned, returned); diff != "" {
+			t.Errorf("%s: who returned differs (-want +got):\n%s", test.window, diff)
+		}
+		want := []float64{test.closes, test.closes, test.closes, test.closes, lateCloses}
+		if diff := cmp.Diff(want, closes); diff != "" {
+			t.Errorf("%s: moments of closing differ (-want +got):\n%s", test.window, diff)
+		}
+		if got := w.closed(test.window, at(test.closes), at(lateCloses)); len(got) != 1 || got[0].Unit != "late" {
+			t.Errorf("%s: after the first have closed there is %v, want late alone", test.window, got)
+		}
+	}
+}
+
 func testAttributes(t *testing.T, w *world) {
 	x := w.exposure("a", "control", 1)
 	x.Attributes = map[string]string{"country": "DE", "net_class": "3g", "plan": "free"}

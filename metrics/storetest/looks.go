@@ -231,6 +231,9 @@ func testJob(t *testing.T, w *world) {
 		s := session("s-"+unit, unit, float64(i%60)+1)
 		s.PlayMs += int64(i) * 7
 		w.report(s)
+		if i%3 == 0 {
+			w.report(session("s-next-"+unit, unit, 2_000))
+		}
 	}
 	w.expose(xs...)
 	total := metrics.Summary{}
@@ -244,11 +247,14 @@ func testJob(t *testing.T, w *world) {
 	if total.First != units || total.Day != units || looks < 5 {
 		t.Errorf("the job wrote %d and %d outcomes in %d looks, want %d of each in several", total.First, total.Day, looks, units)
 	}
-	if sum := w.runJob(at(3_000)); sum.Looks != 0 {
+	if sum := w.runJob(at(3_100)); sum.Looks != 1 || sum.Return != units || sum.First+sum.Day != 0 {
+		t.Errorf("RunOnce after all have returned or not = %+v, want %d outcomes of a return window", sum, units)
+	}
+	if sum := w.runJob(at(4_000)); sum.Looks != 0 {
 		t.Errorf("a run with nothing new wrote %d looks", sum.Looks)
 	}
 	fresh, err := metrics.NewAccumulator(metrics.CellSpec{
-		Definitions: metrics.All(), Arms: 2, Segmented: metrics.SegmentedMetrics(&w.exp.Plan),
+		Definitions: metrics.PlanDefinitions(&w.exp.Plan, metrics.Builtin()), Arms: 2, Segmented: metrics.SegmentedMetrics(&w.exp.Plan),
 	})
 	if err != nil {
 		t.Fatal(err)

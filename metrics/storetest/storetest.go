@@ -43,6 +43,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"the earliest exposure of a unit counts", testEarliest},
 		{"crossed and forced units are marked and counted apart", testMarked},
 		{"sessions are joined by viewer and by link", testJoin},
+		{"return windows follow the day", testReturnWindows},
 		{"attributes of the exposure arrive", testAttributes},
 		{"a look is kept whole", testLookRoundTrip},
 		{"a failed look leaves nothing", testRollback},
@@ -88,6 +89,7 @@ func (w *world) launch(key string) experiment.Experiment {
 		},
 		Plan: experiment.Plan{
 			Primary:    []string{"start_success"},
+			Secondary:  []string{"stall_ratio", "watch_hours_per_viewer", "stalls_per_hour", "return_d1"},
 			Guardrails: []experiment.Guardrail{{Metric: "startup_first_p95", Margin: 0.05}},
 		},
 	}
