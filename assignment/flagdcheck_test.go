@@ -56,7 +56,8 @@ func TestFlagdCheckFindsFaults(t *testing.T) {
 	e.Layer = "l"
 	e.SlotRanges = []experiment.SlotRange{{From: 0, To: 8000}}
 	e.Audience = &experiment.Audience{All: []experiment.Audience{
-		is("country", "DE"), {Attr: "build", Op: experiment.OpGe, Value: experiment.Scalar{V: 7.0}},
+		is("country", "DE"),
+		{Attr: "build", Op: experiment.OpGe, Value: experiment.Scalar{V: 7.0}},
 		{Attr: "app", Op: experiment.OpSemverLt, Value: experiment.Scalar{V: "5.2.0"}},
 	}}
 	e.Overrides = map[string]string{"qa": "treatment"}

@@ -35,8 +35,10 @@ func TestActionsOverHTTP(t *testing.T) {
 		{name: "no such experiment", method: "POST", path: apiPath + "/experiments/none/ship", as: write, body: `{"arm":"control"}`, status: 404},
 		{name: "a draft", method: "POST", path: apiPath + "/experiments/later/ship", as: write, body: `{"arm":"control"}`, status: 409},
 		{name: "unknown field", method: "POST", path: apiPath + "/experiments/abr/ship", as: write, body: `{"arm":"control","why":"x"}`, status: 422},
-		{name: "ship", method: "POST", path: apiPath + "/experiments/abr/ship", as: write, body: `{"arm":"treatment","reason":"less stalling"}`, status: 200, rows: change,
-			has: []string{`"shipped_arm":"treatment"`, `"status":"stopped"`}},
+		{
+			name: "ship", method: "POST", path: apiPath + "/experiments/abr/ship", as: write, body: `{"arm":"treatment","reason":"less stalling"}`, status: 200, rows: change,
+			has: []string{`"shipped_arm":"treatment"`, `"status":"stopped"`},
+		},
 	})
 	for i := range 8 {
 		if body := b.evaluated(t, fmt.Sprint("v-", i)); !strings.Contains(body, `"variant":"treatment"`) || !strings.Contains(body, `"cause":"shipped","assigned":false},"reason":"STATIC"`) {
@@ -52,8 +54,10 @@ func TestActionsOverHTTP(t *testing.T) {
 	}
 	b.play(t, []scenario{
 		{name: "restart", method: "POST", path: apiPath + "/experiments/abr/restart", as: write, body: `{}`, status: 200, rows: change, has: []string{`"version":2`, `"status":"running"`}},
-		{name: "audit", method: "GET", path: apiPath + "/audit?limit=3", as: experiment.ScopeAdmin, status: 200,
-			has: []string{"experiment.ship", "experiment.remove", "experiment.restart", "less stalling"}},
+		{
+			name: "audit", method: "GET", path: apiPath + "/audit?limit=3", as: experiment.ScopeAdmin, status: 200,
+			has: []string{"experiment.ship", "experiment.remove", "experiment.restart", "less stalling"},
+		},
 	})
 	if body := b.evaluated(t, "v-1"); !strings.Contains(body, `"version":2`) || !strings.Contains(body, `"cause":"split"`) {
 		t.Errorf("after the restart: %s", body)
@@ -101,8 +105,10 @@ func TestHoldoutOverHTTP(t *testing.T) {
 	b := newBench(t)
 	b.play(t, []scenario{
 		{name: "nobody left", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeWrite, body: `{"holdouts":[{"key":"h","unit":"viewer","slots":10000}]}`, status: 400, has: []string{"holdouts[0].slots"}},
-		{name: "create", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeWrite, body: `{"holdouts":[{"key":"h","unit":"viewer","slots":5000}]}`, status: 200,
-			rows: map[string]int{"audit_log": 1}, has: []string{`"applied":[]`, `"holdouts":[{"result":"created"`}},
+		{
+			name: "create", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeWrite, body: `{"holdouts":[{"key":"h","unit":"viewer","slots":5000}]}`, status: 200,
+			rows: map[string]int{"audit_log": 1}, has: []string{`"applied":[]`, `"holdouts":[{"result":"created"`},
+		},
 		{name: "list", method: "GET", path: apiPath + "/holdouts", as: experiment.ScopeRead, status: 200, has: []string{`"slots":5000`}},
 	})
 	held := 0
@@ -137,8 +143,10 @@ func TestFreezeOverHTTP(t *testing.T) {
 		{name: "ship", method: "POST", path: apiPath + "/experiments/abr/ship", as: write, body: ship, status: 409, has: []string{"cup (the final)", testNow.Add(time.Hour).Format(time.RFC3339)}},
 		{name: "ship as administrator", method: "POST", path: apiPath + "/experiments/abr/ship", as: experiment.ScopeAdmin, body: ship, status: 409},
 		{name: "stop", method: "POST", path: apiPath + "/experiments", as: write, body: stop, status: 403, has: []string{"only an administrator"}},
-		{name: "stop as administrator", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeAdmin, body: stop, status: 200,
-			rows: map[string]int{"audit_log": 1, "experiment_versions": 1}, has: []string{`"status":"stopped"`}},
+		{
+			name: "stop as administrator", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeAdmin, body: stop, status: 200,
+			rows: map[string]int{"audit_log": 1, "experiment_versions": 1}, has: []string{`"status":"stopped"`},
+		},
 	})
 }
 
@@ -153,7 +161,9 @@ func TestLayerMapOverHTTP(t *testing.T) {
 	b.apply(t, spec("owner", 7000))
 	b.play(t, []scenario{
 		{name: "full", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeWrite, body: spec("late", 4000), status: 409, has: []string{"owner owns 7000"}},
-		{name: "map", method: "GET", path: apiPath + "/layers", as: experiment.ScopeRead, status: 200,
-			has: []string{`{"key":"player","unit":"viewer","owners":[{"experiment":"owner","status":"running","from":0,"to":7000}],"free":3000}`}},
+		{
+			name: "map", method: "GET", path: apiPath + "/layers", as: experiment.ScopeRead, status: 200,
+			has: []string{`{"key":"player","unit":"viewer","owners":[{"experiment":"owner","status":"running","from":0,"to":7000}],"free":3000}`},
+		},
 	})
 }
