@@ -32,7 +32,7 @@ func quantileStudy(nu, lift float64, units, looks int) study {
 	value := 1000 * math.Exp(stats.Normal{}.Quantile(nu))
 	s := study{
 		name:    fmt.Sprintf("p%v, %s an arm, %+.0f %%", 100*nu, thousands(units), 100*lift),
-		methods: quantileMethods, looks: looks, runs: 2000, truth: [2]float64{0, value * lift},
+		methods: quantileMethods, looks: looks, runs: 1000, truth: [2]float64{0, value * lift},
 	}
 	s.run = func(rng *rand.Rand, say func(method, truth, look int, a answer)) {
 		var arms [3]stats.Histogram // control, treatment without and with the effect
@@ -133,7 +133,7 @@ func cupedStudy(name string, draw func(rng *rand.Rand) (x, y float64), mean, sd 
 	const units, looks = 5000, 50
 	lift := population{mean: mean, sd: sd}.tableLift([2]int{units, units})
 	s := study{
-		name: name + ", 5,000 an arm", methods: cupedMethods, looks: looks, runs: 5000,
+		name: name + ", 5,000 an arm", methods: cupedMethods, looks: looks, runs: 3000,
 		truth: [2]float64{0, mean * lift},
 	}
 	cs := stats.AsympCS{Alpha: calibrationAlpha, NOpt: 2 * units}
@@ -200,7 +200,7 @@ func ratioStudies(bool) []study {
 	truthRatio := stallMean // E[stall] = E[watch] E[line] since interest and line are independent
 	lift := population{mean: arm.Value, sd: math.Sqrt(arm.Variance)}.tableLift([2]int{units, units})
 	s := study{
-		name: "stall over watch seconds, 5,000 viewers an arm", methods: ratioMethods, looks: looks, runs: 4000,
+		name: "stall over watch seconds, 5,000 viewers an arm", methods: ratioMethods, looks: looks, runs: 2000,
 		truth: [2]float64{0, truthRatio * lift},
 	}
 	cs := stats.AsympCS{Alpha: calibrationAlpha, NOpt: 2 * units}
@@ -270,7 +270,7 @@ func clusterStudy(clusters int, tail float64) study {
 	effect := 2.8 * between * math.Sqrt(2/float64(clusters)) * 1.5
 	s := study{
 		name:    fmt.Sprintf("%d broadcasters an arm, audience ~ m^−%.1f", clusters, tail),
-		methods: clusterMethods, looks: looks, runs: 4000, truth: [2]float64{0, effect},
+		methods: clusterMethods, looks: looks, runs: 3000, truth: [2]float64{0, effect},
 		promised: func(method string) (alarms, interval bool) {
 			safe := tail > 2 || strings.HasPrefix(method, "clustered")
 			return safe, safe

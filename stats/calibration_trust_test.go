@@ -33,7 +33,7 @@ func guardrailStudy(p population, units [2]int) study {
 	margin := p.mean * p.tableLift(units) * 3.29 / 2.80
 	s := study{
 		name:    fmt.Sprintf("%s, %s and %s", p.name, thousands(units[0]), thousands(units[1])),
-		methods: guardrailMethods, looks: looks, runs: 5000,
+		methods: guardrailMethods, looks: looks, runs: 2000,
 	}
 	s.promised = func(method string) (alarms, interval bool) {
 		safe := units[0] == units[1] && !strings.HasPrefix(p.name, "lognormal") || strings.HasSuffix(method, "pooled floor")
@@ -110,7 +110,7 @@ func countStudy(events float64) study {
 	effect := math.Exp(2.8 * math.Sqrt(1/events+1/(2*events)))
 	s := study{
 		name:    fmt.Sprintf("%.0f and %.0f events, rates ×%.2f", events, 2*events, effect),
-		methods: countMethods, looks: looks, runs: 4000, truth: [2]float64{1, effect},
+		methods: countMethods, looks: looks, runs: 2000, truth: [2]float64{1, effect},
 	}
 	tuned := stats.RateSequence{
 		Alpha: calibrationAlpha, Concentration: must(stats.RateConcentration(share, effect)),
@@ -168,7 +168,7 @@ func srmStudy(units int, off float64) study {
 	const looks = 100
 	s := study{
 		name:    fmt.Sprintf("%s units, split %.3f", thousandsOfMillions(units), off),
-		methods: ratioMonitors, looks: looks, runs: 20_000,
+		methods: ratioMonitors, looks: looks, runs: 10_000,
 	}
 	s.run = func(rng *rand.Rand, say func(method, truth, look int, a answer)) {
 		var counts [2][2]int64
@@ -226,7 +226,7 @@ func windowStudies(full bool) []study {
 	lift := 0.06
 	s := study{
 		name:    thousands(viewers) + " viewers an arm, 1 to 6 visits each",
-		methods: windowMethods, looks: hours, runs: 1500, truth: [2]float64{0, lift},
+		methods: windowMethods, looks: hours, runs: 1000, truth: [2]float64{0, lift},
 	}
 	cs := stats.AsympCS{Alpha: calibrationAlpha, NOpt: int64(2 * viewers)}
 	s.run = func(rng *rand.Rand, say func(method, truth, look int, a answer)) {
@@ -343,7 +343,7 @@ func windowAnswers(cs stats.AsympCS, c, t *windowArm, lift float64, say func(met
 func bandStudies(bool) []study {
 	const units, looks = 10_000, 20
 	s := study{
-		name: "lognormal σ = 1, 10,000 an arm, 20 looks, +15 %", methods: []string{"band of the difference"}, looks: looks, runs: 1000,
+		name: "lognormal σ = 1, 10,000 an arm, 20 looks, +15 %", methods: []string{"band of the difference"}, looks: looks, runs: 400,
 	}
 	bands := stats.DistributionBands{Alpha: calibrationAlpha, TMin: units / looks}
 	s.run = func(rng *rand.Rand, say func(method, truth, look int, a answer)) {

@@ -170,12 +170,8 @@ func ratioPair(j JointMoments) (adjustable, error) {
 	if j.Variables() != 4 {
 		return adjustable{}, refuse(InvalidArgument, "An adjusted ratio has 4 variables, not %d.", j.Variables())
 	}
-	for a := range j.Mean {
-		for b := range a {
-			if err := j.pair(a, b).check(); err != nil {
-				return adjustable{}, err
-			}
-		}
+	if err := j.checkPairs(); err != nil {
+		return adjustable{}, err
 	}
 	d, dPre := j.Mean[1]+j.Low[1], j.Mean[3]+j.Low[3]
 	if d == 0 || dPre == 0 {

@@ -79,14 +79,6 @@ func (j JointMoments) Sum(a, b int) float64 {
 	return j.C[a*(a+1)/2+b]
 }
 
-// pair returns the joint moments of two variables.
-func (j JointMoments) pair(y, x int) PairMoments {
-	return PairMoments{
-		N: j.N, MeanY: j.Mean[y], MeanX: j.Mean[x], M2Y: j.Sum(y, y), M2X: j.Sum(x, x), CXY: j.Sum(y, x),
-		LowY: j.Low[y], LowX: j.Low[x],
-	}
-}
-
 // Combine returns the joint moments of two linear combinations of the variables,
 // y and x, given by one weight a variable. It refuses, with InvalidArgument,
 // another number of weights than variables, and with NonFinite.
@@ -99,16 +91,23 @@ func (j JointMoments) Combine(y, x []float64) (PairMoments, error) {
 			len(y), len(x), len(j.Mean))
 	}
 	p := PairMoments{N: j.N}
+	at := 0 // in the triangle
 	for a := range j.Mean {
 		mean := j.Mean[a] + j.Low[a]
 		p.MeanY += y[a] * mean
 		p.MeanX += x[a] * mean
-		for b := range j.Mean {
-			c := j.Sum(a, b)
-			p.M2Y += y[a] * y[b] * c
-			p.M2X += x[a] * x[b] * c
-			p.CXY += y[a] * x[b] * c
+		for b := range a {
+			c := j.C[at]
+			p.M2Y += 2 * y[a] * y[b] * c
+			p.M2X += 2 * x[a] * x[b] * c
+			p.CXY += (y[a]*x[b] + y[b]*x[a]) * c
+			at++
 		}
+		c := j.C[at]
+		p.M2Y += y[a] * y[a] * c
+		p.M2X += x[a] * x[a] * c
+		p.CXY += y[a] * x[a] * c
+		at++
 	}
 	if !finite(p.MeanY, p.MeanX, p.M2Y, p.M2X, p.CXY) {
 		return PairMoments{}, refuse(NonFinite, "The combination left the range of floating-point numbers.")
@@ -149,4 +148,31 @@ func (j JointMoments) check() error {
 		return refuse(InvalidArgument, "Joint moments of %d variables have %d and %d parts.", k, len(j.Low), len(j.C))
 	}
 	return nil
+}
+
+// checkPairs refuses as PairMoments.check does for any two of the variables.
+func (j JointMoments) checkPairs() error {
+	row := 0 // of the triangle
+	for a := range j.Mean {
+		diagonal := 0
+		for b := range a {
+			// Nearly all moments are settled here.
+			if cross, bound := j.C[row+b], j.C[row+a]*j.C[diagonal]; !(cross*cross <= bound && bound <= math.MaxFloat64) || j.C[diagonal] < 0 {
+				if err := j.pair(a, b).check(); err != nil {
+					return err
+				}
+			}
+			diagonal += b + 2
+		}
+		row += a + 1
+	}
+	return nil
+}
+
+// pair returns the joint moments of two variables.
+func (j JointMoments) pair(y, x int) PairMoments {
+	return PairMoments{
+		N: j.N, MeanY: j.Mean[y], MeanX: j.Mean[x], M2Y: j.Sum(y, y), M2X: j.Sum(x, x), CXY: j.Sum(y, x),
+		LowY: j.Low[y], LowX: j.Low[x],
+	}
 }
