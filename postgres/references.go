@@ -20,6 +20,9 @@ func (p *publication) checkReferences(ctx context.Context, pending []*change) er
 	ids := make([]int64, len(pending))
 	for i, c := range pending {
 		ids[i] = c.next.ID
+		if !refers(&c.next) && (c.before == nil || !refers(&c.before.exp)) {
+			continue
+		}
 		if err := p.storeReferences(ctx, &c.next); err != nil {
 			return err
 		}
@@ -43,6 +46,11 @@ func (p *publication) checkReferences(ctx context.Context, pending []*change) er
 		}
 	}
 	return experiment.CheckRequires(all)
+}
+
+// refers reports whether the experiment refers to lists or other experiments.
+func refers(e *experiment.Experiment) bool {
+	return len(e.Requires) > 0 || len(e.Audience.Lists()) > 0
 }
 
 func (p *publication) storeReferences(ctx context.Context, e *experiment.Experiment) error {
