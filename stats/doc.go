@@ -8,6 +8,11 @@
 //	Effect                             treatment against control, on a named scale
 //	Welch, AsympCS, TMixture, ...      inference on an Effect
 //
+// Beside the layers stand tests that need more than an effect: of whole histograms
+// (ThresholdTest, QuantileContrast, DistributionBands), of what each look adds
+// (BoundedSequence), of clusters (ClusteredRatio), of counts (RateSequence,
+// SampleRatio), and plans (GroupSequential, Plan, Traffic).
+//
 // Everything is a pure function of its arguments. The package never reads a
 // clock, never keeps state between calls, never draws a random number that its
 // caller did not supply, and never returns NaN, a made-up zero or p = 1 for

@@ -182,3 +182,153 @@ func ExamplePlan() {
 	// group_sequential: 184 thousand
 	// sequential: 345 thousand
 }
+
+// The three layers by hand: moments of each arm, merged as they come; an effect on a
+// named scale, which no longer knows what it was made of; and any inference on it.
+func Example_layers() {
+	// Moments: what is kept per arm. Hours, shards and segments merge.
+	rng := rand.New(rand.NewPCG(7, 7))
+	var control, treatment stats.PairMoments // stalled and watched seconds of a viewer
+	for range 24 {
+		var hour [2]stats.PairMoments
+		for range 500 {
+			watched := 600 * rng.ExpFloat64()
+			hour[0].Add(0.020*watched*rng.ExpFloat64(), watched)
+			hour[1].Add(0.018*watched*rng.ExpFloat64(), watched)
+		}
+		control.Merge(hour[0])
+		treatment.Merge(hour[1])
+	}
+
+	// Effect: the ratio of sums, with the error of viewers, as a log-ratio.
+	effect, err := stats.RatioLift(control, treatment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Inference: any of these, on the same effect.
+	fixed, err := stats.Welch(effect, 0.95)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sequence, err := stats.AsympCS{Alpha: 0.05, NOpt: 24_000}.TwoSided(effect)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	belief, err := stats.NewPosterior(effect, stats.Prior{Proper: true, Variance: 0.01}, 0.95, true)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	once, _ := fixed.Interval.Lift()
+	anytime, _ := sequence.Lift()
+	fmt.Printf("one look:  %+.1f %% to %+.1f %%\n", 100*once.Lower, 100*once.Upper)
+	fmt.Printf("any time:  %+.1f %% to %+.1f %%, p = %.2g\n", 100*anytime.Lower, 100*anytime.Upper, sequence.P)
+	fmt.Printf("chance that treatment is better: %.3f\n", belief.ChanceToWin)
+	// Output:
+	// one look:  -14.0 % to -7.7 %
+	// any time:  -15.6 % to -5.9 %, p = 3.6e-08
+	// chance that treatment is better: 1.000
+}
+
+// A plan with an end that also says when to give up.
+func ExampleGroupSequential_Futility() {
+	design := stats.GroupSequential{
+		Kind: stats.SpendOBrienFleming, Information: []float64{0.25, 0.5, 0.75, 1}, Alpha: 0.05, TwoSided: true,
+	}
+	bounds, err := design.Bounds()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	futility, err := design.Futility(bounds, stats.Futility{Kind: stats.SpendPower, Shape: 2, Beta: 0.2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	null, err := design.OperateFutility(bounds, futility, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("reject at |z| of %.2f, give up below %.2f\n", bounds.Z, futility.Z[:3])
+	fmt.Printf("without an effect it takes %.0f %% of the plan on average\n", 100*null.ExpectedInformation)
+	// Output:
+	// reject at |z| of [4.33 2.96 2.36 2.01], give up below [0.05 0.39 1.20]
+	// without an effect it takes 71 % of the plan on average
+}
+
+// A far quantile, watched exactly: of the new values of each look, how many lie above
+// the p99 of all that came before.
+func ExampleThresholdTest() {
+	rng := rand.New(rand.NewPCG(8, 8))
+	arms, before := [2]*stats.Histogram{{}, {}}, [2]*stats.Histogram{}
+	var looks []stats.ThresholdLook
+	for hour := range 48 {
+		for i, factor := range []float64{1, 1.25} { // treatment starts 25 % slower
+			before[i] = arms[i].Clone()
+			for range 400 {
+				arms[i].Add(800 * factor * math.Exp(rng.NormFloat64()))
+			}
+		}
+		if hour == 0 {
+			continue // no threshold yet
+		}
+		look, err := stats.NewThresholdLook(0.99, before, arms)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		looks = append(looks, look)
+	}
+	logE, err := stats.ThresholdTest{Nu: 0.99, NOpt: 40_000, Alpha: 0.05}.LogE(looks)
+	fmt.Printf("p = %.1g, %v\n", stats.PFromE(logE), err)
+	// Output: p = 1e-06, <nil>
+}
+
+// Broadcasters were randomised, and one of them has most of the viewers.
+func ExampleClusteredRatio() {
+	arm := func(giant float64) []stats.Cluster {
+		out := []stats.Cluster{{Y: giant * 9000, X: 9000}} // watched minutes, viewers
+		for i := range 20 {
+			size := float64(40 + 10*i)
+			out = append(out, stats.Cluster{Y: size * (11 + float64(i%5)/2), X: size})
+		}
+		return out
+	}
+	e, err := stats.ClusteredRatio{Control: arm(12), Treatment: arm(13)}.Effect(stats.LogRatio)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	test, err := stats.Welch(e, 0.95)
+	fmt.Printf("%d clusters, but %.1f degrees of freedom: p = %.2f, %v\n", e.N, e.DF, test.P, err)
+	// Output: 42 clusters, but 1.0 degrees of freedom: p = 0.46, <nil>
+}
+
+// Whether a change went unnoticed: within one per cent either way, at any time.
+func ExampleEquivalence() {
+	effect := stats.Effect{Estimate: 0.001, Variance: 0.0026 * 0.0026, DF: 399_998, N: 400_000, Scale: stats.LogRatio}
+	result, err := stats.Equivalence{Margin: math.Log(1.01), Alpha: 0.05}.Watch(effect, 400_000)
+	fmt.Printf("%s: %+.2f %% to %+.2f %%, %v\n", result.State, 100*math.Expm1(result.Lower), 100*math.Expm1(result.Upper), err)
+	// Output: equivalent: -0.62 % to +0.82 %, <nil>
+}
+
+// Start failures of two builds, exact from the first viewer on.
+func ExampleBoundedSequence() {
+	failures := stats.BoundedSequence{Alpha: 0.05, Upper: 1, Mean: 0.3, SD: 0.45, NOpt: 400}
+	hour := func(control, treatment int64) stats.BoundedLook {
+		var look stats.BoundedLook
+		look.Control.AddN(1, control)
+		look.Control.AddN(0, 50-control)
+		look.Treatment.AddN(1, treatment)
+		look.Treatment.AddN(0, 50-treatment)
+		return look
+	}
+	s, err := failures.TwoSided([]stats.BoundedLook{hour(10, 21), hour(14, 26), hour(9, 23), hour(12, 25)})
+	fmt.Printf("%+.2f (%+.2f to %+.2f), %v\n", s.Estimate, s.Lower, s.Upper, err)
+	// Output: +0.25 (+0.08 to +0.42), <nil>
+}
