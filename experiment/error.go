@@ -18,6 +18,8 @@ const (
 	CodeForbidden    Code = "forbidden"    // known, but not allowed
 	CodeTooLarge     Code = "too_large"    // over a limit; the message states the limit
 	CodeUnavailable  Code = "unavailable"  // a part we need is away; try again
+	CodeOverloaded   Code = "overloaded"   // more comes in than can be taken; try again, later and less
+	CodeGone         Code = "gone"         // was there and will not be again; stop asking
 )
 
 // Error is a failure that the caller can mend or must be told about in words.

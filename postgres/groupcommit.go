@@ -57,7 +57,7 @@ func NewGroupCommit[T any](ctx context.Context, cfg GroupCommitConfig[T]) *Group
 }
 
 // Submit returns when the items are committed, with the error of their
-// transaction. It returns experiment.CodeUnavailable when too much waits, and
+// transaction. It returns experiment.CodeOverloaded when too much waits, and
 // the error of ctx when that ends first: the items may be committed even so, so
 // that the caller must not change them.
 func (g *GroupCommit[T]) Submit(ctx context.Context, items []T) error {
@@ -83,7 +83,7 @@ func (g *GroupCommit[T]) join(items []T) (*commitGroup[T], int, error) {
 		return nil, 0, errStopping
 	}
 	if g.queued > 0 && g.queued+len(items) > g.cfg.MaxQueued {
-		return nil, 0, experiment.Errorf(experiment.CodeUnavailable, "", "too many records wait to be stored; try again")
+		return nil, 0, experiment.Errorf(experiment.CodeOverloaded, "", "too many records wait to be stored; try again")
 	}
 	n := len(g.groups)
 	if n == 0 || g.groups[n-1].size+len(items) > g.cfg.MaxGroup {

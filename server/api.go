@@ -95,7 +95,7 @@ func serve[I, O any](s *Server, api huma.API, op huma.Operation, scope experimen
 		}
 		p := s.describeContext(ctx, op.Method+" "+op.Path, err)
 		p.fill()
-		if p.Status == http.StatusServiceUnavailable {
+		if retryLater(p.Status) {
 			return nil, huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfterSec}})
 		}
 		return nil, p

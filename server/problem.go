@@ -61,6 +61,10 @@ func statusOf(c experiment.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case experiment.CodeUnavailable:
 		return http.StatusServiceUnavailable
+	case experiment.CodeOverloaded:
+		return http.StatusTooManyRequests
+	case experiment.CodeGone:
+		return http.StatusGone
 	}
 	return http.StatusInternalServerError
 }
@@ -114,9 +118,15 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	writeProblem(w, s.describe(r, err))
 }
 
-// retryAfterSec tells clients of a database that is away when to come back:
-// long enough for a restart, short enough that players keep their buffers.
+// retryAfterSec tells clients of a database that is away, or of a queue that is
+// full, when to come back: long enough for a restart, short enough that players
+// keep their buffers.
 const retryAfterSec = "5"
+
+// retryLater reports whether the same request may succeed later.
+func retryLater(status int) bool {
+	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+}
 
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	p.fill()
@@ -124,7 +134,7 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	if err != nil {
 		panic("strings always marshal: " + err.Error())
 	}
-	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+	if retryLater(p.Status) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", retryAfterSec)
 	}
 	if p.Status == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {

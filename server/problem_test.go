@@ -19,7 +19,8 @@ func TestStatusOfEachCode(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[experiment.Code]int{
 		experiment.CodeInvalid: 400, experiment.CodeNotFound: 404, experiment.CodeConflict: 409, experiment.CodeUnauthorized: 401,
-		experiment.CodeForbidden: 403, experiment.CodeTooLarge: 413, experiment.CodeUnavailable: 503, "other": 500,
+		experiment.CodeForbidden: 403, experiment.CodeTooLarge: 413, experiment.CodeUnavailable: 503,
+		experiment.CodeOverloaded: 429, experiment.CodeGone: 410, "other": 500,
 	} {
 		err := fmt.Errorf("doing something: %w", experiment.Errorf(code, "plan.alpha", "must be below 1"))
 		p, ok := problemOf(err)

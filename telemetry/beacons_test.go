@@ -41,6 +41,7 @@ func TestBeacons(t *testing.T) {
 	t.Run("DashLies", func(t *testing.T) { testDashLies(t, sessions, folded) })
 	t.Run("ShakaStalls", func(t *testing.T) { testShakaStalls(t, sessions, folded) })
 	t.Run("RequestsOnly", func(t *testing.T) { testRequestsOnly(t, sessions, folded) })
+	t.Run("RequestLogs", func(t *testing.T) { testRequestLogs(t, sessions, folded) })
 }
 
 // mode returns how the session reports what we fold it from.

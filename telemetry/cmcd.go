@@ -38,10 +38,12 @@ type Custom struct{ Key, Value string }
 // Record is one CMCD record. Fields carry the names of the keys; Has tells
 // which were present and valid.
 type Record struct {
-	Mode   Mode
-	Raw    string // the record as received, decoded from its transmission: DecodeCMCD reads it again
-	RecvMs int64  // set by the receiver: when the server had it
-	Has    Keys
+	Mode          Mode
+	Raw           string // the record as received, decoded from its transmission: DecodeCMCD reads it again
+	RecvMs        int64  // set by the receiver: when the server had it
+	Player        string // set by the receiver, as no key of CMCD tells it; so is its version
+	PlayerVersion string
+	Has           Keys
 
 	SID, CID   string
 	SN, TS     int64
@@ -116,26 +118,36 @@ func DecodeRecord(raw string, mode Mode) (r Record, rejected []Rejection, ok boo
 // parameter CMCD, still percent-encoded. ok is false when there is none, or it
 // is refused whole.
 func DecodeCMCDQuery(rawQuery string) (r Record, rejected []Rejection, ok bool) {
-	for parameter := range strings.SplitSeq(rawQuery, "&") {
-		encoded, found := strings.CutPrefix(parameter, "CMCD=")
-		if !found {
-			continue
-		}
-		raw, err := url.QueryUnescape(encoded)
-		if err != nil {
-			return r, []Rejection{{Reason: ReasonMalformed, Message: "not percent-encoded", Whole: true}}, false
-		}
-		return DecodeRecord(raw, ModeRequest)
+	raw, found, err := cmcdInQuery(rawQuery)
+	switch {
+	case err != nil:
+		return r, []Rejection{{Reason: ReasonMalformed, Message: "not percent-encoded", Whole: true}}, false
+	case !found:
+		return r, nil, false
 	}
-	return r, nil, false
+	return DecodeRecord(raw, ModeRequest)
 }
+
+// cmcdInQuery returns the text of the parameter CMCD.
+func cmcdInQuery(rawQuery string) (raw string, found bool, err error) {
+	for parameter := range strings.SplitSeq(rawQuery, "&") {
+		if encoded, found := strings.CutPrefix(parameter, "CMCD="); found {
+			raw, err = url.QueryUnescape(encoded)
+			return raw, true, err
+		}
+	}
+	return "", false, nil
+}
+
+// cmcdHeaders are the names of the four shards.
+var cmcdHeaders = [...]string{"CMCD-Request", "CMCD-Object", "CMCD-Status", "CMCD-Session"}
 
 // DecodeCMCDHeaders reads the record in the four headers of a media request;
 // get is the Get of an http.Header. ok is false when there is none, or it is
 // refused whole.
 func DecodeCMCDHeaders(get func(name string) string) (r Record, rejected []Rejection, ok bool) {
 	var shards []string
-	for _, name := range [...]string{"CMCD-Request", "CMCD-Object", "CMCD-Status", "CMCD-Session"} {
+	for _, name := range cmcdHeaders {
 		if shard := get(name); shard != "" {
 			shards = append(shards, shard)
 		}

@@ -51,6 +51,7 @@ func inOrder(records []*Record) []*Record {
 		return cmp.Or(
 			compareBool(a.Has.Has(KeySN), b.Has.Has(KeySN)), cmp.Compare(a.SN, b.SN),
 			cmp.Compare(a.RecvMs, b.RecvMs), strings.Compare(a.Raw, b.Raw),
+			strings.Compare(a.Player, b.Player), strings.Compare(a.PlayerVersion, b.PlayerVersion),
 		)
 	})
 	return slices.CompactFunc(records, func(a, b *Record) bool {
@@ -61,7 +62,13 @@ func inOrder(records []*Record) []*Record {
 	})
 }
 
-// identify fills what the records say of themselves: ids, receipt, clock.
+// comparePlayer orders the player that a record came from and that of d.
+func (r *Record) comparePlayer(d *Dims) int {
+	return cmp.Or(strings.Compare(r.Player, d.Player), strings.Compare(r.PlayerVersion, d.PlayerVersion))
+}
+
+// identify fills what the records say of themselves: ids, receipt, clock. Of
+// several players, which only a sender's mistake makes, the least name stays.
 func (s *Session) identify(records []*Record) {
 	for _, r := range records {
 		if s.SessionID == "" && r.SID != "" {
@@ -69,6 +76,9 @@ func (s *Session) identify(records []*Record) {
 		}
 		if s.ChannelID == "" && r.CID != "" {
 			s.ChannelID, s.IdentitySeq = r.CID, r.SN
+		}
+		if r.Player != "" && (s.Player == "" || r.comparePlayer(&s.Dims) < 0) {
+			s.Player, s.PlayerVersion = r.Player, r.PlayerVersion
 		}
 		if s.FirstRecvMs == 0 || r.RecvMs < s.FirstRecvMs {
 			s.FirstRecvMs = r.RecvMs

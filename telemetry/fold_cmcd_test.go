@@ -368,6 +368,8 @@ func TestFoldCMCDLaw(t *testing.T) {
 			t.Fatalf("%s: %v", raw, rejected)
 		}
 		r.RecvMs = clock0 + rapid.Int64Range(0, 3).Draw(t, "recv")
+		r.Player = rapid.SampledFrom([]string{"", "hls.js", "shaka"}).Draw(t, "player")
+		r.PlayerVersion = rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version")
 		return r
 	})
 	rapid.Check(t, func(t *rapid.T) {

@@ -131,7 +131,7 @@ func (hb *Heartbeat) textField(key string) *string {
 }
 
 // readNumber reads a whole number.
-func (d *heartbeatDecoder) readNumber(into *int64, key string) bool {
+func (d *batch[T]) readNumber(into *int64, key string) bool {
 	if c := d.text[d.at:]; c == "" || c[0] != '-' && !isDigit(c[0]) {
 		d.fail(key, ReasonType, "must be a whole number")
 		return d.skip(maxDepth)
@@ -145,7 +145,7 @@ func (d *heartbeatDecoder) readNumber(into *int64, key string) bool {
 }
 
 // readText reads an id or a dimension.
-func (d *heartbeatDecoder) readText(into *string, key string) bool {
+func (d *batch[T]) readText(into *string, key string) bool {
 	value, ok := d.readString(key)
 	if ok && value != "" && !experiment.ValidUnitID(value) {
 		d.fail(key, ReasonRange, "must be at most %d printable ASCII characters", MaxIDBytes)
@@ -156,7 +156,7 @@ func (d *heartbeatDecoder) readText(into *string, key string) bool {
 }
 
 // readString reads a string; another type is a fault.
-func (d *heartbeatDecoder) readString(key string) (value string, ok bool) {
+func (d *batch[T]) readString(key string) (value string, ok bool) {
 	if d.peek() != '"' {
 		d.fail(key, ReasonType, "must be a string")
 		return "", d.skip(maxDepth)
@@ -165,7 +165,7 @@ func (d *heartbeatDecoder) readString(key string) (value string, ok bool) {
 }
 
 // readWord reads one of the given words.
-func (d *heartbeatDecoder) readWord(into *string, key string, words []string) bool {
+func (d *batch[T]) readWord(into *string, key string, words []string) bool {
 	value, ok := d.readString(key)
 	if !slices.Contains(words, value) {
 		d.fail(key, ReasonRange, "must be one of %s", strings.Join(words, ", "))
@@ -182,7 +182,7 @@ var (
 )
 
 // readBool reads true or false.
-func (d *heartbeatDecoder) readBool(into *bool, key string) bool {
+func (d *batch[T]) readBool(into *bool, key string) bool {
 	switch {
 	case d.word("true"):
 		*into = true
