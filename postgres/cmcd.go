@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -15,6 +16,12 @@ import (
 // MaxRecordBatch bounds one call of InsertRecords: a transaction of a second.
 const MaxRecordBatch = 50_000
 
+// MaxSessionRecords is how many records of one session are asked for. Players
+// that report all that happens send 100 a minute, so that this is a day of
+// viewing at a third of it; a fold of so many takes 50 MB. Beyond it the player
+// is told to stop.
+const MaxSessionRecords = 50_000
+
 // KeyedRecord is a CMCD record and the API key that it came with.
 type KeyedRecord struct {
 	KeyID  int64
@@ -24,7 +31,8 @@ type KeyedRecord struct {
 // InsertRecords stores CMCD records, each once however often it is sent: of
 // repetitions the one received first stays. Records without a session id tell of
 // no session and are left out. When it returns nil they are durable;
-// FoldSessions makes sessions of them.
+// FoldSessions makes sessions of them. A session that has more than
+// MaxSessionRecords is added to the Stops.
 //
 // It returns experiment.CodeTooLarge for more than MaxRecordBatch records.
 func (db *DB) InsertRecords(ctx context.Context, records []KeyedRecord) error {
@@ -60,9 +68,18 @@ func (db *DB) insertRecords(ctx context.Context, records []KeyedRecord) error {
 		}); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, insertStagedRecords)
-		return wrap("insert", err)
+		var tooMany []string
+		if err := tx.SelectContext(ctx, &tooMany, insertStagedRecords, MaxSessionRecords); err != nil {
+			return fmt.Errorf("insert: %w", err)
+		}
+		return tx.stopSessions(ctx, tooMany, newestReceipt(records))
 	})
+}
+
+// newestReceipt is the last time at which one of the records was received.
+func newestReceipt(records []KeyedRecord) time.Time {
+	newest := slices.MaxFunc(records, func(a, b KeyedRecord) int { return cmp.Compare(a.Record.RecvMs, b.Record.RecvMs) })
+	return time.UnixMilli(newest.Record.RecvMs)
 }
 
 func daysOfRecords(records []KeyedRecord) []time.Time {
@@ -77,14 +94,16 @@ func daysOfRecords(records []KeyedRecord) []time.Time {
 
 const recordStaging = `
 	create temporary table if not exists record_batch (
-		day date, session_id text collate "C", mode smallint, sn bigint, recv_ms bigint, key_id bigint, raw text collate "C"
+		day date, session_id text collate "C", mode smallint, sn bigint, recv_ms bigint, key_id bigint, raw text collate "C",
+		player text collate "C", player_version text collate "C"
 	) on commit delete rows`
 
-const copyRecords = `copy record_batch (day, session_id, mode, sn, recv_ms, key_id, raw) from stdin`
+const copyRecords = `copy record_batch (day, session_id, mode, sn, recv_ms, key_id, raw, player, player_version) from stdin`
 
 // insertStagedRecords keeps of each record the one received first, as the fold
-// does, whichever is stored first; and marks the sessions that learnt something.
-// Rows are locked in one order, so that writers cannot deadlock.
+// does, whichever is stored first; marks the sessions that learnt something; and
+// returns those that have too many records. Rows are locked in one order, so
+// that writers cannot deadlock.
 const insertStagedRecords = `
 	with fresh as (
 		insert into cmcd_records as r (day, session_id, mode, sn, recv_ms, key_id, raw)
@@ -95,13 +114,27 @@ const insertStagedRecords = `
 			recv_ms = excluded.recv_ms, key_id = excluded.key_id, raw = excluded.raw
 		where (excluded.recv_ms, excluded.raw collate "C") < (r.recv_ms, r.raw collate "C")
 		returning session_id, recv_ms
+	), played as (
+		select session_id, min(array[player, player_version]) as by from record_batch where player <> '' group by session_id
+	), learnt as (
+		insert into cmcd_sessions as s (session_id, first_recv_ms, last_recv_ms, dirty, records, player, player_version)
+		select f.session_id, min(f.recv_ms), max(f.recv_ms), true, count(*), coalesce((min(p.by))[1], ''), coalesce((min(p.by))[2], '')
+		from fresh f left join played p using (session_id)
+		group by f.session_id order by f.session_id
+		on conflict (session_id) do update set
+			first_recv_ms = least(s.first_recv_ms, excluded.first_recv_ms),
+			last_recv_ms = greatest(s.last_recv_ms, excluded.last_recv_ms),
+			dirty = true, records = s.records + excluded.records,
+			player = case when ` + playerIsNews + ` then excluded.player else s.player end,
+			player_version = case when ` + playerIsNews + ` then excluded.player_version else s.player_version end
+		returning session_id, records
 	)
-	insert into cmcd_sessions as s (session_id, first_recv_ms, last_recv_ms, dirty)
-	select session_id, min(recv_ms), max(recv_ms), true from fresh group by session_id order by session_id
-	on conflict (session_id) do update set
-		first_recv_ms = least(s.first_recv_ms, excluded.first_recv_ms),
-		last_recv_ms = greatest(s.last_recv_ms, excluded.last_recv_ms),
-		dirty = true`
+	select session_id from learnt where records > $1`
+
+// playerIsNews holds where the batch tells who played, or a lesser name than is
+// known: as in the fold, the order of arrival must not matter.
+const playerIsNews = `(excluded.player <> '' and (s.player = ''
+	or (excluded.player, excluded.player_version) < (s.player, s.player_version)))`
 
 func appendRecord(buf []byte, k *KeyedRecord) []byte {
 	r := &k.Record
@@ -113,7 +146,11 @@ func appendRecord(buf []byte, k *KeyedRecord) []byte {
 		buf = strconv.AppendInt(buf, n, 10)
 	}
 	buf = append(buf, '\t')
-	return appendText(buf, r.Raw)
+	buf = appendText(buf, r.Raw)
+	buf = append(buf, '\t')
+	buf = appendText(buf, r.Player)
+	buf = append(buf, '\t')
+	return appendText(buf, r.PlayerVersion)
 }
 
 // recordNumber returns the number by which a record is told from others of its

@@ -76,7 +76,7 @@ func (db *DB) foldSome(ctx context.Context, now time.Time) (n int, err error) {
 // recordsOf reads the records of sessions, session by session in the order of
 // their ids, without those of which heartbeats tell.
 const recordsOf = `
-	select r.session_id, r.mode, r.recv_ms, r.raw
+	select r.session_id, r.mode, r.recv_ms, r.raw, c.player, c.player_version
 	from cmcd_sessions c join cmcd_records r on r.session_id = c.session_id
 		and r.day between (to_timestamp(c.first_recv_ms / 1000.0) at time zone 'utc')::date
 		and (to_timestamp(c.last_recv_ms / 1000.0) at time zone 'utc')::date
@@ -97,10 +97,10 @@ func (tx *connTx) foldRecords(ctx context.Context, ids []string) ([]*telemetry.S
 		records = records[:0]
 	}
 	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
-		var id, raw string
+		var id, raw, player, version string
 		var mode telemetry.Mode
 		var recvMs int64
-		if err := rows.Scan(&id, &mode, &recvMs, &raw); err != nil {
+		if err := rows.Scan(&id, &mode, &recvMs, &raw, &player, &version); err != nil {
 			return err
 		}
 		if id != current {
@@ -109,7 +109,7 @@ func (tx *connTx) foldRecords(ctx context.Context, ids []string) ([]*telemetry.S
 		}
 		r, _, ok := telemetry.DecodeRecord(raw, mode)
 		if ok { // it was when it came; a decoder that grew stricter leaves it out
-			r.RecvMs = recvMs
+			r.RecvMs, r.Player, r.PlayerVersion = recvMs, player, version
 			records = append(records, r)
 		}
 		return nil

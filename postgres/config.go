@@ -35,7 +35,10 @@ func (db *DB) LoadConfig(ctx context.Context) (experiment.Config, error) {
 		if cfg.Lists, cfg.Kept, err = db.sets.load(ctx, tx); err != nil {
 			return err
 		}
-		cfg.Keys, err = listKeys(ctx, tx)
+		if cfg.Keys, err = listKeys(ctx, tx); err != nil {
+			return err
+		}
+		cfg.RevokedKeys, err = revokedIngestKeys(ctx, tx)
 		return err
 	})
 	return cfg, wrap("load configuration", err)

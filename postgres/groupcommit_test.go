@@ -150,7 +150,7 @@ func TestGroupCommitRefusesWhenFull(t *testing.T) {
 	first := submit(t, c, 1)
 	<-g.begun // being written: it waits no more
 	waiting := []<-chan error{submit(t, c, 2, 3), submit(t, c, 4, 5)}
-	wantCode(t, "a submission beyond the limit", c.Submit(t.Context(), []int{6}), experiment.CodeUnavailable)
+	wantCode(t, "a submission beyond the limit", c.Submit(t.Context(), []int{6}), experiment.CodeOverloaded)
 	g.proceed <- nil
 	for range waiting {
 		<-g.begun

@@ -191,3 +191,16 @@ func listKeys(ctx context.Context, tx *sqlx.Tx) ([]experiment.APIKey, error) {
 	}
 	return keys, nil
 }
+
+// maxRevokedKeys bounds the ingest keys of which players are told that they
+// ended; those of earlier ones are answered like anybody with a wrong key.
+const maxRevokedKeys = 1000
+
+// revokedIngestKeys returns the hashes of the ingest keys that ended last.
+func revokedIngestKeys(ctx context.Context, tx *sqlx.Tx) ([]string, error) {
+	var hashes []string
+	err := tx.SelectContext(ctx, &hashes, `
+		select hash from api_keys where revoked_at is not null and 'ingest' = any (scopes)
+		order by revoked_at desc, id desc limit $1`, maxRevokedKeys)
+	return hashes, wrap("read revoked keys", err)
+}

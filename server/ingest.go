@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
 	"github.com/splitcast/splitcast/telemetry"
 )
 
@@ -21,6 +22,7 @@ const (
 const (
 	sourceHeartbeat = "heartbeat"
 	sourceCMCD      = "cmcd"
+	sourceLog       = "request_log"
 )
 
 func (s *Server) ingestRoutes(r chi.Router) {
@@ -31,6 +33,7 @@ func (s *Server) ingestRoutes(r chi.Router) {
 		r.Post("/v1/exposures/{key}", s.postExposures) // beacons of browsers carry no header
 		r.With(s.require(experiment.ScopeIngest)).Post("/v1/heartbeats", s.postHeartbeats)
 		r.Post("/v1/cmcd/{key}", s.postCMCD)
+		r.Post("/v1/request-logs", s.postRequestLogs)
 	})
 }
 
@@ -65,6 +68,8 @@ func (s *Server) postHeartbeats(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, err)
 		return
 	}
+	hbs, stopped := dropStopped(s.ingest, hbs, ofHeartbeat)
+	rejected = append(rejected, stopped...)
 	if len(hbs) > 0 {
 		if err := s.ingest.heartbeats(r.Context(), telemetry.FoldBatch(hbs, s.now().UnixMilli())); err != nil {
 			s.problem(w, r, err)
@@ -72,15 +77,23 @@ func (s *Server) postHeartbeats(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.count(sourceHeartbeat, len(hbs), rejected)
+	if len(hbs) == 0 && len(stopped) > 0 {
+		s.problem(w, r, errStopped)
+		return
+	}
 	writeIngest(w, len(hbs), entriesOf(rejected))
 }
 
 // postCMCD is POST /v1/cmcd/{key}: CMCD v2 event records, one a line. Every
 // batch that was read is answered 204 after its commit, also when single
 // values or records were dropped: CTA-5004-B section 6 wants them ignored, and
-// a player that is told of an error sends the same again.
+// a player that is told of an error sends the same again. 410 ends the reports
+// of a session that was told to stop, or of a key that was revoked.
+//
+// The query may say who plays, which no key of CMCD does: player and
+// player_version.
 func (s *Server) postCMCD(w http.ResponseWriter, r *http.Request) {
-	key, err := s.authorize(r, chi.URLParam(r, "key"), experiment.ScopeIngest)
+	key, err := s.authorizePlayer(r, chi.URLParam(r, "key"))
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -95,10 +108,9 @@ func (s *Server) postCMCD(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, err)
 		return
 	}
-	recvMs := s.now().UnixMilli()
-	for i := range records {
-		records[i].RecvMs = recvMs
-	}
+	rejected = s.sentBy(r, records, rejected)
+	records, stopped := dropStopped(s.ingest, records, ofRecord)
+	rejected = append(rejected, stopped...)
 	if len(records) > 0 {
 		if err := s.ingest.records(r.Context(), key.ID, records); err != nil {
 			s.problem(w, r, err)
@@ -106,7 +118,42 @@ func (s *Server) postCMCD(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.count(sourceCMCD, len(records), rejected)
+	if len(records) == 0 && len(stopped) > 0 {
+		s.problem(w, r, errStopped)
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// authorizePlayer is authorize for players, which a revoked key ends.
+func (s *Server) authorizePlayer(r *http.Request, secret string) (*experiment.APIKey, error) {
+	key, err := s.authorize(r, secret, experiment.ScopeIngest)
+	if err != nil && key == nil && s.live.revoked(postgres.HashSecret(secret)) {
+		return nil, errRevoked
+	}
+	return key, err
+}
+
+// sentBy notes when the records came and who sent them. A name that is none is
+// a value dropped.
+func (s *Server) sentBy(r *http.Request, records []telemetry.Record, rejected []telemetry.Rejection) []telemetry.Rejection {
+	recvMs := s.now().UnixMilli()
+	var player, version string
+	if r.URL.RawQuery != "" {
+		query := r.URL.Query()
+		player, version = query.Get("player"), query.Get("player_version")
+	}
+	if !telemetry.ValidPlayer(player) || !telemetry.ValidPlayer(version) {
+		player, version = "", ""
+		rejected = append(rejected, telemetry.Rejection{Field: "player", Reason: telemetry.ReasonRange, Message: "the value is dropped"})
+	}
+	for i := range records {
+		records[i].RecvMs, records[i].Player, records[i].PlayerVersion = recvMs, player, version
+	}
+	for i := range rejected {
+		rejected[i].Player, rejected[i].PlayerVersion = player, version
+	}
+	return rejected
 }
 
 // count adds a batch to the counters, on this server and for all of them.

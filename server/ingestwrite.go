@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/splitcast/splitcast/postgres"
@@ -15,9 +16,9 @@ const (
 	ingestGroup   = 20_000  // records of one transaction: the knee of the measured curve
 	ingestQueued  = 200_000 // records that wait; a second or two of full load
 	ingestWriters = 2       // one group fills while another commits
-	// countEvery is how often the counts of rejections are written. They are
-	// diagnostics: a crash may lose those of this long.
-	countEvery = 5 * time.Second
+	// tendEvery is how often the counts of rejections are written and the stops
+	// read. The counts are diagnostics: a crash may lose those of this long.
+	tendEvery = 5 * time.Second
 	// maxCountKeys bounds the kinds of rejections counted between two writes:
 	// players and versions come from outside.
 	maxCountKeys = 10_000
@@ -36,6 +37,8 @@ type ingest struct {
 	// abort ends writes when the time to stop is over.
 	abort context.CancelFunc
 
+	stops atomic.Pointer[map[string]struct{}] // sessions that are told to stop
+
 	mu     sync.Mutex
 	counts map[postgres.RejectionKey]int64
 }
@@ -52,7 +55,8 @@ func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest 
 		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}), abort: abort,
 		counts: map[postgres.RejectionKey]int64{},
 	}
-	go g.writeCounts(ctx)
+	g.stops.Store(&map[string]struct{}{})
+	go g.tend(ctx)
 	return g
 }
 
@@ -89,14 +93,17 @@ func (g *ingest) rejections(source string, rejected []telemetry.Rejection) {
 	}
 }
 
-func (g *ingest) writeCounts(ctx context.Context) {
+// tend writes counts and reads stops until it is stopped.
+func (g *ingest) tend(ctx context.Context) {
 	defer close(g.done)
-	tick := time.NewTicker(countEvery)
+	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
+	g.readStops(ctx)
 	for {
 		select {
 		case <-tick.C:
 			g.flush(ctx)
+			g.readStops(ctx)
 		case <-g.stop:
 			g.flush(ctx)
 			return

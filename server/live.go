@@ -42,6 +42,7 @@ type liveState struct {
 	snapshot    *assignment.Snapshot
 	experiments map[string]*experiment.Experiment
 	keys        map[string]*experiment.APIKey // by hash
+	revoked     map[string]struct{}           // hashes of ingest keys
 	since       time.Time
 }
 
@@ -133,6 +134,7 @@ func (l *Live) use(cfg experiment.Config) error {
 		snapshot:    snap,
 		experiments: make(map[string]*experiment.Experiment, len(cfg.Experiments)),
 		keys:        make(map[string]*experiment.APIKey, len(cfg.Keys)),
+		revoked:     make(map[string]struct{}, len(cfg.RevokedKeys)),
 		since:       l.now(),
 	}
 	for i := range cfg.Experiments {
@@ -140,6 +142,9 @@ func (l *Live) use(cfg experiment.Config) error {
 	}
 	for i := range cfg.Keys {
 		st.keys[cfg.Keys[i].Hash] = &cfg.Keys[i]
+	}
+	for _, hash := range cfg.RevokedKeys {
+		st.revoked[hash] = struct{}{}
 	}
 	l.state.Store(st)
 	l.publish(cfg.Version)
@@ -153,6 +158,16 @@ func (l *Live) key(hash string) (k *experiment.APIKey, loaded bool) {
 		return nil, false
 	}
 	return st.keys[hash], true
+}
+
+// revoked reports whether an ingest key with the hash was in use once.
+func (l *Live) revoked(hash string) bool {
+	st := l.state.Load()
+	if st == nil {
+		return false
+	}
+	_, ok := st.revoked[hash]
+	return ok
 }
 
 // resolve returns the experiment that an exposure names. It returns

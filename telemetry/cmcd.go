@@ -39,6 +39,7 @@ type Custom struct{ Key, Value string }
 // which were present and valid.
 type Record struct {
 	Mode          Mode
+	Index         int    // of the record within its body, from 0
 	Raw           string // the record as received, decoded from its transmission: DecodeCMCD reads it again
 	RecvMs        int64  // set by the receiver: when the server had it
 	Player        string // set by the receiver, as no key of CMCD tells it; so is its version
@@ -178,7 +179,7 @@ type cmcdDecoder struct {
 
 // record reads one record into r; false means that it is refused.
 func (d *cmcdDecoder) record(r *Record, raw string, mode Mode) bool {
-	r.Mode, r.Raw = mode, raw
+	r.Mode, r.Raw, r.Index = mode, raw, d.index
 	first := len(d.rejected)
 	if len(raw) > MaxCMCDRecordBytes {
 		return d.refuse(r, first, "", ReasonTooMany, "the record is too long")

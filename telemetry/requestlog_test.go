@@ -214,7 +214,7 @@ func FuzzDecodeRequestLogs(f *testing.F) {
 				t.Errorf("record %d = %+v", i, r)
 			}
 			again, _, ok := telemetry.DecodeRecord(r.Raw, telemetry.ModeRequest)
-			again.RecvMs, again.Player, again.PlayerVersion = r.RecvMs, r.Player, r.PlayerVersion
+			again.RecvMs, again.Index, again.Player, again.PlayerVersion = r.RecvMs, r.Index, r.Player, r.PlayerVersion
 			if diff := cmp.Diff(*r, again); !ok || diff != "" {
 				t.Errorf("read again from Raw (-first +again):\n%s", diff)
 			}

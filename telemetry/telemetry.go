@@ -101,6 +101,7 @@ const (
 	ReasonImplausible Reason = "implausible" // well formed, but it cannot be true
 	ReasonVersion     Reason = "version"     // a version of the format above what is understood
 	ReasonTooMany     Reason = "too_many"    // over a limit of number
+	ReasonStopped     Reason = "stopped"     // its session was told to stop
 	ReasonConflict    Reason = "conflict"    // same session and number as another record, other content
 )
 
