@@ -139,7 +139,7 @@ type Config struct {
 	Experiments []Experiment `json:"experiments"`
 	Keys        []APIKey     `json:"keys"`
 	RevokedKeys []string     `json:"revoked_keys,omitempty"` // hashes of the ingest keys that ended last: their players are told to stop
-	Holdouts    []Holdout    `json:"holdouts,omitempty"` // those that are not ended
+	Holdouts    []Holdout    `json:"holdouts,omitempty"`     // those that are not ended
 	Lists       []List       `json:"lists,omitempty"`
 	Kept        []Kept       `json:"kept,omitempty"` // of paused experiments
 }

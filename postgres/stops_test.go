@@ -35,7 +35,7 @@ func TestTooManyRecordsStopASession(t *testing.T) {
 func TestStops(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	at := func(d time.Duration) time.Time { return testNow.Add(d) }
+	at := testNow.Add
 	for i, id := range []string{"a", "b", "a"} {
 		if err := db.StopSession(t.Context(), id, "note "+fmt.Sprint(i), "ana", at(time.Duration(i)*time.Second)); err != nil {
 			t.Fatal(err)

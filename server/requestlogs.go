@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/telemetry"
@@ -35,7 +36,7 @@ func (s *Server) postRequestLogs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	records, stopped := dropStopped(s.ingest, log.Records, ofRecord)
-	rejected := append(log.Rejected, stopped...)
+	rejected := slices.Concat(log.Rejected, stopped)
 	if len(records) > 0 {
 		if err := s.ingest.records(r.Context(), key.ID, records); err != nil {
 			s.problem(w, r, err)
