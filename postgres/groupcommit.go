@@ -98,6 +98,13 @@ func (g *GroupCommit[T]) join(items []T) (*commitGroup[T], int, error) {
 	return group, len(group.parts) - 1, nil
 }
 
+// Queued returns how many items wait.
+func (g *GroupCommit[T]) Queued() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.queued
+}
+
 // next waits for a group; ok is false when there will be none.
 func (g *GroupCommit[T]) next() (group *commitGroup[T], ok bool) {
 	g.mu.Lock()

@@ -39,7 +39,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.reportAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)
-		s.stopAPI(api)
+		s.telemetryAPI(api)
 	})
 }
 

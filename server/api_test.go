@@ -203,6 +203,11 @@ var routes = []struct {
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/login-links", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/audit", status: 200}, experiment.ScopeAdmin},
+	{scenario{method: "POST", path: "/v1/request-logs", body: `[]`, status: 200}, experiment.ScopeIngest},
+	{scenario{method: "GET", path: apiPath + "/telemetry/health", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/telemetry/stops", status: 200}, experiment.ScopeRead},
+	{scenario{method: "POST", path: apiPath + "/telemetry/stops", body: `{}`, status: 422}, experiment.ScopeAdmin},
+	{scenario{method: "DELETE", path: apiPath + "/telemetry/stops/none", status: 404}, experiment.ScopeAdmin},
 }
 
 // Every route is tried with every scope: the one it names and admin pass, the
@@ -299,7 +304,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/lists/none", "/lists/{key}", "/keys/0", "/keys/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

@@ -167,7 +167,7 @@ func (s *Server) count(source string, accepted int, rejected []telemetry.Rejecti
 		s.stats.rejections.WithLabelValues(source, string(rejected[i].Reason)).Inc()
 	}
 	s.stats.records.WithLabelValues(source, "rejected").Add(float64(whole))
-	s.ingest.rejections(source, rejected)
+	s.ingest.count(source, accepted, whole, rejected)
 }
 
 func entriesOf(rejected []telemetry.Rejection) []rejectedEntry {

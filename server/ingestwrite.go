@@ -41,6 +41,7 @@ type ingest struct {
 
 	mu     sync.Mutex
 	counts map[postgres.RejectionKey]int64
+	taken  map[postgres.IngestKey]postgres.IngestCount
 }
 
 func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest {
@@ -53,7 +54,7 @@ func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest 
 			Write: db.InsertRecords, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
 		}),
 		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}), abort: abort,
-		counts: map[postgres.RejectionKey]int64{},
+		counts: map[postgres.RejectionKey]int64{}, taken: map[postgres.IngestKey]postgres.IngestCount{},
 	}
 	g.stops.Store(&map[string]struct{}{})
 	go g.tend(ctx)
@@ -74,13 +75,20 @@ func (g *ingest) records(ctx context.Context, keyID int64, records []telemetry.R
 	return g.events.Submit(ctx, rows)
 }
 
-// rejections counts what was not taken.
-func (g *ingest) rejections(source string, rejected []telemetry.Rejection) {
-	if len(rejected) == 0 {
-		return
-	}
+// queued returns how many records wait, by kind.
+func (g *ingest) queued() map[string]int {
+	return map[string]int{"sessions": g.sessions.Queued(), "cmcd_records": g.events.Queued()}
+}
+
+// count counts what was taken and what was not.
+func (g *ingest) count(source string, accepted, refused int, rejected []telemetry.Rejection) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	minute := postgres.IngestKey{Minute: g.now().UTC().Truncate(time.Minute), Source: source}
+	n := g.taken[minute]
+	n.Accepted += int64(accepted)
+	n.Refused += int64(refused)
+	g.taken[minute] = n
 	for i := range rejected {
 		r := &rejected[i]
 		k := postgres.RejectionKey{
@@ -112,19 +120,42 @@ func (g *ingest) tend(ctx context.Context) {
 }
 
 // flush writes the counts; those that could not be written are kept for the
-// next time.
+// next time, while the database is away for no more than keptMinutes.
 func (g *ingest) flush(ctx context.Context) {
 	g.mu.Lock()
-	counts := g.counts
-	g.counts = map[postgres.RejectionKey]int64{}
+	counts, taken := g.counts, g.taken
+	g.counts, g.taken = map[postgres.RejectionKey]int64{}, map[postgres.IngestKey]postgres.IngestCount{}
 	g.mu.Unlock()
 	if err := g.db.AddRejections(ctx, g.now(), counts); err != nil {
 		g.log.Warn("rejections not counted yet", "error", err)
 		g.mu.Lock()
-		defer g.mu.Unlock()
 		for k, n := range counts {
 			g.counts[k] += n
 		}
+		g.mu.Unlock()
+	}
+	if err := g.db.AddIngestCounts(ctx, g.now(), taken); err != nil {
+		g.log.Warn("records not counted yet", "error", err)
+		g.keep(taken)
+	}
+}
+
+// keptMinutes bounds the counts that wait for a database that is away: two hours
+// of the four sources.
+const keptMinutes = 500
+
+// keep puts counts back.
+func (g *ingest) keep(taken map[postgres.IngestKey]postgres.IngestCount) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, n := range taken {
+		if _, known := g.taken[k]; !known && len(g.taken) >= keptMinutes {
+			continue
+		}
+		sum := g.taken[k]
+		sum.Accepted += n.Accepted
+		sum.Refused += n.Refused
+		g.taken[k] = sum
 	}
 }
 
