@@ -123,7 +123,9 @@ func (m *meanMonitor) promised(method string) (alarms, interval bool) {
 		safe := strings.HasSuffix(method, "pooled floor") || method == methodBernstein
 		return safe, safe
 	}
-	return true, !heavy || method == methodLift
+	// Twenty events in the smaller arm are too few for a normal interval at one look.
+	few := m.p.rate && m.units[0] != m.units[1] && method == methodFixed
+	return true, !few && (!heavy || method == methodLift)
 }
 
 func thousands(n int) string {

@@ -68,7 +68,8 @@ func entries() map[string]any {
 		"Proportion.Arm": stats.Proportion.Arm, "Proportion.Interval": stats.Proportion.Interval,
 		"ProportionDesign.Power": stats.ProportionDesign.Power, "ProportionDesign.Units": stats.ProportionDesign.Units,
 		"Quantile.ClusteredArm": stats.Quantile.ClusteredArm, "QuantileContrast.Histograms": stats.QuantileContrast.Histograms,
-		"QuantileTest.Histograms": stats.QuantileTest.Histograms, "QuantileTest.Values": stats.QuantileTest.Values,
+		"QuantileSequence.Interval": stats.QuantileSequence.Interval,
+		"QuantileTest.Histograms":   stats.QuantileTest.Histograms, "QuantileTest.Values": stats.QuantileTest.Values,
 		"RateRatioExact": stats.RateRatioExact, "RateSequence.OneSided": stats.RateSequence.OneSided,
 		"RateSequence.TwoSided": stats.RateSequence.TwoSided, "Regression.ClusteredEffect": stats.Regression.ClusteredEffect,
 		"Regression.Effect": stats.Regression.Effect, "Regression.SerialEffect": stats.Regression.SerialEffect,
@@ -91,7 +92,7 @@ var infiniteByDocument = map[string]bool{
 	"AsympCS.OneSided": true, "AsympCS.OneSidedClosed": true, "WelchOneSided": true, "RateRatioExact": true,
 	"RateSequence.OneSided": true, "RateSequence.TwoSided": true, "GroupSequential.Bounds": true,
 	"GroupSequential.Futility": true, "EmpiricalProcessLIL.Bound": true, "DistributionBands.QuantileShift": true,
-	"TwoProportions.RatioInterval": true, "TMixture.Radius": true, "ProductLogE": true, "MeanLogE": true,
+	"QuantileSequence.Interval": true, "TwoProportions.RatioInterval": true, "TMixture.Radius": true, "ProductLogE": true, "MeanLogE": true,
 }
 
 // The entry and its arguments are drawn from the input of the fuzzer.

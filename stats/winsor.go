@@ -111,7 +111,7 @@ func stepQuantile(sorted []float64, p float64, definition int) float64 {
 	case definition == 3 || position > j:
 		return upper
 	case definition == 2:
-		return (lower + upper) / 2
+		return lower/2 + upper/2 // without overflow
 	}
 	return lower
 }
