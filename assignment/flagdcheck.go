@@ -38,15 +38,18 @@ func (c *FlagdCheck) Check(key string, n int) string {
 	if !ok {
 		return "the configuration has no such experiment"
 	}
-	e := &c.snap.experiments[i]
-	p := newProbes(e)
+	flag, err := c.doc.flag(key)
+	if err != nil {
+		return fmt.Sprintf("the flag cannot be read: %v", err)
+	}
+	p := newProbes(&c.snap.experiments[i])
 	ctx := NewContext("")
 	for range n {
 		given := p.draw(c.rand)
 		ctx.Reset("")
 		fill(ctx, given)
 		r := c.snap.EvaluateAt(i, ctx)
-		got, err := c.doc.variant(key, given)
+		got, err := c.doc.variant(&flag, given)
 		if err != nil {
 			return fmt.Sprintf("for %v the document fails: %v", given, err)
 		}

@@ -1,6 +1,7 @@
 package assignment
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,8 +16,8 @@ import (
 // reads nothing but its text: what it shares with Evaluate is the hash and the
 // order of versions.
 type flagdEval struct {
-	Evaluators map[string]any       `json:"$evaluators"`
-	Flags      map[string]flagdFlag `json:"flags"`
+	Evaluators map[string]any             `json:"$evaluators"`
+	Flags      map[string]json.RawMessage `json:"flags"` // decoded one at a time: all at once take much room
 }
 
 type flagdFlag struct {
@@ -24,12 +25,18 @@ type flagdFlag struct {
 	DefaultVariant string `json:"defaultVariant"`
 }
 
-// variant returns what the flag serves to a context of scalars.
-func (d *flagdEval) variant(key string, ctx map[string]any) (string, error) {
-	flag, ok := d.Flags[key]
+// flag decodes a flag.
+func (d *flagdEval) flag(key string) (flag flagdFlag, err error) {
+	text, ok := d.Flags[key]
 	if !ok {
-		return "", errors.New("the document has no such flag")
+		return flag, errors.New("the document has no such flag")
 	}
+	err = json.Unmarshal(text, &flag)
+	return flag, err
+}
+
+// variant returns what the flag serves to a context of scalars.
+func (d *flagdEval) variant(flag *flagdFlag, ctx map[string]any) (string, error) {
 	v, err := d.eval(flag.Targeting, ctx)
 	if err != nil {
 		return "", err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,11 +14,17 @@ import (
 
 // Units that each check of a flag asks about.
 const (
-	// flagdUnitsNew are asked of a flag that differs from what was checked before.
-	flagdUnitsNew = 4000
+	// flagdUnitsNew are asked of a flag that differs from what was checked before,
+	// as long as all such flags together stay within flagdUnitsBudget: some
+	// seconds of one processor after a start with 5,000 experiments.
+	flagdUnitsNew    = 4000
+	flagdUnitsBudget = 500_000
 	// flagdUnitsAll are shared by all other flags, others at each publish, so that
 	// publishing once a second leaves the processor free.
 	flagdUnitsAll = 20_000
+	// flagdRest is how many times as long as a check took it rests before the
+	// next: publishing all the time costs at most a quarter of a processor.
+	flagdRest = 3
 )
 
 // flagdChecker compares each new flagd document with evaluation, in the
@@ -27,6 +34,7 @@ type flagdChecker struct {
 	flagd      *Flagd
 	log        *slog.Logger
 	mismatches prometheus.Counter
+	wall       func() time.Time
 	// write makes the document; tests make a faulty one.
 	write func(*assignment.Snapshot) []byte
 
@@ -38,8 +46,16 @@ type flagdChecker struct {
 // done is closed.
 func (c *flagdChecker) run(done <-chan struct{}, versions <-chan int64) {
 	for {
+		began := c.wall()
 		if snap := c.flagd.Snapshot(); snap != nil {
 			c.check(done, snap)
+		}
+		rest := time.NewTimer(flagdRest * c.wall().Sub(began))
+		select {
+		case <-rest.C:
+		case <-done:
+			rest.Stop()
+			return
 		}
 		select {
 		case <-versions:
@@ -49,8 +65,9 @@ func (c *flagdChecker) run(done <-chan struct{}, versions <-chan int64) {
 	}
 }
 
-// check checks the document of one snapshot. It gives up when there is a newer
-// one, or done is closed.
+// check checks the document of one snapshot, to its end unless done is closed:
+// were it to give up for each newer one, it would never end while somebody
+// publishes all the time.
 func (c *flagdChecker) check(done <-chan struct{}, snap *assignment.Snapshot) {
 	text := c.write(snap)
 	check, err := snap.NewFlagdCheck(text, c.runs)
@@ -63,18 +80,21 @@ func (c *flagdChecker) check(done <-chan struct{}, snap *assignment.Snapshot) {
 	flags, digests := check.Flags(), digestFlags(text)
 	excluded := map[string]string{}
 	passed := make(map[string][sha256.Size]byte, len(flags))
+	fresh := 0
+	for _, key := range flags {
+		if c.passed[key] != digests[key] {
+			fresh++
+		}
+	}
 	for _, key := range flags {
 		select {
 		case <-done:
 			return
 		default:
 		}
-		if c.flagd.Snapshot() != snap {
-			return
-		}
 		n := flagdUnitsAll/len(flags) + 1
 		if c.passed[key] != digests[key] {
-			n = flagdUnitsNew
+			n = min(flagdUnitsNew, flagdUnitsBudget/fresh)
 		}
 		why := check.Check(key, n)
 		if why == "" {

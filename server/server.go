@@ -117,7 +117,7 @@ func New(cfg Config) (*Server, error) {
 
 // checkFlagd starts the self-check of flagd documents.
 func (s *Server) checkFlagd() {
-	c := &flagdChecker{flagd: s.flagd, log: s.log, mismatches: s.stats.flagdMismatches, write: (*assignment.Snapshot).FlagdDocument}
+	c := &flagdChecker{flagd: s.flagd, log: s.log, mismatches: s.stats.flagdMismatches, wall: s.wall, write: (*assignment.Snapshot).FlagdDocument}
 	versions, stop := s.live.subscribe()
 	s.tasks.Go(func() {
 		defer stop()
