@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"migrations":           {},
 	"postgres":             {"experiment", "metrics", "migrations", "stats", "telemetry"},
 	"postgres/private":     {},
-	"web":                  {"experiment", "metrics", "report", "web/chart"},
+	"web":                  {"experiment", "metrics", "planning", "report", "stats", "web/chart"},
 	"web/chart":            {},
 	"server":               {"assignment", "client/browser", "experiment", "metrics", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001
 	"client":               {"assignment", "experiment"},

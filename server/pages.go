@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Use(s.signedIn)
 			r.Get(pathExperiments, s.experimentsPage)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
+			s.platformPages(r)
 		})
 	})
 }
@@ -149,7 +151,10 @@ func (s *Server) chrome(r *http.Request) web.Chrome {
 	c := web.Chrome{User: s.web.GetString(r.Context(), sessionUser)}
 	if c.User != "" {
 		c.SignOut = pathSignOut
-		c.Nav = []web.Link{{Text: "Experiments", URL: pathExperiments, Current: strings.HasPrefix(r.URL.Path, pathExperiments)}}
+		c.Nav = slices.Clone(navigation)
+		for i := range c.Nav {
+			c.Nav[i].Current = strings.HasPrefix(r.URL.Path, c.Nav[i].URL)
+		}
 	}
 	return c
 }

@@ -275,3 +275,25 @@ func TestListFiltersAndPages(t *testing.T) {
 		t.Errorf("of e-007: %v", found)
 	}
 }
+
+// The pages about the platform show what the database holds, to who signed in.
+func TestPlatformPages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	path, err := b.srv.LoginPath(t.Context(), "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, _, _ := strings.Cut(b.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	signedIn := map[string]string{"Cookie": cookie}
+	b.play(t, []scenario{
+		{name: "planner", method: "GET", path: pathPlanner, header: signedIn, status: 200, has: []string{`aria-current="page">Planner`}},
+		{name: "plan", method: "GET", path: pathPlanner + "?share=4&mde=5", header: signedIn, status: 200, has: []string{"577,120 units"}},
+		{name: "catalogue", method: "GET", path: pathCatalogue, header: signedIn, status: 200, has: []string{"Stall ratio"}},
+		{name: "layers", method: "GET", path: pathLayers, header: signedIn, status: 200, has: []string{`href="/experiments/abr"`}},
+		{name: "audit", method: "GET", path: pathAudit, header: signedIn, status: 200, has: []string{"key.create"}},
+		{name: "older", method: "GET", path: pathAudit + "?before=2", header: signedIn, status: 200, has: []string{`<th scope="row">1<`}},
+		{name: "no such place", method: "GET", path: pathAudit + "?before=x", header: signedIn, status: 400, has: []string{"must be the number of an entry"}},
+		{name: "nobody", method: "GET", path: pathAudit, status: 303},
+	})
+}

@@ -61,6 +61,9 @@ func site(t *testing.T) string {
 	serve("/problem", func(w http.ResponseWriter) error {
 		return r.Problem(w, ProblemView{Chrome: chrome, Status: 404, Title: "There is no such experiment", Detail: "No experiment has the key abr-safety-57."})
 	})
+	for path, render := range platformSamples(r, chrome) {
+		serve(path, func(w http.ResponseWriter) error { return render(w) })
+	}
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL
@@ -84,6 +87,7 @@ func TestPagesFit(t *testing.T) {
 	for _, path := range []string{
 		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
 		"/experiments", "/first", "/sign-in", "/problem",
+		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 	} {
 		for _, width := range []int{360, 1280} {
 			p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})

@@ -29,7 +29,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "signin", "problem"}
+var pageNames = [...]string{"experiments", "report", "planner", "catalogue", "layers", "audit", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -72,6 +72,26 @@ func (r *Renderer) Report(w io.Writer, v ReportView) error {
 		return fmt.Errorf("prepare report page: %w", err)
 	}
 	return r.write(w, "report", page)
+}
+
+// Planner writes the planner.
+func (r *Renderer) Planner(w io.Writer, v PlannerView) error {
+	return r.write(w, "planner", newPlannerPage(v))
+}
+
+// Catalogue writes the catalogue of metrics.
+func (r *Renderer) Catalogue(w io.Writer, v CatalogueView) error {
+	return r.write(w, "catalogue", newCataloguePage(v))
+}
+
+// Layers writes the map of layers.
+func (r *Renderer) Layers(w io.Writer, v LayersView) error {
+	return r.write(w, "layers", newLayersPage(v))
+}
+
+// Audit writes a page of the audit log.
+func (r *Renderer) Audit(w io.Writer, v AuditView) error {
+	return r.write(w, "audit", newAuditPage(v))
 }
 
 // SignIn writes the sign-in page.

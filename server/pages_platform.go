@@ -1,0 +1,100 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/web"
+)
+
+// Addresses of the pages about the platform rather than one experiment.
+const (
+	pathPlanner   = "/planner"
+	pathCatalogue = "/catalogue" // /metrics is what Prometheus reads
+	pathLayers    = "/layers"
+	pathAudit     = "/audit"
+)
+
+// auditPageSize is how many entries a page of the audit log shows.
+const auditPageSize = 50
+
+// navigation lists the pages of the top bar.
+var navigation = []web.Link{
+	{Text: "Experiments", URL: pathExperiments},
+	{Text: "Planner", URL: pathPlanner},
+	{Text: "Metrics", URL: pathCatalogue},
+	{Text: "Layers", URL: pathLayers},
+	{Text: "Audit", URL: pathAudit},
+}
+
+// platformPages adds the pages; who asks has signed in.
+func (s *Server) platformPages(r chi.Router) {
+	r.Get(pathPlanner, s.plannerPage)
+	r.Get(pathCatalogue, s.cataloguePage)
+	r.Get(pathLayers, s.layersPage)
+	r.Get(pathAudit, s.auditPage)
+}
+
+func (s *Server) plannerPage(w http.ResponseWriter, r *http.Request) {
+	view := web.PlannerView{Chrome: s.chrome(r), Base: pathPlanner, Query: r.URL.Query()}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Planner(b, view) })
+}
+
+func (s *Server) cataloguePage(w http.ResponseWriter, r *http.Request) {
+	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: metrics.All()}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Catalogue(b, view) })
+}
+
+func (s *Server) layersPage(w http.ResponseWriter, r *http.Request) {
+	layers, err := s.db.Layers(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view := web.LayersView{Chrome: s.chrome(r)}
+	for _, l := range layers {
+		layer := web.LayerView{Key: l.Key, Unit: l.Unit, Free: l.Free}
+		for _, o := range l.Owners {
+			layer.Owners = append(layer.Owners, web.SlotOwner{
+				Experiment: o.Experiment, Status: o.Status, URL: pathExperiments + "/" + o.Experiment, SlotRange: experiment.SlotRange{From: o.From, To: o.To},
+			})
+		}
+		view.Layers = append(view.Layers, layer)
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Layers(b, view) })
+}
+
+func (s *Server) auditPage(w http.ResponseWriter, r *http.Request) {
+	var before int64
+	if text := r.URL.Query().Get("before"); text != "" {
+		var err error
+		if before, err = strconv.ParseInt(text, 10, 64); err != nil || before < 1 {
+			s.problemPage(w, r, experiment.Invalidf("before", "must be the number of an entry, from 1"))
+			return
+		}
+	}
+	entries, err := s.db.Audit(r.Context(), before, auditPageSize)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view := web.AuditView{Chrome: s.chrome(r)}
+	for _, e := range entries {
+		row := web.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Subject: e.Subject, Detail: e.Detail, Hash: e.Hash}
+		if strings.HasPrefix(e.Action, "experiment.") {
+			row.URL = pathExperiments + "/" + url.PathEscape(e.Subject)
+		}
+		view.Entries = append(view.Entries, row)
+	}
+	if n := len(entries); n == auditPageSize && entries[n-1].ID > 1 {
+		view.Older = pathAudit + "?before=" + strconv.FormatInt(entries[n-1].ID, 10)
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Audit(b, view) })
+}
