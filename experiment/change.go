@@ -107,7 +107,7 @@ func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 	next := *cur
 	next.Spec = spec
 	next.PlanHash = spec.Plan.Hash()
-	if spec.Slots != cur.Slots {
+	if spec.Slots != cur.Slots || len(spec.Ramp) == 0 {
 		next.RampSlots = 0 // by hand: what the ramp had reached is over
 	}
 	if launched && changesAnalysis(&cur.Spec, &spec) {

@@ -114,6 +114,13 @@ func TestScheduleAndDocumentsAgree(t *testing.T) {
 	if e := get(t, db, "a"); experiment.CountSlots(e.SlotRanges) != 4000 {
 		t.Errorf("after the next step: %v, want 4000 slots", e.SlotRanges)
 	}
+	without := spec
+	without.Ramp = nil
+	applySpecs(t, db, without)
+	if e := get(t, db, "a"); experiment.CountSlots(e.SlotRanges) != 200 {
+		t.Errorf("without a ramp: %v, want the document's 200 slots", e.SlotRanges)
+	}
+	applySpecs(t, db, spec)
 	runSchedule(t, db, at(4))
 	if again := applySpecs(t, db, spec)[0]; again.Result != Unchanged {
 		t.Errorf("after the stop the same document changed %+v", again.Changes)
