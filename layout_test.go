@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"postgres/private":     {},
 	"web":                  {"experiment", "metrics", "planning", "report", "stats", "web/chart"},
 	"web/chart":            {},
-	"server":               {"assignment", "client/browser", "experiment", "metrics", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001
+	"server":               {"assignment", "client/browser", "experiment", "metrics", "planning", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001; planning: the sample size of a metric
 	"client":               {"assignment", "experiment"},
 	"client/browser":       {},
 	"client/openfeature":   {"assignment", "client", "experiment"},

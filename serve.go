@@ -66,13 +66,13 @@ func (c *jobCmd) Run(rt *runtime) error {
 	if err != nil {
 		return err
 	}
-	job := metrics.Job{Store: db.DB, Experiments: db.List}
+	job := metrics.Job{Store: db.DB, Experiments: db.List, Catalogue: db.Catalogue}
 	err = job.Loop(rt.ctx, jobEvery, wallClock(), func(s metrics.Summary, err error) {
 		if err != nil {
 			rt.log.Error("the metrics job failed", "error", err)
 			return
 		}
-		rt.log.Info("metrics job", "looks", s.Looks, "first", s.First, "day", s.Day, "folded", s.Folded)
+		rt.log.Info("metrics job", "looks", s.Looks, "first", s.First, "day", s.Day, "return", s.Return, "folded", s.Folded)
 	})
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -89,6 +89,7 @@ func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 		return Experiment{Spec: spec, Version: 1, PlanHash: spec.Plan.Hash()}, nil
 	}
 	cur.afterSchedule(&spec)
+	spec.Plan.KeepVersions(&cur.Plan)
 	if !cur.Status.CanBecome(spec.Status) {
 		return Experiment{}, Errorf(CodeConflict, "status", "an experiment that is %s cannot become %s", cur.Status, spec.Status)
 	}

@@ -143,6 +143,7 @@ func (p *Plan) validate(f *faultList, known func(metric string) bool) {
 	if n := len(p.Metrics()); n > MaxPlanMetrics {
 		f.addf("plan", "at most %d metrics, this plan has %d", MaxPlanMetrics, n)
 	}
+	p.validateVersions(f)
 	p.validateNumbers(f)
 }
 

@@ -305,10 +305,10 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 	if err := flush(); err != nil {
 		return err
 	}
-	switch {
-	case w == WindowFirst:
+	switch w {
+	case WindowFirst:
 		l.did.First = written
-	case w == WindowDay:
+	case WindowDay:
 		l.did.Day = written
 	default:
 		l.did.Return += written

@@ -194,8 +194,8 @@ func (q Quantity) String() string {
 
 // ParseQuantity returns the quantity of a name; ok is false for any other text.
 func ParseQuantity(name string) (q Quantity, ok bool) {
-	for i, n := range quantityNames {
-		if n == name {
+	for i := range quantityNames {
+		if quantityNames[i] == name {
 			return Quantity(i), true
 		}
 	}

@@ -82,18 +82,28 @@ func newTallies(of []series, arms int) tallies {
 func (ts tallies) add(of []series, arms int, o *Outcome) {
 	for i := range of {
 		s := &of[i]
-		x := o.Quantities[s.Denominator]
-		if !(x > 0) || x < s.floor {
-			continue // not observed is not zero
+		y, x, ok := s.value(&o.Quantities)
+		if !ok {
+			continue
 		}
-		y := min(o.Quantities[s.Numerator], s.capAt)
 		t := &ts[i*arms+o.Arm]
-		if s.perUnit {
-			y, x = y/x, 1
-		}
 		if s.quantile {
 			t.hist.Add(y)
 		}
 		t.add(y, x)
 	}
+}
+
+// value returns a unit's pair; ok is false for a unit that is no part of the
+// metric: not observed is not zero.
+func (s *series) value(q *Quantities) (y, x float64, ok bool) {
+	x = q[s.Denominator]
+	if !(x > 0) || x < s.floor {
+		return 0, 0, false
+	}
+	y = min(q[s.Numerator], s.capAt)
+	if s.perUnit {
+		return y / x, 1, true
+	}
+	return y, x, true
 }

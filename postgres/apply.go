@@ -12,6 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 )
 
 // ApplyOptions say who applies, when, and against which catalogue.
@@ -80,14 +81,19 @@ type Published struct {
 func (db *DB) ApplyDocument(ctx context.Context, doc experiment.Document, opts ApplyOptions) (Published, error) {
 	doc.Experiments, doc.Freezes = slices.Clone(doc.Experiments), slices.Clone(doc.Freezes)
 	doc.Normalize()
-	if err := doc.Validate(opts.KnownMetric); err != nil {
+	catalogue, err := db.Catalogue(ctx)
+	if err != nil {
+		return Published{}, err
+	}
+	known := func(metric string) bool { return catalogue.Known(metric) || opts.KnownMetric(metric) }
+	if err := doc.Validate(known); err != nil {
 		return Published{}, err
 	}
 	if doc.BreakFreeze != "" {
 		opts.BreakFreeze = doc.BreakFreeze
 	}
 	var out Published
-	err := db.publish(ctx, opts, func(p *publication) (err error) {
+	err = db.publish(ctx, opts, func(p *publication) (err error) {
 		out, err = p.document(ctx, &doc)
 		return err
 	})
@@ -102,6 +108,8 @@ type publication struct {
 	freeze *experiment.Freeze // in force; nil: none
 	// bump: assignment or the pages of others must learn of it.
 	bump bool
+	// catalogue is read when it is first asked for.
+	catalogue *metrics.Catalogue
 }
 
 // publish runs do as the only writer of the control plane, and announces a new
@@ -247,6 +255,9 @@ func (p *publication) write(ctx context.Context, c *change) error {
 		cur = &c.before.exp
 	}
 	if err := p.thaw(experiment.ChangesAssignment(cur, &c.next), experiment.OnlyStops(cur, &c.next)); err != nil {
+		return err
+	}
+	if err := p.pinMetrics(ctx, c); err != nil {
 		return err
 	}
 	p.bump = true

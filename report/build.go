@@ -11,7 +11,10 @@ import (
 
 // Build makes the report of an experiment: a pure function of its input.
 func Build(in Input) Report {
-	b := builder{in: in, exp: &in.Experiment, plan: in.Experiment.Plan.WithDefaults(), history: history{in.shown()}}
+	b := builder{in: in, exp: &in.Experiment, plan: in.Experiment.Plan.WithDefaults(), history: history{looks: in.shown(), catalogue: in.Catalogue, versions: in.Experiment.Plan.Versions}}
+	if b.history.catalogue == nil {
+		b.history.catalogue = metrics.Builtin()
+	}
 	b.counts = b.armCounts()
 	r := Report{Head: b.head()}
 	r.Primary = b.rows(RolePrimary)

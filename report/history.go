@@ -9,7 +9,9 @@ import (
 // history reads cells out of looks. Looks of one version hold the same totals in
 // the same order, so where a cell was found in one it is tried first in the next.
 type history struct {
-	looks []metrics.Look
+	looks     []metrics.Look
+	catalogue *metrics.Catalogue
+	versions  map[string]int // of the plan's metrics, fixed at launch
 }
 
 // cellKey names a total cell.
@@ -54,13 +56,16 @@ func (h *history) newest() metrics.Look {
 }
 
 // definition returns the metric with the version that the looks were measured
-// with; before the first look, the newest.
+// with; before the first look, the one that the plan fixed, or the newest.
 func (h *history) definition(key string) (metrics.Definition, bool) {
 	last := h.newest()
 	for i := range last.Cells {
 		if c := &last.Cells[i]; c.Metric == key {
-			return metrics.Builtin().LookupVersion(key, c.MetricVersion)
+			return h.catalogue.LookupVersion(key, c.MetricVersion)
 		}
 	}
-	return metrics.Lookup(key)
+	if version, fixed := h.versions[key]; fixed {
+		return h.catalogue.LookupVersion(key, version)
+	}
+	return h.catalogue.Lookup(key)
 }

@@ -19,6 +19,8 @@ type Input struct {
 	// newest look.
 	Counts []metrics.ArmCounts
 	Now    time.Time
+	// Catalogue defines the metrics; nil is metrics.Builtin.
+	Catalogue *metrics.Catalogue
 }
 
 // MaxSeriesPoints bounds the looks of a report: more points than a chart has

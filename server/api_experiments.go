@@ -54,12 +54,6 @@ type revisionList struct {
 	}
 }
 
-type metricList struct {
-	Body struct {
-		Metrics []metrics.Definition `json:"metrics"`
-	}
-}
-
 func (s *Server) experimentAPI(api huma.API) {
 	serve(s, api, operation(http.MethodGet, "/experiments", "list-experiments", "All experiments", experiment.ScopeRead), experiment.ScopeRead,
 		func(ctx context.Context, _ string, _ *struct{}) (*experimentList, error) {
@@ -79,12 +73,6 @@ func (s *Server) experimentAPI(api huma.API) {
 			var err error
 			out.Body.Revisions, err = s.db.Versions(ctx, in.Key)
 			return out, err
-		})
-	serve(s, api, operation(http.MethodGet, "/metrics", "list-metrics", "The metric catalogue", experiment.ScopeRead), experiment.ScopeRead,
-		func(context.Context, string, *struct{}) (*metricList, error) {
-			out := &metricList{}
-			out.Body.Metrics = metrics.All()
-			return out, nil
 		})
 	apply := operation(http.MethodPost, "/experiments", "apply-experiments", "Create or update experiments, holdouts, lists and freeze windows, all or none", experiment.ScopeWrite)
 	apply.MaxBodyBytes = experiment.MaxDocumentBytes + 1

@@ -185,6 +185,10 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report.csv", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/metrics", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/metrics/stall_ratio", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/metrics/stall_ratio/preview", status: 200}, experiment.ScopeRead},
+	{scenario{method: "POST", path: apiPath + "/metrics", body: ownMetric, status: 200}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/metrics/preview", body: ownMetric, status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/config", status: 200}, experiment.ScopeConfig},
 	{scenario{method: "POST", path: apiPath + "/experiments", body: `{`, status: 400}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/ship", body: `{}`, status: 422}, experiment.ScopeWrite},
@@ -304,7 +308,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

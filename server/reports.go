@@ -50,6 +50,9 @@ func (c *reportCache) build(ctx context.Context, exp *experiment.Experiment, loo
 	if in.Versions, err = c.versions(ctx, exp.Key); err != nil {
 		return report.Report{}, 0, err
 	}
+	if in.Catalogue, err = c.db.Catalogue(ctx); err != nil {
+		return report.Report{}, 0, err
+	}
 	if look == 0 {
 		look = newest
 		if in.Counts, err = c.db.ArmCounts(ctx, exp); err != nil {

@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+)
+
+// Limits of a preview: it answers while somebody waits.
+const (
+	maxPreviewUnits = 200_000 // 2 % of a mean whose deviation is five times it
+	maxPreviewRuns  = 20      // the newest; most units are in several
+)
+
+// RecentOutcomes is what PreviewMetric rests on.
+type RecentOutcomes struct {
+	Experiments []string  `json:"experiments"` // of which the control arms were read
+	Since       time.Time `json:"since"`       // the day from which windows closed
+	Truncated   bool      `json:"truncated"`   // there were more units than a preview reads
+}
+
+// PreviewMetric makes a preview of a definition from the control arms of the
+// experiments on the unit type whose windows closed since a moment. Each unit
+// counts once, with its newest outcome of the newest experiment.
+func (db *DB) PreviewMetric(ctx context.Context, d metrics.Definition, unit experiment.UnitType, since time.Time) (metrics.Preview, RecentOutcomes, error) {
+	from := RecentOutcomes{Experiments: []string{}, Since: dayOf(since)}
+	runs, err := db.recentRuns(ctx, unit, from.Since)
+	if err != nil {
+		return metrics.Preview{}, from, wrap("find recent outcomes", err)
+	}
+	p := metrics.NewPreviewer(d)
+	seen := map[string]bool{}
+	for _, run := range runs {
+		before := len(seen)
+		if err := db.previewRun(ctx, p, &d, run.Run, from.Since, seen); err != nil {
+			return metrics.Preview{}, from, wrap("read recent outcomes", err)
+		}
+		if len(seen) > before {
+			from.Experiments = append(from.Experiments, run.key)
+		}
+		if from.Truncated = len(seen) == maxPreviewUnits; from.Truncated {
+			break
+		}
+	}
+	return p.Preview(), from, nil
+}
+
+// namedRun is a run with its experiment's key.
+type namedRun struct {
+	Run
+	key string
+	at  time.Time
+}
+
+// recentRuns returns the runs that had a look since a moment, newest first.
+func (db *DB) recentRuns(ctx context.Context, unit experiment.UnitType, since time.Time) ([]namedRun, error) {
+	marks, err := db.NewestLooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[int64]string{}
+	err = eachRow(ctx, db.sql, func(rows *sql.Rows) error {
+		var id int64
+		var key string
+		err := rows.Scan(&id, &key)
+		keys[id] = key
+		return err
+	}, `select id, key from experiments where spec->>'unit' = $1`, string(unit))
+	if err != nil {
+		return nil, err
+	}
+	var runs []namedRun
+	for _, run := range slices.Collect(maps.Keys(marks)) {
+		if key, ok := keys[run.ExperimentID]; ok && !marks[run].At.Before(since) {
+			runs = append(runs, namedRun{Run: run, key: key, at: marks[run].At})
+		}
+	}
+	slices.SortFunc(runs, func(a, b namedRun) int {
+		return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.key, b.key), cmp.Compare(b.Version, a.Version))
+	})
+	return runs[:min(len(runs), maxPreviewRuns)], nil
+}
+
+// previewRun adds the units of a run that were not seen before.
+func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, d *metrics.Definition, run Run, since time.Time, seen map[string]bool) error {
+	needs := p.Needs()
+	var columns strings.Builder
+	for _, q := range needs {
+		fmt.Fprintf(&columns, ", quantities[%d]", int(q)+1) // SQL counts from 1
+	}
+	values := make([]sql.NullFloat64, len(needs))
+	var name string
+	into := []any{&name}
+	for i := range values {
+		into = append(into, &values[i])
+	}
+	return eachRow(ctx, db.sql, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if seen[name] || len(seen) == maxPreviewUnits {
+			return nil
+		}
+		seen[name] = true
+		var q metrics.Quantities
+		for i, v := range values {
+			if !v.Valid { // written before the quantity was invented
+				p.AddMissing()
+				return nil
+			}
+			q[needs[i]] = v.Float64
+		}
+		p.Add(&q)
+		return nil
+	}, `
+		select unit_id`+columns.String()+` from outcomes
+		where experiment_id = $1 and version = $2 and win = $3 and day >= $4 and arm = 0
+		order by day desc, unit_id limit $5`,
+		run.ExperimentID, run.Version, string(d.Window), since.Format(time.DateOnly), maxPreviewUnits)
+}
