@@ -31,6 +31,29 @@ func (db *DB) Restart(ctx context.Context, key string, opts ApplyOptions) (Appli
 	})
 }
 
+// SetStatus takes an experiment to another status, as applying its document with
+// that status would. Its errors are those of ApplyDocument and CodeNotFound.
+func (db *DB) SetStatus(ctx context.Context, key string, status experiment.Status, opts ApplyOptions) (Applied, error) {
+	var out Applied
+	err := db.publish(ctx, opts, func(p *publication) error {
+		stored, err := loadExperiment(ctx, p.tx, key)
+		if err != nil {
+			return err
+		}
+		if stored == nil {
+			return experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
+		}
+		spec := stored.exp.Spec
+		spec.Status = status
+		published, err := p.document(ctx, &experiment.Document{Experiments: []experiment.Spec{spec}})
+		if err == nil {
+			out = published.Experiments[0]
+		}
+		return err
+	})
+	return out, wrap("set status", err)
+}
+
 // act does one thing to a stored experiment.
 func (db *DB) act(ctx context.Context, key, action string, opts ApplyOptions, do func(*publication, experiment.Experiment) (experiment.Experiment, error)) (Applied, error) {
 	var out Applied

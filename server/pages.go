@@ -45,6 +45,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Use(s.signedIn)
 			r.Get(pathExperiments, s.experimentsPage)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
+			r.Post(pathExperiments+"/{key}", s.decide)
 			s.platformPages(r)
 		})
 	})
@@ -221,7 +222,8 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := web.ReportView{
-		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments, Choice: web.ReadChoice(r.URL.Query()),
+		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
+		Decide: pathExperiments + "/" + exp.Key, Choice: web.ReadChoice(r.URL.Query()),
 		JSON: apiPath + "/experiments/" + exp.Key + "/report", CSV: apiPath + "/experiments/" + exp.Key + "/report.csv",
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Report(b, view) })

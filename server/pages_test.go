@@ -297,3 +297,49 @@ func TestPlatformPages(t *testing.T) {
 		{name: "nobody", method: "GET", path: pathAudit, status: 303},
 	})
 }
+
+// Decisions on the report page: each leads back to it, and the status follows.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	path, err := b.srv.LoginPath(t.Context(), "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, _, _ := strings.Cut(b.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	header := map[string]string{"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+	do := func(form string) (status int, body string) {
+		a := b.send(t, scenario{method: "POST", path: "/experiments/abr", header: header, body: form})
+		return a.status, string(a.body)
+	}
+	status := func() string {
+		e, err := b.db.Get(t.Context(), "abr")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(e.Status) + " " + e.ShippedArm
+	}
+	if page := string(b.send(t, scenario{method: "GET", path: "/experiments/abr", header: header}).body); !strings.Contains(page, "Ship to everyone") {
+		t.Error("the report offers no decision")
+	}
+	for _, step := range []struct{ action, want string }{
+		{"pause", "paused "}, {"resume", "running "}, {"ship&arm=treatment", "stopped treatment"},
+		{"remove", "stopped "}, {"restart", "running "}, {"stop", "stopped "}, {"archive", "archived "},
+	} {
+		if code, body := do("reason=test&action=" + step.action); code != http.StatusSeeOther || status() != step.want {
+			t.Errorf("%s = %d, then %q, want %q: %s", step.action, code, status(), step.want, body)
+		}
+	}
+	for form, want := range map[string]int{
+		"reason=test&action=launch": http.StatusConflict, "reason=test&action=fly": http.StatusBadRequest,
+		"action=stop": http.StatusBadRequest, "reason=test&action=ship&arm=none": http.StatusConflict,
+	} {
+		if code, body := do(form); code != want {
+			t.Errorf("%s = %d, want %d: %s", form, code, want, body)
+		}
+	}
+	header["Sec-Fetch-Site"] = "cross-site"
+	if code, _ := do("reason=test&action=stop"); code != http.StatusForbidden {
+		t.Errorf("a form of another site = %d, want 403", code)
+	}
+}

@@ -53,7 +53,7 @@ func stoppedState(h *report.Head) *statePart {
 	p := &statePart{Title: statusWord(h.Status), Class: chart.NotProven}
 	if h.ShippedArm != "" {
 		p.Title += ": " + armLabel(h, h.ShippedArm) + " ships"
-		p.Text = fmt.Sprintf("Every unit of the audience is served the arm %q. The report stays as it was at the last look.", h.ShippedArm)
+		p.Text = fmt.Sprintf("Every unit is served the arm %q, except those that are held out. The report stays as it was at the last look.", h.ShippedArm)
 		return p
 	}
 	p.Text = "No unit is assigned any more. The report stays as it was at the last look."

@@ -19,7 +19,9 @@ type ReportView struct {
 	JSON, CSV string
 	// Experiments is the address of the list of experiments.
 	Experiments string
-	Choice      Choice
+	// Decide is the address that takes decisions; empty: the reader may not decide.
+	Decide string
+	Choice Choice
 }
 
 // Choice is what the reader asked to see, from the query of the page. A choice
@@ -57,6 +59,7 @@ type reportPage struct {
 	Replay      *replayPart
 	State       *statePart // what is awaited, when there is something to await
 	Verdict     verdictPart
+	Decide      *decidePart // nil: there is nothing to decide, or not here
 	Trust       []trustPart
 	Harm        board
 	Primary     board
@@ -130,6 +133,9 @@ func newReportPage(v ReportView) (reportPage, error) {
 		Verdict:     newVerdict(r),
 		JSON:        links.export(v.JSON),
 		CSV:         links.export(v.CSV),
+	}
+	if links.look == 0 { // the past is not decided on
+		p.Decide = newDecide(r, v.Decide)
 	}
 	for _, c := range r.Trust {
 		p.Trust = append(p.Trust, newTrust(c))

@@ -35,7 +35,7 @@ func reportView(r report.Report) ReportView {
 	base := "/experiments/" + r.Head.Key
 	return ReportView{
 		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira"},
-		Report: &r, Latest: r.Head.Look, Experiments: "/experiments",
+		Report: &r, Latest: r.Head.Look, Experiments: "/experiments", Decide: base,
 		JSON: "/api/v1" + base + "/report", CSV: "/api/v1" + base + "/report.csv",
 	}
 }

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/report"
+)
+
+// The fields of the form that decides.
+const (
+	ParamAction = "action"
+	ParamReason = "reason"
+)
+
+// The actions that the form asks for: a status to go to, or one of these.
+const (
+	ActionLaunch  = "launch"
+	ActionPause   = "pause"
+	ActionResume  = "resume"
+	ActionStop    = "stop"
+	ActionShip    = "ship"
+	ActionRemove  = "remove"
+	ActionRestart = "restart"
+	ActionArchive = "archive"
+)
+
+// decidePart is the drawer of decisions: what may be done with the experiment now.
+type decidePart struct {
+	Base      string
+	Decisions []decision
+	Open      bool
+}
+
+// decision is one form.
+type decision struct {
+	Action, Title, Text, Button string
+	Arms                        []option // to choose from; none: no choice
+	Main                        bool     // what the verdict speaks for
+	Warning                     string   // what the verdict says against it
+}
+
+// newDecide lists what may be done, most likely first. nil: nothing.
+func newDecide(r *report.Report, base string) *decidePart {
+	if base == "" {
+		return nil
+	}
+	p := &decidePart{Base: base}
+	h := &r.Head
+	add := func(d decision) { p.Decisions = append(p.Decisions, d) }
+	switch h.Status {
+	case experiment.StatusDraft:
+		p.Open = true
+		add(decision{
+			Action: ActionLaunch, Title: "Launch", Button: "Launch", Main: true,
+			Text: "Units are assigned within a second. The plan is hashed now: a later change makes a new version, and both stay visible.",
+		})
+	case experiment.StatusRunning:
+		add(shipDecision(r))
+		add(stopDecision(r))
+		add(decision{
+			Action: ActionPause, Title: "Pause", Button: "Pause",
+			Text: "Everyone gets control's value until it is resumed. Outcomes of units that were exposed still come in.",
+		})
+		add(restartDecision())
+	case experiment.StatusPaused:
+		add(decision{Action: ActionResume, Title: "Resume", Button: "Resume", Main: true, Text: "Units get the arms that they had."})
+		add(shipDecision(r))
+		add(stopDecision(r))
+	case experiment.StatusStopped:
+		if h.ShippedArm != "" {
+			add(decision{
+				Action: ActionRemove, Title: "Take back", Button: "Serve control", Text: "Everyone gets control's value instead of the shipped arm.",
+			})
+		} else {
+			add(shipDecision(r))
+		}
+		add(restartDecision())
+		add(archiveDecision())
+	case experiment.StatusArchived:
+		return nil
+	}
+	if h.Status == experiment.StatusDraft {
+		add(archiveDecision())
+	}
+	return p
+}
+
+// shipDecision offers the arm that the verdict is about.
+func shipDecision(r *report.Report) decision {
+	d := decision{
+		Action: ActionShip, Title: "Ship", Button: "Ship to everyone", Main: r.Verdict.State == report.VerdictShip,
+		Text: "Stops the experiment and serves one arm to every unit of its type, whatever its audience; held-out units keep control.",
+	}
+	if !d.Main {
+		d.Warning = "The rule says: " + verdictWording(r.Verdict.State).Word + "."
+	}
+	best := r.Verdict.Arm
+	for i := range r.Head.Arms {
+		a := &r.Head.Arms[i]
+		d.Arms = append(d.Arms, option{Value: a.Key, Text: armLabel(&r.Head, a.Key), Selected: a.Key == best || best == "" && i == 1})
+	}
+	return d
+}
+
+func stopDecision(r *report.Report) decision {
+	return decision{
+		Action: ActionStop, Title: "Stop", Button: "Stop", Main: r.Verdict.State == report.VerdictRollBack || r.Verdict.State == report.VerdictStopNoEffect,
+		Text: "Everyone gets control's value, for good. What was learnt stays; a restart would draw every unit again.",
+	}
+}
+
+func restartDecision() decision {
+	return decision{
+		Action: ActionRestart, Title: "Restart", Button: "Restart",
+		Text: "Draws every unit again with a new salt, as a new version. Do it when the split was broken and the cause is mended.",
+	}
+}
+
+func archiveDecision() decision {
+	return decision{Action: ActionArchive, Title: "Archive", Button: "Archive", Text: "Takes it off the list. Nothing is deleted."}
+}
