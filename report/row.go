@@ -57,6 +57,7 @@ type Row struct {
 	Precision *Precision `json:"precision,omitempty"`
 	Units     int64      `json:"units"`              // of both arms, in the metric
 	Uncapped  *Uncapped  `json:"uncapped,omitempty"` // of a metric with a cap
+	PerUnit   *PerUnit   `json:"per_unit,omitempty"` // of a ratio
 	Explain   Explain    `json:"explain"`
 	Words     string     `json:"words"`  // the row as one sentence
 	Series    []Point    `json:"series"` // by look, oldest first, as ShownLooks says
@@ -162,6 +163,14 @@ type Uncapped struct {
 	Refusal   *Refusal `json:"refusal,omitempty"`
 	// Agrees is false when the cap turns the sign of the estimate.
 	Agrees bool `json:"agrees"`
+}
+
+// PerUnit is the comparison of the means of the units' own ratios, in which every
+// unit counts the same. A ratio of sums is that of hours, of which a few units
+// have most.
+type PerUnit struct {
+	Uncapped        // Agrees: with the sign of the ratio of sums
+	Note     string `json:"note,omitempty"` // when they do not agree
 }
 
 // Explain opens a number: what went in, how it was computed.

@@ -76,6 +76,7 @@ func (b *builder) row(ask asked, arm int) Row {
 	if d.Capped() {
 		r.Uncapped = b.uncapped(&q, arm, r.Effect)
 	}
+	r.PerUnit = b.perUnit(&q, arm, r.Effect)
 	r.Words = rowWords(&r, b.armLabel(arm))
 	return r
 }
@@ -214,30 +215,6 @@ func absoluteOf(q *question, a *answer) *Absolute {
 	out.Text = signed(out.Difference, decimals) + " " + unit
 	out.Range = fmt.Sprintf("between %s and %s %s", signed(out.Lower, decimals), signed(out.Upper, decimals), unit)
 	return out
-}
-
-// uncapped makes the same comparison without the cap, for the newest look.
-func (b *builder) uncapped(q *question, arm int, capped *Effect) *Uncapped {
-	d := q.definition
-	cells := b.history.newest().Cells
-	find := func(arm int) *metrics.Cell {
-		c := cursor{key: cellKey{d.Key, d.Version, true, arm}}
-		return c.total(cells)
-	}
-	control, treatment := find(0), find(arm)
-	a := q.compareFully(control, treatment)
-	u := &Uncapped{
-		Control: valueOf(d, control, &a.control), Treatment: valueOf(d, treatment, &a.treatment), Agrees: true,
-	}
-	if a.err != nil {
-		u.Refusal = refusalOf(a.err)
-		return u
-	}
-	u.Effect = effectOf(d, &a)
-	if capped != nil {
-		u.Agrees = math.Signbit(u.Effect.Estimate) == math.Signbit(capped.Estimate)
-	}
-	return u
 }
 
 // explain opens the numbers of a row.

@@ -10,7 +10,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/splitcast/splitcast/experiment"
-	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -48,7 +47,12 @@ func (s *Server) plannerPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) cataloguePage(w http.ResponseWriter, r *http.Request) {
-	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: metrics.All()}
+	catalogue, err := s.db.Catalogue(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: catalogue.All()}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Catalogue(b, view) })
 }
 
