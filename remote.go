@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/report"
 )
 
@@ -114,6 +115,10 @@ func (c *applyCmd) Run(rt *runtime) error {
 			Result string            `json:"result"`
 			Freeze experiment.Freeze `json:"freeze"`
 		} `json:"freezes"`
+		Metrics []struct {
+			Result string             `json:"result"`
+			Metric metrics.Definition `json:"metric"`
+		} `json:"metrics"`
 	}
 	path := "/api/v1/experiments"
 	if c.DryRun {
@@ -121,6 +126,9 @@ func (c *applyCmd) Run(rt *runtime) error {
 	}
 	if err := c.call(rt.ctx, http.MethodPost, path, mediaType, body, &answer); err != nil {
 		return fmt.Errorf("nothing was applied:\n  %w", err)
+	}
+	for _, m := range answer.Metrics {
+		fmt.Fprintf(rt.out, "%s metric %s (version %d)\n", m.Result, m.Metric.Key, m.Metric.Version)
 	}
 	for _, h := range answer.Holdouts {
 		fmt.Fprintf(rt.out, "%s holdout %s (%s, %d slots)\n", h.Result, h.Holdout.Key, h.Holdout.Unit, h.Holdout.Slots)

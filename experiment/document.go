@@ -26,6 +26,8 @@ type Document struct {
 	Holdouts    []HoldoutSpec `json:"holdouts,omitempty"`
 	Lists       []List        `json:"lists,omitempty"`
 	Freezes     []Freeze      `json:"freezes,omitempty"`
+	// Metrics are definitions of metrics, which package metrics reads.
+	Metrics []json.RawMessage `json:"metrics,omitempty"`
 	// BreakFreeze says why an administrator pauses or stops something although a
 	// freeze window forbids changes.
 	BreakFreeze string `json:"break_freeze,omitempty"`
@@ -38,8 +40,8 @@ func ParseDocument(b []byte) (Document, error) {
 	if err := decodeStrict(b, &d); err != nil {
 		return Document{}, err
 	}
-	if len(d.Experiments)+len(d.Holdouts)+len(d.Lists)+len(d.Freezes) == 0 {
-		return Document{}, Invalidf("experiments", "the document holds no experiment, holdout, list or freeze window")
+	if len(d.Experiments)+len(d.Holdouts)+len(d.Lists)+len(d.Freezes)+len(d.Metrics) == 0 {
+		return Document{}, Invalidf("experiments", "the document holds no experiment, holdout, list, freeze window or metric")
 	}
 	d.Normalize()
 	return d, nil
@@ -60,7 +62,7 @@ func (d *Document) Normalize() {
 // of one experiment and nothing else are the experiment's own.
 func (d *Document) Validate(known func(metric string) bool) error {
 	var faults Errors
-	alone := len(d.Experiments) == 1 && len(d.Holdouts)+len(d.Lists)+len(d.Freezes) == 0
+	alone := len(d.Experiments) == 1 && len(d.Holdouts)+len(d.Lists)+len(d.Freezes)+len(d.Metrics) == 0
 	check := func(part string, n int, key func(i int) string, validate func(i int) error) {
 		seen := map[string]bool{}
 		for i := range n {
@@ -110,8 +112,9 @@ func ParseApply(b []byte) (Document, error) {
 		Holdouts    json.RawMessage `json:"holdouts"`
 		Lists       json.RawMessage `json:"lists"`
 		Freezes     json.RawMessage `json:"freezes"`
+		Metrics     json.RawMessage `json:"metrics"`
 	}
-	if json.Unmarshal(b, &form) == nil && form.Experiments == nil && form.Holdouts == nil && form.Lists == nil && form.Freezes == nil {
+	if json.Unmarshal(b, &form) == nil && form.Experiments == nil && form.Holdouts == nil && form.Lists == nil && form.Freezes == nil && form.Metrics == nil {
 		s, err := ParseSpec(b)
 		return Document{Experiments: []Spec{s}}, err
 	}

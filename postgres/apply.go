@@ -70,6 +70,7 @@ type Published struct {
 	Holdouts    []AppliedHoldout `json:"holdouts,omitempty"`
 	Lists       []AppliedList    `json:"lists,omitempty"`
 	Freezes     []AppliedFreeze  `json:"freezes,omitempty"`
+	Metrics     []DefinedMetric  `json:"metrics,omitempty"`
 }
 
 // ApplyDocument creates or updates what the document holds, all or none. What
@@ -85,16 +86,22 @@ func (db *DB) ApplyDocument(ctx context.Context, doc experiment.Document, opts A
 	if err != nil {
 		return Published{}, err
 	}
-	known := func(metric string) bool { return catalogue.Known(metric) || opts.KnownMetric(metric) }
-	if err := doc.Validate(known); err != nil {
-		return Published{}, err
+	definitions, faults := documentMetrics(&doc)
+	known := func(metric string) bool {
+		return definitions[metric] != nil || catalogue.Known(metric) || opts.KnownMetric(metric)
+	}
+	faults = append(faults, experiment.Faults(doc.Validate(known))...)
+	if len(faults) > 0 {
+		return Published{}, faults
 	}
 	if doc.BreakFreeze != "" {
 		opts.BreakFreeze = doc.BreakFreeze
 	}
 	var out Published
 	err = db.publish(ctx, opts, func(p *publication) (err error) {
-		out, err = p.document(ctx, &doc)
+		if out, err = p.document(ctx, &doc, definitions); err != nil {
+			out = Published{}
+		}
 		return err
 	})
 	return out, wrap("apply experiments", err)
@@ -144,21 +151,25 @@ func (db *DB) publish(ctx context.Context, opts ApplyOptions, do func(*publicati
 // errDryRun rolls a transaction back that went well.
 var errDryRun = errors.New("dry run")
 
-// document does the work of ApplyDocument. Windows come last: a document may
-// hold changes and the window that protects them.
-func (p *publication) document(ctx context.Context, doc *experiment.Document) (out Published, err error) {
+// document does the work of ApplyDocument. Metrics come first: experiments of
+// the document may ask for them. Windows come last: a document may hold changes
+// and the window that protects them.
+func (p *publication) document(ctx context.Context, doc *experiment.Document, definitions map[string]*documentMetric) (out Published, err error) {
+	if out.Metrics, err = p.metrics(ctx, definitions); err != nil {
+		return out, err
+	}
 	var grown []experiment.UnitType
 	if out.Holdouts, grown, err = p.holdouts(ctx, doc.Holdouts); err != nil {
-		return Published{}, err
+		return out, err
 	}
 	if out.Lists, err = p.lists(ctx, doc.Lists); err != nil {
-		return Published{}, err
+		return out, err
 	}
 	if out.Experiments, err = p.experiments(ctx, doc.Experiments); err != nil {
-		return Published{}, err
+		return out, err
 	}
 	if err := p.newVersions(ctx, grown); err != nil {
-		return Published{}, err
+		return out, err
 	}
 	out.Freezes, err = p.freezes(ctx, doc.Freezes)
 	return out, err

@@ -35,6 +35,17 @@ func TestDefineMetric(t *testing.T) {
 		{name: "the key of a built-in one", method: "POST", path: path, as: "write", body: with("first_minute", "bitrate"), status: 409, has: []string{"built in"}},
 		{name: "no such quantity", method: "POST", path: path, as: "write", body: with("play_attempts", "plays"), status: 400, has: []string{`"location":"denominator"`, "plays"}},
 		{name: "a pair that is not observed together", method: "POST", path: path, as: "write", body: with("play_attempts", "rung_ms"), status: 400, has: []string{"denominator", "engaged_attempts is not observed where rung_ms is"}},
+		{
+			name: "in a document, with an experiment that asks for it", method: "POST", path: apiPath + "/experiments", as: "write",
+			body: `{"metrics":[` + with("first_minute", "of_document") + `],"experiments":[{"key":"doc","unit":"viewer","design":"ab","status":"running","arms":[
+				{"key":"control","weight":1,"value":1},{"key":"treatment","weight":1,"value":2}],"plan":{"primary":["of_document"]}}]}`,
+			status: 200, has: []string{`"versions":{"of_document":1}`, `"result":"created"`},
+			rows: map[string]int{"metric_definitions": 1, "experiments": 1, "experiment_versions": 1, "layers": 1, "audit_log": 2},
+		},
+		{
+			name: "a fault in a document names its place", method: "POST", path: apiPath + "/experiments", as: "write",
+			body: `{"metrics":[` + ownMetric + `,` + ownMetric + `,` + with("ratio", "sum") + `]}`, status: 400, has: []string{"metrics[1].key", "metrics[2].kind"},
+		},
 		{name: "read may not", method: "POST", path: path, as: "read", body: ownMetric, status: 403, has: []string{"write"}},
 		{name: "no key", method: "POST", path: path, body: ownMetric, status: 401},
 		{name: "unknown parameter", method: "POST", path: path + "?dryrun=1", as: "write", body: ownMetric, status: 422},
