@@ -43,9 +43,10 @@ func Observe(c *Closed, w Window) Outcome {
 // addAll counts the sessions in the window.
 func (q *Quantities) addAll(c *Closed, w Window) {
 	starts := make([]int64, 0, startsOnStack)
+	within := w.bounds(c.ExposedAt)
 	for i := range c.Sessions {
 		s := &c.Sessions[i]
-		if !w.Counts(c.ExposedAt, s) {
+		if !within.hold(s) {
 			continue
 		}
 		q.add(s)
@@ -53,7 +54,9 @@ func (q *Quantities) addAll(c *Closed, w Window) {
 			starts = append(starts, s.FirstRecvMs)
 		}
 	}
-	slices.Sort(starts)
+	if len(starts) > 1 {
+		slices.Sort(starts)
+	}
 	for i, at := range starts {
 		if i == 0 || at-starts[i-1] >= RetryGapMs {
 			q[DistinctStarts]++
@@ -70,9 +73,10 @@ const startsOnStack = 16
 // in which storage returns them changes nothing.
 func earliest(c *Closed) *telemetry.Session {
 	var first *telemetry.Session
+	within := WindowFirst.bounds(c.ExposedAt)
 	for i := range c.Sessions {
 		s := &c.Sessions[i]
-		if !isAttempt(s) || !WindowFirst.Counts(c.ExposedAt, s) {
+		if !within.hold(s) || !isAttempt(s) {
 			continue
 		}
 		if first == nil || s.FirstRecvMs < first.FirstRecvMs ||
@@ -85,8 +89,9 @@ func earliest(c *Closed) *telemetry.Session {
 
 // returned reports whether the unit attempted to play in the window.
 func returned(c *Closed, w Window) bool {
+	within := w.bounds(c.ExposedAt)
 	for i := range c.Sessions {
-		if s := &c.Sessions[i]; isAttempt(s) && w.Counts(c.ExposedAt, s) {
+		if s := &c.Sessions[i]; within.hold(s) && isAttempt(s) {
 			return true
 		}
 	}

@@ -47,7 +47,15 @@ var windows = [WindowCount]Window{WindowFirst, WindowDay, WindowReturnD1, Window
 func Windows() [WindowCount]Window { return windows }
 
 // index returns the window's place in Windows, and -1 for no window.
-func (w Window) index() int { return slices.Index(windows[:], w) }
+func (w Window) index() int {
+	switch w {
+	case WindowFirst:
+		return 0
+	case WindowDay:
+		return 1
+	}
+	return slices.Index(windows[:], w)
+}
 
 // IsReturn reports whether the window only says whether the unit came back:
 // its outcomes hold Units and Returned, and nothing else.
@@ -101,6 +109,19 @@ func (w Window) AfterFirst() time.Duration {
 // Counts reports whether a session belongs to the window of an exposure: it
 // started at From or later, and before the span was over.
 func (w Window) Counts(exposedAt time.Time, s *telemetry.Session) bool {
-	after := s.FirstRecvMs - exposedAt.UnixMilli()
-	return after >= w.From().Milliseconds() && after < w.Span().Milliseconds()
+	b := w.bounds(exposedAt)
+	return b.hold(s)
+}
+
+// bounds are the moments between which the sessions of a window start.
+type bounds struct{ fromMs, toMs int64 }
+
+func (w Window) bounds(exposedAt time.Time) bounds {
+	at := exposedAt.UnixMilli()
+	return bounds{at + w.From().Milliseconds(), at + w.Span().Milliseconds()}
+}
+
+// hold reports whether the session started between the bounds.
+func (b *bounds) hold(s *telemetry.Session) bool {
+	return s.FirstRecvMs >= b.fromMs && s.FirstRecvMs < b.toMs
 }

@@ -99,9 +99,12 @@ func (db *DB) ApplyDocument(ctx context.Context, doc experiment.Document, opts A
 	}
 	var out Published
 	err = db.publish(ctx, opts, func(p *publication) (err error) {
-		if out, err = p.document(ctx, &doc, definitions); err != nil {
-			out = Published{}
+		defined, err := p.metrics(ctx, definitions)
+		if err != nil {
+			return err
 		}
+		out, err = p.document(ctx, &doc)
+		out.Metrics = defined
 		return err
 	})
 	return out, wrap("apply experiments", err)
@@ -151,13 +154,10 @@ func (db *DB) publish(ctx context.Context, opts ApplyOptions, do func(*publicati
 // errDryRun rolls a transaction back that went well.
 var errDryRun = errors.New("dry run")
 
-// document does the work of ApplyDocument. Metrics come first: experiments of
-// the document may ask for them. Windows come last: a document may hold changes
-// and the window that protects them.
-func (p *publication) document(ctx context.Context, doc *experiment.Document, definitions map[string]*documentMetric) (out Published, err error) {
-	if out.Metrics, err = p.metrics(ctx, definitions); err != nil {
-		return out, err
-	}
+// document does the work of ApplyDocument, but for metrics, which come first:
+// experiments of the document may ask for them. Windows come last: a document
+// may hold changes and the window that protects them.
+func (p *publication) document(ctx context.Context, doc *experiment.Document) (out Published, err error) {
 	var grown []experiment.UnitType
 	if out.Holdouts, grown, err = p.holdouts(ctx, doc.Holdouts); err != nil {
 		return out, err
