@@ -310,7 +310,7 @@ func TestDecide(t *testing.T) {
 	header := map[string]string{"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
 	do := func(form string) (status int, body string) {
 		a := b.send(t, scenario{method: "POST", path: "/experiments/abr", header: header, body: form})
-		return a.status, string(a.body)
+		return a.status, a.body
 	}
 	status := func() string {
 		e, err := b.db.Get(t.Context(), "abr")
@@ -319,12 +319,17 @@ func TestDecide(t *testing.T) {
 		}
 		return string(e.Status) + " " + e.ShippedArm
 	}
-	if page := string(b.send(t, scenario{method: "GET", path: "/experiments/abr", header: header}).body); !strings.Contains(page, "Ship to everyone") {
+	if page := b.send(t, scenario{method: "GET", path: "/experiments/abr", header: header}).body; !strings.Contains(page, "Ship to everyone") {
 		t.Error("the report offers no decision")
 	}
 	for _, step := range []struct{ action, want string }{
-		{"pause", "paused "}, {"resume", "running "}, {"ship&arm=treatment", "stopped treatment"},
-		{"remove", "stopped "}, {"restart", "running "}, {"stop", "stopped "}, {"archive", "archived "},
+		{"pause", "paused "},
+		{"resume", "running "},
+		{"ship&arm=treatment", "stopped treatment"},
+		{"remove", "stopped "},
+		{"restart", "running "},
+		{"stop", "stopped "},
+		{"archive", "archived "},
 	} {
 		if code, body := do("reason=test&action=" + step.action); code != http.StatusSeeOther || status() != step.want {
 			t.Errorf("%s = %d, then %q, want %q: %s", step.action, code, status(), step.want, body)

@@ -97,6 +97,20 @@ func TestPagesFit(t *testing.T) {
 	}
 }
 
+// Also the drawer of decisions, once it is open.
+func TestDecisionsFit(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	for _, name := range []string{"typical", "srm", "status_draft"} {
+		for _, width := range []int{360, 1280} {
+			p := browser.Open(t, url+"/report/"+name, webtest.View{Width: width, Height: 800})
+			webtest.Eval[bool](t, p, `document.querySelector(".decide").open = true`)
+			checkFits(t, p, name, width)
+			shoot(t, p, fmt.Sprintf("decide-%s-%d", name, width))
+		}
+	}
+}
+
 func TestReportSpeaksToAScreenReader(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
