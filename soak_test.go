@@ -69,6 +69,10 @@ func TestSoak(t *testing.T) {
 	}
 	publish(t, replicas[0], document.String())
 
+	for _, r := range replicas {
+		r.awaitFlag(t, client, fmt.Sprintf("soak-%d", soakExperiments-1))
+	}
+
 	ctx, cancel := context.WithTimeout(t.Context(), lasting)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -130,6 +134,22 @@ func publishEverySecond(ctx context.Context, t *testing.T, client *http.Client, 
 		_ = sleep(ctx, time.Second-time.Since(began))
 	}
 	return nil
+}
+
+// awaitFlag waits until the replica knows a flag.
+func (r *replica) awaitFlag(t *testing.T, client *http.Client, key string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		_, err := r.evaluate(ctx, client, "/ofrep/v1/evaluate/flags/"+key, "viewer-1")
+		if err == nil {
+			return
+		}
+		if sleep(ctx, 20*time.Millisecond) != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // awaitCanary waits until the replica serves the n-th publish, or the soak ends.

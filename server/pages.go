@@ -44,6 +44,8 @@ func (s *Server) pageRoutes(r chi.Router) {
 		r.Group(func(r chi.Router) {
 			r.Use(s.signedIn)
 			r.Get(pathExperiments, s.experimentsPage)
+			r.Get(pathLaunch, s.launchPage)
+			r.Post(pathLaunch, s.launch)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
 			s.platformPages(r)
@@ -167,7 +169,7 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	filter := web.ReadFilter(r.URL.Query())
-	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, Filter: filter, Total: len(all), Server: "http://" + r.Host}
+	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: "http://" + r.Host}
 	after := r.URL.Query().Get("after")
 	for i := range all {
 		e := &all[i]

@@ -137,9 +137,6 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	if retryLater(p.Status) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", retryAfterSec)
 	}
-	if p.Status == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", "1")
-	}
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="splitcast"`)
 	}

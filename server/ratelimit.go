@@ -64,7 +64,7 @@ func (s *Server) checkRate(r *http.Request, key *experiment.APIKey) error {
 	}
 	return &Problem{
 		Status: http.StatusTooManyRequests,
-		Detail: "this address uses a public key too often; try again in a second, or use a key of your own",
+		Detail: "this address uses a public key too often; try again later, or use a key of your own",
 	}
 }
 

@@ -64,10 +64,11 @@ func TestPublicKeys(t *testing.T) {
 		b.srv.Handler().ServeHTTP(w, req)
 		return w
 	}
+	b.srv.limits.now = func() time.Time { return testNow } // a slow machine would earn more meanwhile
 	limited := false
-	for range 10 * publicBurst { // a slow machine earns some more meanwhile
+	for range publicBurst + 1 {
 		if w := send(secret); w.Code == http.StatusTooManyRequests {
-			limited = w.Header().Get("Retry-After") == "1"
+			limited = w.Header().Get("Retry-After") != ""
 			break
 		} else if w.Code != http.StatusOK {
 			t.Fatalf("evaluate = %d: %s", w.Code, w.Body)

@@ -87,7 +87,7 @@ func TestPagesFit(t *testing.T) {
 	for _, path := range []string{
 		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
 		"/experiments", "/first", "/sign-in", "/problem",
-		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
+		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 	} {
 		for _, width := range []int{360, 1280} {
 			p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})

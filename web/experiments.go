@@ -15,6 +15,7 @@ import (
 type ExperimentsView struct {
 	Chrome
 	Base   string // path of this page
+	New    string // address of the form that makes an experiment; empty: there is none
 	Filter Filter
 	Rows   []ExperimentRow // those that match, in the order to show
 	Total  int             // of all experiments, matching or not
@@ -78,6 +79,7 @@ type experimentsPage struct {
 	Chrome
 	Title    string
 	Base     string
+	New      string
 	Query    string
 	Statuses []option
 	Filtered bool
@@ -132,7 +134,7 @@ const listSparkPoints = 12
 // newExperimentsPage prepares the list.
 func newExperimentsPage(v ExperimentsView) (experimentsPage, error) {
 	p := experimentsPage{
-		Chrome: v.Chrome, Title: "Experiments", Base: v.Base, Query: v.Filter.Query,
+		Chrome: v.Chrome, Title: "Experiments", Base: v.Base, New: v.New, Query: v.Filter.Query,
 		Filtered: v.Filter != Filter{}, Total: v.Total, More: v.More,
 		Shown: plural(len(v.Rows), "experiment", "experiments"),
 		First: firstSteps{Document: firstDocument, Command: "splitcast apply -f experiment.yaml"},

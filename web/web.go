@@ -29,7 +29,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "planner", "catalogue", "layers", "audit", "signin", "problem"}
+var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -72,6 +72,11 @@ func (r *Renderer) Report(w io.Writer, v ReportView) error {
 		return fmt.Errorf("prepare report page: %w", err)
 	}
 	return r.write(w, "report", page)
+}
+
+// Launch writes the form that makes an experiment.
+func (r *Renderer) Launch(w io.Writer, v LaunchView) error {
+	return r.write(w, "launch", newLaunchPage(v))
 }
 
 // Planner writes the planner.

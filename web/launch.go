@@ -1,0 +1,203 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
+)
+
+// LaunchView is the form that makes an experiment: what a document of
+// `splitcast apply` says, field by field.
+type LaunchView struct {
+	Chrome
+	Base    string            // path of this page
+	Form    url.Values        // as it was sent; nil: the first visit
+	Faults  experiment.Errors // what is wrong with it
+	Metrics []metrics.Definition
+	Planner string // address of the planner; empty: there is none
+}
+
+// Rows of the form that may be left empty.
+const (
+	launchArms       = 4
+	launchRules      = 3
+	launchGuardrails = 4
+)
+
+// The fields of the form have the names of the fields of experiment.Spec, so that
+// a fault finds its field.
+const (
+	fieldKey       = "key"
+	fieldName      = "name"
+	fieldWhy       = "hypothesis"
+	fieldOwner     = "owner"
+	fieldUnit      = "unit"
+	fieldLayer     = "layer"
+	fieldShare     = "slots" // in percent of the layer
+	fieldPrimary   = "plan.primary"
+	fieldSecondary = "plan.secondary"
+	fieldMDE       = "plan.mde" // in percent
+	fieldUnits     = "plan.units"
+	fieldEnd       = "plan.end"
+)
+
+func armField(i int, part string) string  { return fmt.Sprintf("arms[%d].%s", i, part) }
+func ruleField(i int, part string) string { return fmt.Sprintf("audience.all[%d].%s", i, part) }
+func guardField(i int, part string) string {
+	return fmt.Sprintf("plan.guardrails[%d].%s", i, part)
+}
+
+// launchDefaults are the form of the first visit.
+func launchDefaults() url.Values {
+	v := url.Values{}
+	for name, value := range map[string]string{
+		fieldUnit: string(experiment.UnitViewer), fieldShare: "100", fieldPrimary: "stall_ratio", fieldMDE: "2", fieldUnits: "100000",
+		armField(0, "key"): "control", armField(0, "weight"): "1", armField(0, "value"): "false",
+		armField(1, "key"): "treatment", armField(1, "weight"): "1", armField(1, "value"): "true",
+		guardField(0, "metric"): "start_success", guardField(0, "margin"): "0.5",
+		guardField(1, "metric"): "telemetry_coverage", guardField(1, "margin"): "1",
+	} {
+		v.Set(name, value)
+	}
+	return v
+}
+
+// ReadLaunch returns the experiment that a form describes, and a fault for each
+// field that cannot be read. Rows left empty are left out; experiment.Spec says
+// what else is wrong.
+func ReadLaunch(form url.Values) (experiment.Spec, experiment.Errors) {
+	f := launchReader{form: form}
+	spec := experiment.Spec{
+		Key: f.text(fieldKey), Name: f.text(fieldName), Hypothesis: f.text(fieldWhy), Owner: f.text(fieldOwner),
+		Unit: experiment.UnitType(f.text(fieldUnit)), Design: experiment.DesignAB, Layer: f.text(fieldLayer),
+		Slots: int(f.number(fieldShare)*experiment.TotalSlots/100 + 0.5), Status: experiment.Status(f.text(ParamStatus)),
+		Audience: f.audience(), Arms: f.arms(),
+		Plan: experiment.Plan{Secondary: form[fieldSecondary], MDE: f.number(fieldMDE) / 100, Units: int64(f.number(fieldUnits))},
+	}
+	if spec.Key == "" {
+		spec.Key = keyOf(spec.Name)
+	}
+	if primary := f.text(fieldPrimary); primary != "" {
+		spec.Plan.Primary = []string{primary}
+	}
+	if end := f.text(fieldEnd); end != "" {
+		spec.Plan.End = new(experiment.Date)
+		if err := spec.Plan.End.UnmarshalJSON([]byte(strconv.Quote(end))); err != nil {
+			f.fault(fieldEnd, err.Error())
+		}
+	}
+	for i := range launchGuardrails {
+		if metric := f.text(guardField(i, "metric")); metric != "" {
+			spec.Plan.Guardrails = append(spec.Plan.Guardrails, experiment.Guardrail{
+				Metric: metric, Margin: f.number(guardField(i, "margin")) / 100,
+			})
+		}
+	}
+	return spec, f.faults
+}
+
+// keyOf makes a key of a name: "ABR safety 0.75" becomes "abr-safety-0.75".
+func keyOf(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.' && b.Len() > 0:
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() == 60 { // keys have at most 64
+			break
+		}
+	}
+	return strings.TrimRight(b.String(), "-.")
+}
+
+// launchReader reads the form and gathers faults.
+type launchReader struct {
+	form   url.Values
+	faults experiment.Errors
+}
+
+func (f *launchReader) text(name string) string { return strings.TrimSpace(f.form.Get(name)) }
+
+func (f *launchReader) fault(field, message string) {
+	f.faults = append(f.faults, experiment.Invalidf(field, "%s", message))
+}
+
+func (f *launchReader) number(name string) float64 {
+	text := f.text(name)
+	if text == "" {
+		return 0
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		f.fault(name, "must be a number")
+	}
+	return x
+}
+
+func (f *launchReader) arms() []experiment.Arm {
+	var arms []experiment.Arm
+	for i := range launchArms {
+		key, value := f.text(armField(i, "key")), f.text(armField(i, "value"))
+		if key == "" && value == "" {
+			continue
+		}
+		if !json.Valid([]byte(value)) {
+			f.fault(armField(i, "value"), `must be JSON: true, 0.75, "text" or {"safety": 0.75}`)
+			value = "null"
+		}
+		arms = append(arms, experiment.Arm{
+			Key: key, Name: f.text(armField(i, "name")), Weight: int64(f.number(armField(i, "weight"))), Value: json.RawMessage(value),
+		})
+	}
+	return arms
+}
+
+// audience returns the rules that all must hold, nil without any.
+func (f *launchReader) audience() *experiment.Audience {
+	var all []experiment.Audience
+	for i := range launchRules {
+		attr := f.text(ruleField(i, "attr"))
+		if attr == "" {
+			continue
+		}
+		rule := experiment.Audience{Attr: attr, Op: experiment.Op(f.text(ruleField(i, "op")))}
+		value := f.text(ruleField(i, "value"))
+		switch rule.Op {
+		case experiment.OpIn, experiment.OpNotIn:
+			for part := range strings.SplitSeq(value, ",") {
+				rule.Values = append(rule.Values, scalarOf(strings.TrimSpace(part), rule.Op))
+			}
+		case experiment.OpPresent, experiment.OpAbsent:
+		default:
+			rule.Value = scalarOf(value, rule.Op)
+		}
+		all = append(all, rule)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return &experiment.Audience{All: all}
+}
+
+// scalarOf reads what a person typed: numbers and booleans as such, except where
+// the comparison is of texts.
+func scalarOf(text string, op experiment.Op) experiment.Scalar {
+	if strings.HasPrefix(string(op), "semver") || strings.Contains(string(op), "with") || op == experiment.OpContains {
+		return experiment.Scalar{V: text}
+	}
+	if x, err := strconv.ParseFloat(text, 64); err == nil {
+		return experiment.Scalar{V: x}
+	}
+	if b, err := strconv.ParseBool(text); err == nil {
+		return experiment.Scalar{V: b}
+	}
+	return experiment.Scalar{V: text}
+}
