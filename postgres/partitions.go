@@ -18,6 +18,7 @@ const maxPartitionDays = 100
 const (
 	tableOutcomes    = "outcomes"
 	tableCMCDRecords = "cmcd_records"
+	tableUnitEvents  = "unit_events"
 )
 
 // EnsurePartitions makes the partitions of the days from..to, in UTC and both
@@ -36,7 +37,7 @@ func (db *DB) EnsurePartitions(ctx context.Context, from, to time.Time) error {
 	if len(days) == 0 || len(days) > maxPartitionDays {
 		return experiment.Invalidf("to", "must be 0 to %d days after from", maxPartitionDays-1)
 	}
-	for _, table := range []string{tableOutcomes, tableCMCDRecords} {
+	for _, table := range []string{tableOutcomes, tableCMCDRecords, tableUnitEvents} {
 		if err := db.ensureDays(ctx, table, days); err != nil {
 			return err
 		}

@@ -51,6 +51,7 @@ func drawBeats(t *rapid.T) []telemetry.Heartbeat {
 			PlayRequested: rapid.Bool().Draw(t, "requested"),
 			PlayMs:        small.Draw(t, "play"), StallMs: small.Draw(t, "stall"), Bytes: small.Draw(t, "bytes"),
 			LatencyMaxMs: small.Draw(t, "latency"), StallMaxMs: small.Draw(t, "stallMax"),
+			Measures: telemetry.Measures(rapid.SampledFrom([]string{"", `{"a":1}`, `{"a":2,"b":0.5}`}).Draw(t, "measures")),
 			Tier:     telemetry.Tier(rapid.IntRange(1, 4).Draw(t, "tier")), //nolint:gosec // in range
 			Observed: telemetry.Observed(rapid.Uint16().Draw(t, "observed")),
 		}

@@ -43,7 +43,7 @@ func TestTelemetryHealth(t *testing.T) {
 			{Minute: minute, Source: sourceLog, Accepted: 1},
 		},
 		Sessions: []postgres.SourceShare{{Tier: 1, Player: "app", PlayerVersion: "2", Sessions: 2, Started: 2}},
-		Tiers:    map[string]int64{"A": 2}, Rejected: 4, Queued: map[string]int{"sessions": 0, "cmcd_records": 0},
+		Tiers:    map[string]int64{"A": 2}, Rejected: 4, Queued: map[string]int{"sessions": 0, "cmcd_records": 0, "broadcasts": 0, "unit_events": 0},
 		Unfolded: h.Unfolded,
 		Rejections: []rejectionView{
 			{"2026-11-02", postgres.RejectionRow{Source: sourceCMCD, Reason: "type", Field: "br", Player: "hls.js", PlayerVersion: "1.7.4"}, 2},

@@ -207,6 +207,8 @@ var routes = []struct {
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/login-links", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/audit", status: 200}, experiment.ScopeAdmin},
+	{scenario{method: "POST", path: "/v1/broadcasts", body: `[]`, status: 200}, experiment.ScopeIngest},
+	{scenario{method: "POST", path: "/v1/events", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "POST", path: "/v1/request-logs", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "GET", path: apiPath + "/telemetry/health", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/telemetry/stops", status: 200}, experiment.ScopeRead},

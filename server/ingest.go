@@ -23,6 +23,8 @@ const (
 	sourceHeartbeat = "heartbeat"
 	sourceCMCD      = "cmcd"
 	sourceLog       = "request_log"
+	sourceBroadcast = "broadcast"
+	sourceEvent     = "event"
 )
 
 func (s *Server) ingestRoutes(r chi.Router) {
@@ -34,6 +36,8 @@ func (s *Server) ingestRoutes(r chi.Router) {
 		r.With(s.require(experiment.ScopeIngest)).Post("/v1/heartbeats", s.postHeartbeats)
 		r.Post("/v1/cmcd/{key}", s.postCMCD)
 		r.Post("/v1/request-logs", s.postRequestLogs)
+		r.With(s.require(experiment.ScopeIngest)).Post("/v1/broadcasts", s.postBroadcasts)
+		r.With(s.require(experiment.ScopeIngest)).Post("/v1/events", s.postEvents)
 	})
 }
 

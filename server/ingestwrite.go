@@ -26,8 +26,10 @@ const (
 
 // ingest writes telemetry in shared transactions.
 type ingest struct {
-	sessions *postgres.GroupCommit[telemetry.Session]
-	events   *postgres.GroupCommit[postgres.KeyedRecord]
+	sessions   *postgres.GroupCommit[telemetry.Session]
+	events     *postgres.GroupCommit[postgres.KeyedRecord] // of CMCD
+	broadcasts *postgres.GroupCommit[telemetry.Broadcast]
+	unitEvents *postgres.GroupCommit[postgres.ReceivedEvent]
 
 	db   *postgres.DB
 	now  func() time.Time
@@ -47,18 +49,23 @@ type ingest struct {
 func newIngest(db *postgres.DB, now func() time.Time, log *slog.Logger) *ingest {
 	ctx, abort := context.WithCancel(context.Background()) // each write has the database's own timeout
 	g := &ingest{
-		sessions: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[telemetry.Session]{
-			Write: db.MergeSessions, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
-		}),
-		events: postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[postgres.KeyedRecord]{
-			Write: db.InsertRecords, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
-		}),
-		db: db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}), abort: abort,
+		sessions:   groups(ctx, db.MergeSessions),
+		events:     groups(ctx, db.InsertRecords),
+		broadcasts: groups(ctx, db.MergeBroadcasts),
+		unitEvents: groups(ctx, db.InsertUnitEvents),
+		db:         db, now: now, log: log, stop: make(chan struct{}), done: make(chan struct{}), abort: abort,
 		counts: map[postgres.RejectionKey]int64{}, taken: map[postgres.IngestKey]postgres.IngestCount{},
 	}
 	g.stops.Store(&map[string]struct{}{})
 	go g.tend(ctx)
 	return g
+}
+
+// groups shares transactions of one kind of records.
+func groups[T any](ctx context.Context, write func(context.Context, []T) error) *postgres.GroupCommit[T] {
+	return postgres.NewGroupCommit(ctx, postgres.GroupCommitConfig[T]{
+		Write: write, MaxGroup: ingestGroup, MaxQueued: ingestQueued, Writers: ingestWriters,
+	})
 }
 
 // heartbeats returns when the states are committed.
@@ -77,7 +84,10 @@ func (g *ingest) records(ctx context.Context, keyID int64, records []telemetry.R
 
 // queued returns how many records wait, by kind.
 func (g *ingest) queued() map[string]int {
-	return map[string]int{"sessions": g.sessions.Queued(), "cmcd_records": g.events.Queued()}
+	return map[string]int{
+		"sessions": g.sessions.Queued(), "cmcd_records": g.events.Queued(),
+		"broadcasts": g.broadcasts.Queued(), "unit_events": g.unitEvents.Queued(),
+	}
 }
 
 // count counts what was taken and what was not.
@@ -141,7 +151,7 @@ func (g *ingest) flush(ctx context.Context) {
 }
 
 // keptMinutes bounds the counts that wait for a database that is away: two hours
-// of the four sources.
+// of four sources.
 const keptMinutes = 500
 
 // keep puts counts back.
@@ -166,6 +176,8 @@ func (g *ingest) close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, g.abort)()
 	g.sessions.Close()
 	g.events.Close()
+	g.broadcasts.Close()
+	g.unitEvents.Close()
 	close(g.stop)
 	<-g.done
 	return ctx.Err()

@@ -214,7 +214,7 @@ func (d *cmcdDecoder) identify(r *Record, first int) bool {
 		return d.refuse(r, first, "v", ReasonVersion, "the version is above what is understood")
 	case r.Has == 0:
 		return d.refuse(r, first, "", ReasonMalformed, "not a CMCD record")
-	case r.Mode == ModeEvent && !r.Has.Has(KeySID):
+	case r.Mode == ModeEvent && r.SID == "":
 		return d.refuse(r, first, "sid", ReasonMissing, "is required")
 	case r.Mode == ModeEvent && !r.Has.Has(KeySN):
 		return d.refuse(r, first, "sn", ReasonMissing, "is required")

@@ -117,6 +117,8 @@ type Heartbeat struct {
 	LatencySamples int64 `json:"latency_samples"`
 	LatencyMaxMs   int64 `json:"latency_max"`
 
+	Measures Measures `json:"measures,omitempty"` // custom counters, cumulative, by name
+
 	Tier   Tier  `json:"telemetry_tier,omitempty"` // absent: A
 	Schema int64 `json:"schema,omitempty"`
 

@@ -49,6 +49,7 @@ func (d *heartbeatDecoder) record() bool {
 	hb := &d.items[len(d.items)-1]
 	d.fault = fault{}
 	seen := seenFields{}
+	first := len(d.rejected)
 	ok := d.object(func(key string) bool { return d.member(hb, &seen, key) })
 	switch {
 	case !ok:
@@ -56,13 +57,18 @@ func (d *heartbeatDecoder) record() bool {
 	case d.fault.reason == "":
 		d.complete(hb, seen)
 	}
+	if d.fault.reason != "" {
+		d.rejected = d.rejected[:first] // what is wrong with its measures does not matter then
+		d.reject(d.fault)
+	}
+	for i := first; i < len(d.rejected); i++ {
+		r := &d.rejected[i]
+		r.SessionID, r.Player, r.PlayerVersion = hb.SessionID, hb.Player, hb.PlayerVersion
+	}
 	if d.fault.reason == "" {
 		d.screen(hb)
 		return true
 	}
-	d.reject(d.fault)
-	last := &d.rejected[len(d.rejected)-1]
-	last.SessionID, last.Player, last.PlayerVersion = hb.SessionID, hb.Player, hb.PlayerVersion
 	d.items = d.items[:len(d.items)-1]
 	return ok
 }

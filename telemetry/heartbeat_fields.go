@@ -45,6 +45,8 @@ func (d *heartbeatDecoder) member(hb *Heartbeat, seen *seenFields, key string) b
 		return d.readDwell(&hb.HeightMs, key)
 	case "asn", "fatal_code":
 		return d.readCode(hb, key)
+	case "measures":
+		return d.readMeasures(&hb.Measures)
 	}
 	return d.skip(maxDepth)
 }

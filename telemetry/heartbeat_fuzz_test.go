@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,7 @@ type slowHeartbeat struct {
 	LatencyMaxMs  int64            `json:"latency_max"`
 	Tier          *string          `json:"telemetry_tier"`
 	Schema        int64            `json:"schema"`
+	Measures      json.RawMessage  `json:"measures"`
 }
 
 // slowDecodeHeartbeat reads one record with encoding/json; ok is false when it
@@ -91,9 +93,10 @@ func slowDecodeHeartbeat(text []byte) (hb telemetry.Heartbeat, ok bool) {
 		"reason": {"user", "ended", "error", "app_background", "unknown"},
 	}
 	rungsOK, heightsOK := slowDwell(w.RungMs, &hb.RungMs), slowDwell(w.HeightMs, &hb.HeightMs)
+	measuresOK := slowMeasures(w.Measures, &hb.Measures)
 	asnOK, fatalOK := slowCode(w.ASN, &hb.ASN), slowCode(w.FatalCode, &hb.FatalCode)
 	ok = w.SessionID != nil && *w.SessionID != "" && w.Seq != nil && w.Schema <= 1 &&
-		rungsOK && heightsOK && asnOK && fatalOK && slowWord(w.Kind, words["kind"]) &&
+		rungsOK && heightsOK && measuresOK && asnOK && fatalOK && slowWord(w.Kind, words["kind"]) &&
 		slowWord(w.Tier, words["tier"]) && slowWord(w.EndReason, words["reason"])
 	for _, text := range []string{
 		hb.SessionID, hb.ViewerID, hb.DeviceID, hb.ChannelID, hb.BroadcasterID, hb.StreamID, hb.Country, hb.ASN,
@@ -148,6 +151,37 @@ func slowDwell(m map[string]int64, into *telemetry.Dwell) bool {
 		*into = append(*into, telemetry.DwellTime{At: int64(n), Ms: ms}) //nolint:gosec // 31 bits
 	}
 	return len(m) <= 32
+}
+
+var slowName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+// slowMeasures keeps what is right of an object of numbers, the first 16.
+func slowMeasures(raw json.RawMessage, into *telemetry.Measures) bool {
+	if raw == nil || string(raw) == "null" {
+		return true
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, _ := d.Token(); open != json.Delim('{') {
+		return false
+	}
+	kept, dropped := map[string]float64{}, 0
+	for d.More() {
+		name, _ := d.Token()
+		var value any
+		_ = d.Decode(&value) // of JSON already read
+		n, isNumber := value.(float64)
+		_, known := kept[name.(string)]
+		if isNumber && slowName.MatchString(name.(string)) && n >= 0 && n < 1<<53 && (known || len(kept) < 16) {
+			kept[name.(string)] = n
+		} else {
+			dropped++
+		}
+	}
+	if len(kept) > 0 {
+		text, _ := json.Marshal(kept) // sorted by name
+		*into = telemetry.Measures(text)
+	}
+	return dropped <= 16
 }
 
 // slowCode reads a string, or a whole number as one.
@@ -213,6 +247,7 @@ func FuzzDecodeHeartbeats(f *testing.F) {
 		fullHeartbeat,
 		`{"session_id":"s","seq":0,"kind":"start","first_frame_ms":null,"unknown":{"a":[1,{"b":"\u00e9"}]}}`,
 		`{"session_id":"s","seq":1,"kind":"end","end_reason":"user","asn":"AS1","fatal_code":27,"play_ms":1e3}`,
+		`{"session_id":"s","seq":2,"measures":{"chat.sent":4,"spent":4.5,"Bad":1,"x":"y","z":-1}}`,
 		`{"session_id":"a\"b","seq":-1,"rung_ms":{"1":2,"x":3}}`, `{"seq":01}`, `[{"session_id":"s","seq":3},{]`,
 	} {
 		f.Add([]byte(seed))
@@ -242,7 +277,8 @@ func FuzzDecodeHeartbeats(f *testing.F) {
 			return
 		}
 		byRung := cmpopts.SortSlices(func(a, b telemetry.DwellTime) bool { return a.At < b.At })
-		if diff := cmp.Diff(want, got[0], byRung, cmpopts.EquateEmpty()); diff != "" {
+		byNumber := cmp.Comparer(func(a, b telemetry.Measures) bool { return cmp.Equal(a.List(), b.List()) }) // 1e21 or its digits
+		if diff := cmp.Diff(want, got[0], byRung, byNumber, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("DecodeHeartbeats(%q) differs from encoding/json (-want +got):\n%s", body, diff)
 		}
 	})

@@ -103,7 +103,7 @@ func (hb *Heartbeat) counters() Counters {
 		SwitchesUp: hb.SwitchesUp, SwitchesDown: hb.SwitchesDown,
 		Frames: hb.Frames, DroppedFrames: hb.DroppedFrames, Bytes: hb.Bytes, ErrorsN: hb.ErrorsN,
 		LatencySumMs: hb.LatencySumMs, LatencySamples: hb.LatencySamples, LatencyMaxMs: hb.LatencyMaxMs,
-		Observed: hb.Observed,
+		Measures: hb.Measures, Observed: hb.Observed,
 	}
 	c.addRungs(hb.RungMs)
 	for _, h := range hb.HeightMs {
@@ -145,6 +145,7 @@ func (c *Counters) add(d Counters) {
 	c.StallMaxMs = max(c.StallMaxMs, d.StallMaxMs)
 	c.LatencyMaxMs = max(c.LatencyMaxMs, d.LatencyMaxMs)
 	c.Observed |= d.Observed
+	c.Measures = c.Measures.plus(d.Measures)
 }
 
 // fields returns the quantities that add up over epochs.
@@ -168,7 +169,7 @@ func (c *Counters) compare(d *Counters) int {
 	}
 	return cmp.Or(
 		cmp.Compare(c.StallMaxMs, d.StallMaxMs), cmp.Compare(c.LatencyMaxMs, d.LatencyMaxMs),
-		cmp.Compare(c.Observed, d.Observed),
+		cmp.Compare(c.Observed, d.Observed), strings.Compare(string(c.Measures), string(d.Measures)),
 	)
 }
 

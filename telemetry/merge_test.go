@@ -27,6 +27,7 @@ func drawReceived(t *rapid.T, name string) []received {
 		hb.Seq = rapid.Int64Range(0, 12).Draw(t, "seq")
 		hb.MonoMs = 10_000 * rapid.Int64Range(0, 2).Draw(t, "mono")
 		hb.PlayMs = rapid.Int64Range(0, 2).Draw(t, "play")
+		hb.Measures = rapid.SampledFrom([]telemetry.Measures{"", `{"chat":1}`, `{"chat":2,"spent":0.5}`}).Draw(t, "measures")
 		if at := rapid.Int64Range(0, 2*telemetry.MaxEpochs).Draw(t, "started"); at > 0 {
 			hb.ClientTsMs = clock0 + at*10_000 + hb.MonoMs
 		}

@@ -124,7 +124,7 @@ func (d *requestLogDecoder) keep(l *logLine, raw string) {
 	d.cmcd.index, d.cmcd.rejected = d.count, d.rejected
 	first := len(d.rejected)
 	taken := d.cmcd.record(r, strings.Trim(raw, " \t\r\n"), ModeRequest)
-	if taken && !r.Has.Has(KeySID) {
+	if taken && r.SID == "" {
 		taken = d.cmcd.refuse(r, first, "sid", ReasonMissing, "is required")
 	}
 	d.rejected = d.cmcd.rejected

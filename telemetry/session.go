@@ -30,6 +30,8 @@ type Counters struct {
 	LatencySamples int64 `json:"latency_samples"`
 	LatencyMaxMs   int64 `json:"latency_max"`
 
+	Measures Measures `json:"measures,omitempty"` // custom
+
 	Observed Observed `json:"observed"`
 }
 
