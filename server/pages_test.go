@@ -364,7 +364,9 @@ func TestLaunchByForm(t *testing.T) {
 		"arms[0].key": {"control"}, "arms[0].weight": {"1"}, "arms[0].value": {"1"},
 		"arms[1].key": {"treatment"}, "arms[1].weight": {"1"}, "arms[1].value": {"2"}, "status": {"running"},
 	}
-	post := func() answer { return b.send(t, scenario{method: "POST", path: pathLaunch, header: header, body: form.Encode()}) }
+	post := func() answer {
+		return b.send(t, scenario{method: "POST", path: pathLaunch, header: header, body: form.Encode()})
+	}
 	if page := b.send(t, scenario{method: "GET", path: pathLaunch, header: header}); page.status != http.StatusOK {
 		t.Errorf("the form = %d", page.status)
 	}

@@ -43,11 +43,22 @@ var launchOps = []struct {
 	op   experiment.Op
 	text string
 }{
-	{experiment.OpEq, "is"}, {experiment.OpNe, "is not"}, {experiment.OpIn, "is one of"}, {experiment.OpNotIn, "is none of"},
-	{experiment.OpGe, "at least"}, {experiment.OpGt, "more than"}, {experiment.OpLe, "at most"}, {experiment.OpLt, "less than"},
-	{experiment.OpSemverGe, "version at least"}, {experiment.OpSemverLt, "version below"}, {experiment.OpSemverEq, "version is"},
-	{experiment.OpContains, "contains"}, {experiment.OpStartsWith, "starts with"}, {experiment.OpEndsWith, "ends with"},
-	{experiment.OpPresent, "is there"}, {experiment.OpAbsent, "is not there"},
+	{experiment.OpEq, "is"},
+	{experiment.OpNe, "is not"},
+	{experiment.OpIn, "is one of"},
+	{experiment.OpNotIn, "is none of"},
+	{experiment.OpGe, "at least"},
+	{experiment.OpGt, "more than"},
+	{experiment.OpLe, "at most"},
+	{experiment.OpLt, "less than"},
+	{experiment.OpSemverGe, "version at least"},
+	{experiment.OpSemverLt, "version below"},
+	{experiment.OpSemverEq, "version is"},
+	{experiment.OpContains, "contains"},
+	{experiment.OpStartsWith, "starts with"},
+	{experiment.OpEndsWith, "ends with"},
+	{experiment.OpPresent, "is there"},
+	{experiment.OpAbsent, "is not there"},
 }
 
 // newLaunchPage prepares the form with what was typed.
