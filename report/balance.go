@@ -71,12 +71,11 @@ func (b *builder) checkReporting() Check {
 // went missing do not come back.
 func (b *builder) balance(looks []looked) Check {
 	c := Check{State: CheckUnknown, Threshold: fmt.Sprintf("fails at E = %s", count(stats.SampleRatioAlertE)), Statistic: "no units yet"}
-	weights := b.exp.Weights()
 	for _, l := range looks {
 		if sum(l.counts) == 0 {
 			continue
 		}
-		srm, err := stats.SampleRatio(l.counts, weights, stats.SampleRatioConcentration)
+		srm, err := b.splitRatio(l.counts)
 		if err != nil {
 			c.Detail = refusalOf(err).Message
 			continue
@@ -101,13 +100,12 @@ func (b *builder) balance(looks []looked) Check {
 // splitWords prints counts with what the weights ask for.
 func (b *builder) splitWords(counts []int64) string {
 	weights := b.exp.Weights()
-	all, total := sum(weights), sum(counts)
-	parts := make([]string, len(counts))
-	for i, n := range counts {
+	all := sum(splitArms(b, func(i int) int64 { return weights[i] }))
+	total := sum(splitArms(b, func(i int) int64 { return counts[i] }))
+	return strings.Join(splitArms(b, func(i int) string {
 		want := int64(math.Round(float64(total) * (float64(weights[i]) / float64(all))))
-		parts[i] = fmt.Sprintf("%s %s (planned %s)", count(n), b.armLabel(i), count(want))
-	}
-	return strings.Join(parts, ", ")
+		return fmt.Sprintf("%s %s (planned %s)", count(counts[i]), b.armLabel(i), count(want))
+	}), ", ")
 }
 
 // guiltySlice names the dimension value that a mismatch comes from: one whose
@@ -158,7 +156,7 @@ func (b *builder) imbalance(counts []int64) float64 {
 	if sum(counts) == 0 {
 		return 0
 	}
-	srm, err := stats.SampleRatio(counts, b.exp.Weights(), stats.SampleRatioConcentration)
+	srm, err := b.splitRatio(counts)
 	if err != nil {
 		return 0
 	}

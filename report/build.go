@@ -7,6 +7,7 @@ import (
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/stats"
 )
 
 // Build makes the report of an experiment: a pure function of its input.
@@ -69,7 +70,7 @@ func (b *builder) head() Head {
 	for i, a := range e.Arms {
 		c := b.counts[i]
 		h.Arms = append(h.Arms, Arm{
-			Index: i, Key: a.Key, Name: a.Name, Weight: a.Weight, Share: float64(a.Weight) / float64(weights),
+			Index: i, Key: a.Key, Name: a.Name, Weight: a.Weight, Share: float64(a.Weight) / float64(weights), Dropped: a.Dropped,
 			Exposed: c.Exposed, Crossed: c.Crossed, Overridden: c.Overridden,
 			ClosedFirst: c.ClosedFirst, ClosedDay: c.ClosedDay,
 		})
@@ -90,8 +91,30 @@ func (b *builder) planIntact() bool {
 	return b.exp.PlanHash == "" || b.exp.Plan.Hash() == b.exp.PlanHash
 }
 
-// treatments returns the number of arms that are compared with control.
+// treatments returns the number of arms that are compared with control, those
+// dropped since included: what alpha is split by was fixed at launch.
 func (b *builder) treatments() int { return len(b.exp.Arms) - 1 }
+
+// splitArms returns the arms among which units are split now, with what pick
+// returns of each. A dropped arm takes no more units; among the others the shares
+// are their weights before and after alike.
+func splitArms[T any](b *builder, pick func(arm int) T) []T {
+	var out []T
+	for i := range b.exp.Arms {
+		if !b.exp.Arms[i].Dropped {
+			out = append(out, pick(i))
+		}
+	}
+	return out
+}
+
+// splitRatio tests the counts of all arms against the weights.
+func (b *builder) splitRatio(counts []int64) (stats.SRM, error) {
+	weights := b.exp.Weights()
+	return stats.SampleRatio(
+		splitArms(b, func(i int) int64 { return counts[i] }), splitArms(b, func(i int) int64 { return weights[i] }),
+		stats.SampleRatioConcentration)
+}
 
 // armLabel returns the name by which people know an arm.
 func (b *builder) armLabel(arm int) string {

@@ -63,6 +63,9 @@ func (b *builder) checkLoss(metric string) Check {
 	}
 	var worst *loss
 	for arm := 1; arm < len(b.exp.Arms); arm++ {
+		if b.exp.Arms[arm].Dropped {
+			continue
+		}
 		l := b.lossOf(&d, arm)
 		if worst == nil || l.worseThan(worst) {
 			worst = &l

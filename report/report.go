@@ -78,7 +78,8 @@ type Arm struct {
 	Key        string  `json:"key"`
 	Name       string  `json:"name"`
 	Weight     int64   `json:"weight"`
-	Share      float64 `json:"share"` // planned share of the units
+	Share      float64 `json:"share"`             // planned share of the units
+	Dropped    bool    `json:"dropped,omitempty"` // it takes no more units; the others go on
 	Exposed    int64   `json:"exposed"`
 	Crossed    int64   `json:"crossed"`
 	Overridden int64   `json:"overridden"`

@@ -257,3 +257,41 @@ func TestChangedPlan(t *testing.T) {
 		t.Errorf("verdict %s with another plan than that of the launch", r.Verdict.State)
 	}
 }
+
+// A dropped arm takes no more units: the split is tested among those that are
+// left, and it is judged no more.
+func TestDroppedArms(t *testing.T) {
+	t.Parallel()
+	const slow, worst, droppedAt = 3, 4, 7
+	in := reporttest.Fixtures()["six_arms"]
+	in.Experiment.Arms = slices.Clone(in.Experiment.Arms)
+	in.Looks, in.Counts = slices.Clone(in.Looks), nil
+	for i := range in.Looks {
+		l := &in.Looks[i]
+		l.Arms = slices.Clone(l.Arms)
+		if i > droppedAt {
+			for _, arm := range []int{slow, worst} {
+				l.Arms[arm].Exposed = in.Looks[droppedAt].Arms[arm].Exposed
+			}
+		}
+	}
+	before := report.Build(in)
+	if c := before.Trust[0]; c.Key != report.CheckBalance || c.State != report.CheckFail {
+		t.Fatalf("without the mark the split is %s, want that the test sees it", c.State)
+	}
+	for _, arm := range []int{slow, worst} {
+		in.Experiment.Arms[arm].Dropped = true
+	}
+	r := report.Build(in)
+	for _, c := range r.Trust {
+		if c.State == report.CheckFail {
+			t.Errorf("%s fails: %s; %s", c.Key, c.Statistic, c.Detail)
+		}
+	}
+	if r.Verdict.State == report.VerdictRollBack || len(r.Verdict.Arms) != 3 {
+		t.Errorf("verdict %s on %d arms, want none on the dropped ones", r.Verdict.State, len(r.Verdict.Arms))
+	}
+	if !r.Head.Arms[slow].Dropped || r.Head.Arms[1].Dropped {
+		t.Error("the head does not say which arm was dropped")
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // verdict applies the rule. Trust comes first: while a check fails nothing else
-// is said. Then each treatment is judged on its own, and the most urgent
+// is said. Then each treatment that is left is judged on its own, and the most urgent
 // judgement is the verdict: harm to viewers before anything that can wait.
 func (b *builder) verdict(r *Report) Verdict {
 	if v, broken := b.untrustworthy(r.Trust); broken {
@@ -22,6 +22,9 @@ func (b *builder) verdict(r *Report) Verdict {
 	var arms []ArmVerdict
 	var cases []armCase
 	for arm := 1; arm < len(b.exp.Arms); arm++ {
+		if b.exp.Arms[arm].Dropped { // it was decided on
+			continue
+		}
 		c := b.armCase(r, arm)
 		cases = append(cases, c)
 		arms = append(arms, ArmVerdict{Arm: b.exp.Arms[arm].Key, State: c.state, Sentence: c.sentence, Reasons: c.reasons})

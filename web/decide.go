@@ -96,6 +96,9 @@ func shipDecision(r *report.Report) decision {
 	best := r.Verdict.Arm
 	for i := range r.Head.Arms {
 		a := &r.Head.Arms[i]
+		if a.Dropped {
+			continue
+		}
 		d.Arms = append(d.Arms, option{Value: a.Key, Text: armLabel(&r.Head, a.Key), Selected: a.Key == best || best == "" && i == 1})
 	}
 	return d

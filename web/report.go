@@ -195,6 +195,9 @@ func newHead(h *report.Head) headPart {
 	}
 	for _, a := range h.Arms {
 		arm := armPart{Label: a.Label(), Key: a.Key, Share: share(a.Share), Exposed: count(a.Exposed)}
+		if a.Dropped {
+			arm.Share += ", dropped"
+		}
 		if a.Crossed > 0 || a.Overridden > 0 {
 			arm.Excluded = fmt.Sprintf("%s seen in two arms, %s forced; left out", count(a.Crossed), count(a.Overridden))
 		}
