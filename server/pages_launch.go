@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/splitcast/splitcast/experiment"
-	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -18,7 +17,12 @@ func (s *Server) launchPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) showLaunch(w http.ResponseWriter, r *http.Request, status int, view web.LaunchView) {
-	view.Chrome, view.Base, view.Metrics, view.Planner = s.chrome(r), pathLaunch, metrics.All(), pathPlanner
+	catalogue, err := s.db.Catalogue(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view.Chrome, view.Base, view.Metrics, view.Planner = s.chrome(r), pathLaunch, catalogue.All(), pathPlanner
 	s.page(w, r, status, func(b *bytes.Buffer) error { return s.pages.Launch(b, view) })
 }
 
@@ -30,10 +34,14 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 		s.problemPage(w, r, formFault(err))
 		return
 	}
+	catalogue, err := s.db.Catalogue(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
 	spec, faults := web.ReadLaunch(r.PostForm)
 	spec.Normalize()
-	err := spec.Validate(metrics.Known)
-	faults = append(faults, experiment.Faults(err)...)
+	faults = append(faults, experiment.Faults(spec.Validate(catalogue.Known))...)
 	if len(faults) == 0 {
 		faults, err = s.create(r, spec)
 	}
