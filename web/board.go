@@ -42,6 +42,7 @@ type boardRow struct {
 	Refusal    string
 	How        *howPart
 	Uncapped   string
+	PerUnit    string // when units weighed alike say otherwise
 }
 
 // precisionPart is how far the interval has narrowed.
@@ -179,6 +180,9 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 	}
 	if r.Absolute != nil {
 		row.Difference = r.Absolute.Text
+	}
+	if r.PerUnit != nil {
+		row.PerUnit = r.PerUnit.Note
 	}
 	if r.Uncapped != nil && !r.Uncapped.Agrees {
 		row.Uncapped = "Without its cap the estimate has the other sign."
