@@ -20,19 +20,33 @@ func quantileStudies(full bool) []study {
 	var out []study
 	for _, c := range []struct{ nu, lift float64 }{{0.5, 0.05}, {0.9, 0.07}, {0.99, 0.15}} {
 		if full {
-			out = append(out, quantileStudy(c.nu, c.lift, 10_000, 50))
+			out = append(out, quantileStudy(c.nu, c.lift, 10_000, 50, quantileMethods))
 		} else if c.nu < 0.95 {
-			out = append(out, quantileStudy(c.nu, c.lift, 2000, 10))
+			out = append(out, quantileStudy(c.nu, c.lift, 2000, 10, quantileMethods))
 		}
 	}
 	return out
 }
 
-func quantileStudy(nu, lift float64, units, looks int) study {
+// moreQuantileStudies are the fast ones of the methods, with more runs.
+func moreQuantileStudies(full bool) []study {
+	if !full {
+		return nil
+	}
+	var out []study
+	for _, c := range []struct{ nu, lift float64 }{{0.5, 0.05}, {0.9, 0.07}, {0.99, 0.15}} {
+		s := quantileStudy(c.nu, c.lift, 10_000, 50, quantileMethods[:3])
+		s.runs = 4000
+		out = append(out, s)
+	}
+	return out
+}
+
+func quantileStudy(nu, lift float64, units, looks int, methods []string) study {
 	value := 1000 * math.Exp(stats.Normal{}.Quantile(nu))
 	s := study{
 		name:    fmt.Sprintf("p%v, %s an arm, %+.0f %%", 100*nu, thousands(units), 100*lift),
-		methods: quantileMethods, looks: looks, runs: 1000, truth: [2]float64{0, value * lift},
+		methods: methods, looks: looks, runs: 1000, truth: [2]float64{0, value * lift},
 	}
 	s.run = func(rng *rand.Rand, say func(method, truth, look int, a answer)) {
 		var arms [3]stats.Histogram // control, treatment without and with the effect
