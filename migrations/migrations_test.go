@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -93,14 +94,12 @@ func TestMigrationsAreNumbered(t *testing.T) {
 	t.Parallel()
 	names := files(t)
 	form := regexp.MustCompile(`^(\d{4})_[a-z0-9_]+\.sql$`)
-	before := ""
-	for _, name := range names {
+	for i, name := range names {
 		match := form.FindStringSubmatch(name)
-		if len(match) < 2 || match[1] <= before {
-			t.Errorf("migration %s is not numbered above %s", name, before)
+		if want := fmt.Sprintf("%04d", i+1); len(match) < 2 || match[1] != want {
+			t.Errorf("migration %d is %s, want number %s", i+1, name, want)
 			continue
 		}
-		before = match[1]
 		text, err := fs.ReadFile(migrations.FS, name)
 		if err != nil {
 			t.Fatal(err)

@@ -20,8 +20,8 @@ const (
 	MaxArms     = 20
 	MaxLooks    = 100 // a look a day for three months; bounds take a second
 	MaxPrimary  = 40
-	MaxWeight   = math.MaxInt32
-	MaxRelative = 10 // an effect of ten times control is a typing error
+	MaxWeight   = 1_000_000 // as of an experiment
+	MaxRelative = 10        // an effect of ten times control is a typing error
 )
 
 // Defaults of a request.
