@@ -63,6 +63,7 @@ func TestNothingIsLostOrCountedTwice(t *testing.T) {
 		})
 	}
 	t.Logf("killed: %s", v)
+	check.awaitAnswer(ctx, t)
 	check.world(t, world)
 }
 
@@ -153,6 +154,20 @@ func (d crashDatabase) await(ctx context.Context, t *testing.T, w metrics.Window
 		_ = d.QueryRowContext(ctx, `select count(*) from outcomes where win = $1`, w).Scan(&n)
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			t.Fatalf("%d of %d windows %s have an outcome: %v", n, want, w, err)
+		}
+	}
+}
+
+// awaitAnswer waits until the database is up after its last killing.
+func (d crashDatabase) awaitAnswer(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for {
+		err := d.PingContext(ctx)
+		if err == nil {
+			return
+		}
+		if sleep(ctx, 50*time.Millisecond) != nil {
+			t.Fatal(err)
 		}
 	}
 }
