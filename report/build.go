@@ -121,6 +121,9 @@ func (b *builder) armLabel(arm int) string {
 	return Arm{Key: b.exp.Arms[arm].Key, Name: b.exp.Arms[arm].Name}.Label()
 }
 
+// unequal reports whether the plan gives control and a treatment different shares.
+func (b *builder) unequal(arm int) bool { return b.exp.Arms[0].Weight != b.exp.Arms[arm].Weight }
+
 // pairUnits returns the planned units of control and one treatment together.
 func (b *builder) pairUnits(arm int) int64 {
 	w := b.exp.Weights()

@@ -94,7 +94,7 @@ func (b *builder) checkLoss(metric string) Check {
 
 // lossOf follows one treatment's share over the looks.
 func (b *builder) lossOf(d *metrics.Definition, arm int) loss {
-	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm)}
+	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm), unequal: b.unequal(arm)}
 	control := cursor{key: cellKey{d.Key, d.Version, false, 0}}
 	treatment := cursor{key: cellKey{d.Key, d.Version, false, arm}}
 	l := loss{arm: arm}

@@ -110,6 +110,31 @@ type question struct {
 	alpha      float64
 	nOpt       int64
 	guardrail  bool // each bound on its own side, each with alpha
+	unequal    bool // the plan gives one arm more units than the other
+}
+
+// floored reports whether the variance is at least the pooled one: without that
+// a small arm of skew values is surer than it may be (docs/calibration.md, arms of
+// nine to one). Rates and quantiles do not need it.
+func (q *question) floored() bool {
+	kind := q.definition.Kind.Estimator()
+	return q.unequal && (kind == metrics.KindMean || kind == metrics.KindRatio)
+}
+
+// logLift is the effect that is tested.
+func (q *question) logLift(control, treatment stats.Arm) (stats.Effect, error) {
+	if q.floored() {
+		return stats.FlooredLogLift(control, treatment)
+	}
+	return stats.LogLift(control, treatment)
+}
+
+// difference is the effect in the metric's own unit.
+func (q *question) difference(control, treatment stats.Arm) (stats.Effect, error) {
+	if q.floored() {
+		return stats.FlooredDifference(control, treatment)
+	}
+	return stats.Difference(control, treatment)
 }
 
 // answer is a comparison of treatment with control.
@@ -164,7 +189,7 @@ func (q *question) infer(a *answer) error {
 		}
 	}
 	var err error
-	if a.effect, err = stats.LogLift(a.control.arm, a.treatment.arm); err != nil {
+	if a.effect, err = q.logLift(a.control.arm, a.treatment.arm); err != nil {
 		return err
 	}
 	if err := q.sequence(a); err != nil {

@@ -295,3 +295,34 @@ func TestDroppedArms(t *testing.T) {
 		t.Error("the head does not say which arm was dropped")
 	}
 }
+
+// Where the plan gives one arm more units than the other, a metric of values is
+// never surer than the pooled variance allows; rates are as they were.
+func TestUnequalArmsAreFloored(t *testing.T) {
+	t.Parallel()
+	in := reporttest.Fixtures()["typical"]
+	even := report.Build(in)
+	in.Experiment.Arms = slices.Clone(in.Experiment.Arms)
+	in.Experiment.Arms[0].Weight = 9 * in.Experiment.Arms[1].Weight
+	uneven := report.Build(in)
+	for i, row := range slices.Concat(uneven.Primary, uneven.Secondary, uneven.Guardrails) {
+		before := slices.Concat(even.Primary, even.Secondary, even.Guardrails)[i]
+		kind := row.Metric.Kind.Estimator()
+		values := kind == metrics.KindMean || kind == metrics.KindRatio
+		if strings.Contains(row.Explain.Method, "pooled") != values || strings.Contains(before.Explain.Method, "pooled") {
+			t.Errorf("%s: method %q", row.Metric.Key, row.Explain.Method)
+		}
+		if !values {
+			if row.Explain.Variance != before.Explain.Variance {
+				t.Errorf("%s: variance %v, was %v", row.Metric.Key, row.Explain.Variance, before.Explain.Variance)
+			}
+			continue
+		}
+		c, x := row.Explain.Arms[0], row.Explain.Arms[1]
+		n, m := float64(c.N), float64(x.N)
+		pooled := ((n-1)*c.UnitVariance/c.Value/c.Value + (m-1)*x.UnitVariance/x.Value/x.Value) / (n + m - 2) * (1/n + 1/m)
+		if want := max(pooled, row.Explain.VarianceControl+row.Explain.VarianceTreatment); math.Abs(row.Explain.Variance/want-1) > 1e-9 {
+			t.Errorf("%s: variance %v, want %v", row.Metric.Key, row.Explain.Variance, want)
+		}
+	}
+}

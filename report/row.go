@@ -180,7 +180,8 @@ type Explain struct {
 	Alpha      float64      `json:"alpha"` // error probability of this row over all looks
 	NOpt       int64        `json:"n_opt"` // tuning of the sequence: planned units of the two arms
 	Arms       []ExplainArm `json:"arms"`  // control, treatment
-	// Variance is the squared standard error of the log-ratio, the sum of the two terms.
+	// Variance is the squared standard error of the log-ratio, the sum of the two terms,
+	// or more where the method says so.
 	VarianceControl   float64 `json:"variance_control"`
 	VarianceTreatment float64 `json:"variance_treatment"`
 	Variance          float64 `json:"variance"`

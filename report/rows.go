@@ -66,7 +66,7 @@ func (b *builder) row(ask asked, arm int) Row {
 		r.Words = rowWords(&r, b.armLabel(arm))
 		return r
 	}
-	q := question{definition: &d, alpha: ask.alpha, nOpt: b.pairUnits(arm), guardrail: ask.role == RoleGuardrail}
+	q := question{definition: &d, alpha: ask.alpha, nOpt: b.pairUnits(arm), guardrail: ask.role == RoleGuardrail, unequal: b.unequal(arm)}
 	r.Metric = metricOf(&d)
 	control := cursor{key: cellKey{d.Key, d.Version, false, 0}}
 	treatment := cursor{key: cellKey{d.Key, d.Version, false, arm}}
@@ -194,7 +194,7 @@ func effectOf(d *metrics.Definition, a *answer) *Effect {
 // absoluteOf returns the difference in the unit of the metric; nil when it
 // cannot be stated.
 func absoluteOf(q *question, a *answer) *Absolute {
-	diff, err := stats.Difference(a.control.arm, a.treatment.arm)
+	diff, err := q.difference(a.control.arm, a.treatment.arm)
 	if err != nil {
 		return nil
 	}

@@ -72,6 +72,9 @@ func methodWords(q *question) string {
 	default:
 		variance = "variance of the residual y - Rx over units (delta method, Deng et al. 2018)"
 	}
+	if q.floored() {
+		variance += ", at least that of both arms pooled"
+	}
 	sides := "two-sided"
 	if q.guardrail {
 		sides = "one bound a side, each with alpha"

@@ -36,7 +36,11 @@ func newHow(r *report.Row, shared bool) *howPart {
 		p.Level = "error at most " + share(e.Alpha) + " over all looks; tightest at " + count(e.NOpt) + " units"
 	}
 	if e.Variance > 0 {
-		p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + sig(e.Variance)
+		sum := e.VarianceControl + e.VarianceTreatment
+		p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + sig(sum)
+		if e.Variance > sum*(1+1e-9) {
+			p.Variance += ", raised to " + sig(e.Variance) + ": that of both arms pooled"
+		}
 	}
 	if shared {
 		return p
