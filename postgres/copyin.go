@@ -36,8 +36,10 @@ func (db *DB) inConnTx(ctx context.Context, do func(*connTx) error) (err error) 
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	// Closing the connection waits for the end of the transaction, also when do
+	// panics.
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit; the first error is the one to tell
 	if err := do(&connTx{Tx: tx, conn: conn}); err != nil {
-		_ = tx.Rollback() // the first error is the one to tell
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -54,13 +56,19 @@ func (db *DB) inConnTx(ctx context.Context, do func(*connTx) error) (err error) 
 // A failure is kept from Raw: told of driver.ErrBadConn, Raw closes the
 // connection, which waits for the transaction to end, which is ours to end
 // afterwards (golang.org/issue/81606). The driver knows that the connection is
-// bad, and the end of the transaction removes it.
+// bad, and the end of the transaction removes it. A panic, too, is let go on only
+// outside of Raw, which closes the connection for one.
 func (tx *connTx) copyIn(ctx context.Context, statement string, rows int, appendRow func(buf []byte, i int) []byte) error {
 	var failed error
+	var panicked any
 	err := tx.conn.Raw(func(driverConn any) error {
+		defer func() { panicked = recover() }()
 		failed = copyRows(ctx, driverConn, statement, rows, appendRow)
 		return nil
 	})
+	if panicked != nil {
+		panic(panicked)
+	}
 	return errors.Join(err, failed)
 }
 

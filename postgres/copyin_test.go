@@ -69,3 +69,34 @@ func TestCopyInRefused(t *testing.T) {
 		}
 	}
 }
+
+// A panic on the way reaches the caller: it neither waits for ever nor costs the
+// pool a connection.
+func TestCopyInPanics(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	for range maxConns + 1 {
+		func() {
+			defer func() {
+				if got := recover(); got != "on the way" {
+					t.Errorf("recovered %v", got)
+				}
+			}()
+			err := db.inConnTx(t.Context(), func(tx *connTx) error {
+				if _, err := tx.ExecContext(t.Context(), `create temporary table numbers (n int) on commit drop`); err != nil {
+					return err
+				}
+				return tx.copyIn(t.Context(), `copy numbers (n) from stdin`, 2, func(buf []byte, i int) []byte {
+					if i == 1 {
+						panic("on the way")
+					}
+					return strconv.AppendInt(buf, int64(i), 10)
+				})
+			})
+			t.Errorf("inConnTx = %v", err)
+		}()
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -106,6 +106,11 @@ func TestMergeSessionsKeepsEveryField(t *testing.T) {
 		for _, text := range append(textsOf(&s), (*string)(&s.EndReason), &s.FatalCode) {
 			*text = storable(*text)
 		}
+		measures := rapid.SampledFrom([]telemetry.Measures{"", `{"a":1}`, `{"a":2,"b":0.5}`})
+		s.Measures = measures.Draw(rt, "measures")
+		for i := range s.Epochs {
+			s.Epochs[i].Measures = measures.Draw(rt, "measures of an epoch")
+		}
 		if len(s.Epochs) == 0 {
 			s.Epochs = nil
 		}

@@ -48,7 +48,7 @@ func TestDatabaseAway(t *testing.T) {
 		{method: "GET", path: "/healthz", status: 200},
 		{method: "GET", path: "/readyz", status: 200},
 		{method: "GET", path: "/metrics", status: 200},
-		{method: "GET", path: apiPath + "/metrics", as: "read", status: 200},
+		{method: "GET", path: apiPath + "/metrics", as: "read", status: 503},
 		{method: "GET", path: "/signin", status: 200},
 		{method: "POST", path: "/v1/heartbeats", as: "ingest", body: beat("s-1", 0), status: 503},
 		{method: "POST", path: cmcd, body: record("s-1", 0), status: 503},
