@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,9 +88,13 @@ func TestProgrammeCommands(t *testing.T) {
 		}
 	}
 	want(command("audit", "exposures"), " exposures, 0 mismatches")
-	// A client that lies about its arm is found out.
-	post(t, p.url()+"/v1/exposures", `[{"experiment":"listed","version":2,"unit":"liar","arm":"control"},{"experiment":"listed","version":2,"unit":"liar-2","arm":"control"},
-		{"experiment":"listed","version":2,"unit":"liar-3","arm":"control"},{"experiment":"listed","version":2,"unit":"liar-4","arm":"control"}]`)
+	// A client that lies about its arm is found out: of so many, a tenth fall into the
+	// slots of the restart, and half of those into treatment.
+	lies := make([]string, 300)
+	for i := range lies {
+		lies[i] = fmt.Sprintf(`{"experiment":"listed","version":2,"unit":"liar-%d","arm":"control"}`, i)
+	}
+	post(t, p.url()+"/v1/exposures", "["+strings.Join(lies, ",")+"]")
 	out, err := commandLine(t, append([]string{"audit", "exposures", "--experiment", "listed"}, at...)...)
 	if err == nil || !strings.Contains(err.Error(), "differ from what the configuration gives") {
 		t.Errorf("audit = %v, want it to fail", err)
