@@ -76,7 +76,9 @@ func runCrashJob(log *slog.Logger, clock offsetClock) error {
 		if _, err := job.RunOnce(context.Background(), clock.Now()); err != nil {
 			log.Info("a look failed", "error", err) // the database is killed, too
 		}
-		time.Sleep(crashJobEvery)
+		if err := sleep(context.Background(), crashJobEvery); err != nil {
+			return err
+		}
 	}
 }
 

@@ -280,11 +280,7 @@ func TestListFiltersAndPages(t *testing.T) {
 func TestPlatformPages(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	path, err := b.srv.LoginPath(t.Context(), "ana")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookie, _, _ := strings.Cut(b.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	cookie := b.signIn(t)
 	signedIn := map[string]string{"Cookie": cookie}
 	b.play(t, []scenario{
 		{name: "planner", method: "GET", path: pathPlanner, header: signedIn, status: 200, has: []string{`aria-current="page">Planner`}},
@@ -302,11 +298,7 @@ func TestPlatformPages(t *testing.T) {
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	path, err := b.srv.LoginPath(t.Context(), "ana")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookie, _, _ := strings.Cut(b.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	cookie := b.signIn(t)
 	header := map[string]string{"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
 	do := func(form string) (status int, body string) {
 		a := b.send(t, scenario{method: "POST", path: "/experiments/abr", header: header, body: form})
@@ -353,11 +345,7 @@ func TestDecide(t *testing.T) {
 func TestLaunchByForm(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	path, err := b.srv.LoginPath(t.Context(), "ana")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookie, _, _ := strings.Cut(b.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	cookie := b.signIn(t)
 	header := map[string]string{"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
 	form := url.Values{
 		"name": {"Launched by form"}, "unit": {"viewer"}, "slots": {"100"}, "plan.primary": {"stall_ratio"}, "plan.mde": {"2"}, "plan.units": {"100000"},
