@@ -80,7 +80,10 @@ func TestSoak(t *testing.T) {
 	pace := time.Second * soakWorkers / time.Duration(rate)
 	for worker := range soakWorkers {
 		g.Go(func() error {
-			for n := worker; sleep(ctx, pace) == nil; n += soakWorkers {
+			tick := time.NewTicker(pace)
+			defer tick.Stop()
+			for n := worker; ctx.Err() == nil; n += soakWorkers {
+				<-tick.C
 				path := fmt.Sprintf("/ofrep/v1/evaluate/flags/soak-%d", n%soakExperiments)
 				if _, err := replicas[n%len(replicas)].evaluate(ctx, client, path, "viewer-"+strconv.Itoa(n%soakUnits)); err != nil && ctx.Err() == nil {
 					return err
