@@ -33,11 +33,12 @@ race: ## all tests with the race detector; nothing is skipped for want of Postgr
 	@scripts/need.sh go cc postgresql chromium
 	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
 
-truth: ## the demo's two weeks end to end, and whether the reports tell its five truths
+truth: ## what the race detector is too slow for: the demo's two weeks and its five truths, whole populations, 100,000 units
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run TestDemoTellsTheTruth .
+	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 10m ./simulate ./client
 
-torture: ## kill server, job and PostgreSQL for a quarter of an hour under load; then count
+torture: ## kill server, job and PostgreSQL for seven minutes or more under load; then count
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_TORTURE=1 $(GO) test -count 1 -timeout 1h -v -run TestNothingIsLostOrCountedTwice .
 
