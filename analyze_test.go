@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -255,4 +256,20 @@ func TestAnalyzeRefuses(t *testing.T) {
 func isInvalid(err error) bool {
 	code, ok := experiment.CodeOf(err)
 	return ok && code == experiment.CodeInvalid
+}
+
+func TestAnalyzeTakesTheDesign(t *testing.T) {
+	t.Parallel()
+	opts, err := parse(t, "rows.csv", "--arm", "arm", "--metric", "v:mean", "--covariate", "before", "--strata", "country")
+	if err != nil || opts.input.Covariate != "before" || opts.input.Strata != "country" {
+		t.Errorf("options = %+v, %v, want the covariate and the strata", opts.input, err)
+	}
+	opts, err = parse(t, puffer(t, "primary_watch_s.csv.gz"), "--arm", "arm", "--metric", "watch_s:mean", "--cluster", "arm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = runAnalyze(t.Context(), opts, io.Discard)
+	if code, field := experiment.CodeOf(err); code != experiment.CodeInvalid || field != "cluster" {
+		t.Errorf("clusters that are the arms: %v, want %s of cluster", err, experiment.CodeInvalid)
+	}
 }

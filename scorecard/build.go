@@ -22,6 +22,9 @@ func (in Input) check() error {
 	case !(in.Alpha > 0 && in.Alpha < 1): // true for NaN
 		return errorf("alpha", "Alpha must lie strictly between 0 and 1; it is %v.", in.Alpha)
 	}
+	if err := in.checkDesign(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, m := range in.Metrics {
 		if seen[m.String()] {
@@ -47,24 +50,33 @@ func (c *collector) scorecard() (*Scorecard, error) {
 	}
 	s := &Scorecard{
 		Control: c.arms[control], Alpha: c.in.Alpha, Rows: c.rows, Crossed: c.crossed,
-		Split: newSplit(c.arms, c.unitsByArm, weights), Problems: c.problems, Warnings: []string{},
+		Problems: c.problems, Warnings: []string{},
 	}
-	for _, n := range c.unitsByArm {
+	randomised := c.unitsByArm
+	if c.byCluster {
+		randomised = c.clustersByArm
+	}
+	s.Split = newSplit(c.arms, randomised, weights)
+	for i, n := range c.unitsByArm {
 		s.Units += n
+		s.Clusters += c.clustersByArm[i]
 	}
 	s.NOpt, s.NOptPlanned = c.in.Planned, c.in.Planned > 0
 	if !s.NOptPlanned {
 		s.NOpt = max(s.Units, MinNOpt)
+		if c.byCluster {
+			s.NOpt = max(s.Clusters, MinNOpt)
+		}
 	}
 	if s.Problems.First == nil {
 		s.Problems.First = []Problem{}
 	}
 	inf := inference{
 		alpha: c.in.Alpha, nOpt: s.NOpt, planned: s.NOptPlanned,
-		compared: pairs(len(c.arms), control, c.in.Pairs),
+		compared: pairs(len(c.arms), control, c.in.Pairs), stratified: c.in.Strata != "", clustered: c.byCluster,
 	}
 	for i, m := range c.in.Metrics {
-		s.Metrics = append(s.Metrics, inf.result(m, c.arms, c.tallies[i], c.byUnit))
+		s.Metrics = append(s.Metrics, inf.result(m, c.arms, c.tallies[i], c.measure))
 	}
 	s.warn()
 	return s, nil
@@ -112,7 +124,7 @@ func pairs(arms, control int, all bool) [][2]int {
 }
 
 // result compares the arms on one metric.
-func (inf inference) result(m Metric, names []string, tallies []tally, byUnit bool) Result {
+func (inf inference) result(m Metric, names []string, tallies []tally, measure measuring) Result {
 	r := Result{Metric: m, Name: m.String(), CapValue: m.Cap, Alarms: []DataGap{}}
 	inf.lower = m.LowerIsBetter
 	for i := range tallies {
@@ -122,11 +134,11 @@ func (inf inference) result(m Metric, names []string, tallies []tally, byUnit bo
 	for _, pair := range inf.compared {
 		r.Alarms = append(r.Alarms, gaps(r.Quality[pair[0]], r.Quality[pair[1]])...)
 	}
-	plain := inf.table(measureAll(m, tallies, false, byUnit))
 	if !m.capped() {
-		r.Table = plain
+		inf.fill(&r, measureAll(m, tallies, false, measure))
 		return r
 	}
+	plain := inf.table(measureAll(m, tallies, false, measure), false)
 	r.Uncapped = &plain
 	if m.CapLevel > 0 {
 		r.CapFromData = true
@@ -140,14 +152,36 @@ func (inf inference) result(m Metric, names []string, tallies []tally, byUnit bo
 				"fix the cap before the data for one that is valid at every look.",
 		}
 	}
-	r.Table = inf.table(measureAll(m, tallies, true, byUnit))
+	inf.fill(&r, measureAll(m, tallies, true, measure))
 	return r
 }
 
-func measureAll(m Metric, tallies []tally, capped, byUnit bool) []measured {
+// fill compares the arms, by what they are adjusted by if there is anything.
+func (inf inference) fill(r *Result, arms []measured) {
+	r.Table = inf.table(arms, true)
+	if !slices.ContainsFunc(arms, func(a measured) bool { return a.adjusted != nil }) {
+		return
+	}
+	plain := inf.table(arms, false)
+	r.Unadjusted = &plain
+}
+
+// measuring turns a tally into an arm; capped asks for the capped form.
+type measuring func(t *tally, m Metric, capped bool) measured
+
+// measure is the measuring of what was collected.
+func (c *collector) measure(t *tally, m Metric, capped bool) measured {
+	if c.byCluster {
+		return t.measureClusters(m, capped)
+	}
+	return t.measure(m, capped, c.byUnit)
+}
+
+func measureAll(m Metric, tallies []tally, capped bool, measure measuring) []measured {
 	out := make([]measured, len(tallies))
 	for i := range tallies {
-		out[i] = tallies[i].measure(m, capped, byUnit)
+		out[i] = measure(&tallies[i], m, capped)
+		out[i].metric = m
 	}
 	return out
 }
@@ -168,15 +202,26 @@ func (s *Scorecard) warn() {
 				s.Warnings = append(s.Warnings, q.sentence(r.Metric.Name()))
 			}
 		}
+		for _, c := range r.Comparisons {
+			if a := c.Adjustment; a != nil && a.BalanceP != nil && *a.BalanceP < QualityAlphaP {
+				s.Warnings = append(s.Warnings, fmt.Sprintf("%s: the covariate %s differs between %s and %s (p = %.2g). "+
+					"What was fixed before exposure cannot: it was measured too late, or the split is broken. Do not trust the adjusted comparison.",
+					r.Metric.Name(), a.Covariate, c.Control, c.Treatment, *a.BalanceP))
+			}
+		}
+	}
+	randomised := "units"
+	if s.Clusters > 0 {
+		randomised = "clusters"
 	}
 	if s.Crossed > 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%d units were seen in two arms and are left out.", s.Crossed))
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%d %s were seen in two arms and are left out.", s.Crossed, randomised))
 	}
 	if s.Problems.Count > 0 {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("%d rows or values could not be used; the first are listed.", s.Problems.Count))
 	}
 	if !s.NOptPlanned {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("The always-valid intervals are tuned to the %d units at hand; "+
+		s.Warnings = append(s.Warnings, fmt.Sprintf("The always-valid intervals are tuned to %d units; "+
 			"looking again with more rows needs --planned to keep its guarantee.", s.NOpt))
 	}
 	if comparisons > 1 {

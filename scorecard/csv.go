@@ -21,9 +21,7 @@ const utf8BOM = "\ufeff"
 // Problem and the rest is read on. It returns an *Error for a request that the
 // file cannot answer or a limit, the context's error, and those of r.
 func ReadCSV(ctx context.Context, r io.Reader, in Input) (*Scorecard, error) {
-	if in.Alpha == 0 {
-		in.Alpha = DefaultAlpha
-	}
+	in = in.withDefaults()
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -55,7 +53,10 @@ type table struct {
 	width   int
 	arm     int
 	unit    int // -1: there is none
+	stratum int // likewise
+	cluster int // likewise
 	metrics []columns
+	before  []columns // the covariates by metric
 	in      Input
 	last    int // line on which the last record began
 }
@@ -63,7 +64,7 @@ type table struct {
 func openTable(r io.Reader, in Input) (*table, error) {
 	limit := &recordLimit{r: r}
 	limit.reset()
-	t := &table{csv: csv.NewReader(limit), limit: limit, unit: -1, in: in}
+	t := &table{csv: csv.NewReader(limit), limit: limit, unit: -1, stratum: -1, cluster: -1, in: in}
 	t.csv.FieldsPerRecord = -1 // checked here, so that one bad row does not end the file
 	t.csv.ReuseRecord = true
 	header, err := t.next()
@@ -101,24 +102,40 @@ func (t *table) find(header []string) error {
 	if t.arm, err = index("arm", t.in.ArmColumn); err != nil {
 		return err
 	}
-	if t.in.UnitColumn != "" {
-		if t.unit, err = index("unit", t.in.UnitColumn); err != nil {
+	for _, o := range []struct {
+		field, name string
+		at          *int
+	}{{"unit", t.in.UnitColumn, &t.unit}, {"strata", t.in.Strata, &t.stratum}, {"cluster", t.in.Cluster, &t.cluster}} {
+		if o.name == "" {
+			continue
+		}
+		if *o.at, err = index(o.field, o.name); err != nil {
 			return err
 		}
 	}
-	t.metrics = make([]columns, len(t.in.Metrics))
+	t.metrics, t.before = make([]columns, len(t.in.Metrics)), make([]columns, len(t.in.Metrics))
 	for i, m := range t.in.Metrics {
-		if t.metrics[i].num, err = index("metric", m.Column); err != nil {
+		if t.metrics[i], err = pairOf(index, "metric", m.Column, m.Denominator); err != nil {
 			return err
 		}
-		if m.Kind != KindRatio {
-			continue
-		}
-		if t.metrics[i].den, err = index("metric", m.Denominator); err != nil {
+		if t.before[i], err = pairOf(index, "covariate", m.Covariate, m.CovariateDenominator); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pairOf locates one or two columns; an empty name is none.
+func pairOf(index func(field, name string) (int, error), field, num, den string) (c columns, err error) {
+	if num != "" {
+		if c.num, err = index(field, num); err != nil {
+			return c, err
+		}
+	}
+	if den != "" {
+		c.den, err = index(field, den)
+	}
+	return c, err
 }
 
 // maxListed bounds how many columns an error names.
@@ -162,7 +179,7 @@ func (t *table) collect(c *collector, record []string, err error) error {
 		return c.unreadable(err)
 	}
 	c.rows++
-	arm, unit, column, reason := t.keys(record)
+	keys, column, reason := t.keys(record)
 	if reason != "" {
 		c.problem(t.last, column, reason)
 		return nil
@@ -174,8 +191,16 @@ func (t *table) collect(c *collector, record []string, err error) error {
 			line, _ := t.csv.FieldPos(t.metrics[i].num)
 			c.problem(line, column, reason)
 		}
+		if m.Covariate == "" {
+			continue
+		}
+		c.before.covariates[i], column, reason = m.readCovariate(record, t.before[i])
+		if reason != "" {
+			line, _ := t.csv.FieldPos(t.before[i].num)
+			c.problem(line, column, reason)
+		}
 	}
-	return c.add(arm, unit)
+	return c.add(keys, t.last)
 }
 
 // unreadable counts a record that is not well formed, and returns any other
@@ -190,28 +215,35 @@ func (c *collector) unreadable(err error) error {
 	return nil
 }
 
-// keys returns the arm and the unit of a record, or why it has none.
-func (t *table) keys(record []string) (arm, unit, column, reason string) {
+// keys returns whose a record is, or why that is not known.
+func (t *table) keys(record []string) (k rowKeys, column, reason string) {
 	if len(record) != t.width {
-		return "", "", "", fmt.Sprintf("the row has %d values for %d columns", len(record), t.width)
+		return k, "", fmt.Sprintf("the row has %d values for %d columns", len(record), t.width)
 	}
-	arm = strings.TrimSpace(record[t.arm])
-	switch {
-	case arm == "":
-		return "", "", t.in.ArmColumn, "the arm is empty"
-	case len(arm) > MaxArmBytes:
-		return "", "", t.in.ArmColumn, fmt.Sprintf("the arm is longer than %d bytes", MaxArmBytes)
-	case t.unit < 0:
-		return arm, "", "", ""
+	for _, o := range []struct {
+		into         *string
+		at           int
+		what, column string
+		maxBytes     int
+		optional     bool
+	}{
+		{&k.arm, t.arm, "arm", t.in.ArmColumn, MaxArmBytes, false},
+		{&k.unit, t.unit, "unit", t.in.UnitColumn, MaxUnitBytes, false},
+		{&k.cluster, t.cluster, "cluster", t.in.Cluster, MaxUnitBytes, false},
+		{&k.stratum, t.stratum, "stratum", t.in.Strata, MaxUnitBytes, true}, // those without one are a stratum, too
+	} {
+		if o.at < 0 {
+			continue
+		}
+		*o.into = strings.TrimSpace(record[o.at])
+		switch {
+		case *o.into == "" && !o.optional:
+			return k, o.column, "the " + o.what + " is empty"
+		case len(*o.into) > o.maxBytes:
+			return k, o.column, fmt.Sprintf("the %s is longer than %d bytes", o.what, o.maxBytes)
+		}
 	}
-	unit = strings.TrimSpace(record[t.unit])
-	switch {
-	case unit == "":
-		return "", "", t.in.UnitColumn, "the unit is empty"
-	case len(unit) > MaxUnitBytes:
-		return "", "", t.in.UnitColumn, fmt.Sprintf("the unit is longer than %d bytes", MaxUnitBytes)
-	}
-	return arm, unit, "", ""
+	return k, "", ""
 }
 
 // errRecordTooLong ends the reading of a record that would not end by itself.

@@ -147,20 +147,20 @@ func TestUnitLimits(t *testing.T) {
 		}
 	}
 	c.finished = MaxUnits - 1
-	if err := c.add("a", ""); err != nil {
+	if err := c.add(rowKeys{arm: "a"}, 2); err != nil {
 		t.Errorf("unit %d: %v", MaxUnits, err)
 	}
-	if err := c.add("b", ""); err == nil {
+	if err := c.add(rowKeys{arm: "b"}, 2); err == nil {
 		t.Errorf("unit %d in the other arm was accepted", MaxUnits+1)
 	}
 
 	c = newCollector(Input{ArmColumn: "arm", UnitColumn: "u", Metrics: metrics(t, "v:p50")})
 	c.row[0] = cell{rows: 1}
 	c.kept = MaxRetained - 1
-	if err := c.add("a", "u1"); err != nil {
+	if err := c.add(rowKeys{arm: "a", unit: "u1"}, 2); err != nil {
 		t.Errorf("value %d: %v", MaxRetained, err)
 	}
-	if err := c.add("a", "u1"); err == nil {
+	if err := c.add(rowKeys{arm: "a", unit: "u1"}, 2); err == nil {
 		t.Errorf("value %d was accepted", MaxRetained+1)
 	}
 }

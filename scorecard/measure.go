@@ -18,6 +18,9 @@ func (t *tally) measure(m Metric, capped, byUnit bool) measured {
 		moments, out.capped = t.capped, t.above
 	}
 	out.count = moments.Counted()
+	if t.adjustment != nil {
+		out.adjusted = t.adjustment.moments(capped)
+	}
 	switch m.Kind {
 	case KindMean:
 		out.arm, out.err = moments.Arm()

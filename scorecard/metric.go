@@ -28,15 +28,20 @@ type Metric struct {
 	Level       float64 `json:"level,omitempty"` // of a quantile, in (0, 1)
 	// Cap limits the value of a unit of a mean from above; at most one of Cap and
 	// CapLevel is set. CapLevel, in (0, 1), takes the cap from the pooled values.
-	Cap           *float64 `json:"cap,omitempty"`
-	CapLevel      float64  `json:"cap_level,omitempty"`
-	LowerIsBetter bool     `json:"lower_is_better"`
+	Cap      *float64 `json:"cap,omitempty"`
+	CapLevel float64  `json:"cap_level,omitempty"`
+	// Covariate is the column of a value of the unit from before it was exposed,
+	// which adjusts the comparison; a ratio has CovariateDenominator, too.
+	Covariate            string `json:"covariate,omitempty"`
+	CovariateDenominator string `json:"covariate_denominator,omitempty"`
+	LowerIsBetter        bool   `json:"lower_is_better"`
 }
 
-// ParseMetric reads COL:kind[:cap=V][:lower]. The kinds are mean, proportion,
-// p50 (any percentile), quantile=0.5, and ratio with NUM/DEN for COL; a cap is a
-// number or a percentile such as p99. A column name may hold colons: the first
-// part after it that is a kind ends it. It returns an *Error.
+// ParseMetric reads COL:kind[:cap=V][:covariate=COL][:lower]. The kinds are mean,
+// proportion, p50 (any percentile), quantile=0.5, and ratio with NUM/DEN for COL
+// and for its covariate; a cap is a number or a percentile such as p99. A column
+// name may hold colons, unless it is that of a covariate: the first part after it
+// that is a kind ends it. It returns an *Error.
 func ParseMetric(spec string) (Metric, error) {
 	if len(spec) > MaxSpecBytes {
 		return Metric{}, errorf("metric", "A metric has at most %d bytes; this one has %d.", MaxSpecBytes, len(spec))
@@ -76,6 +81,9 @@ func (m Metric) String() string {
 	case m.CapLevel > 0:
 		b.WriteString(":cap=quantile=" + strconv.FormatFloat(m.CapLevel, 'g', -1, 64))
 	}
+	if m.Covariate != "" {
+		b.WriteString(":covariate=" + m.covariateName())
+	}
 	if m.LowerIsBetter {
 		b.WriteString(":lower")
 	}
@@ -88,6 +96,14 @@ func (m Metric) Name() string {
 		return m.Column + "/" + m.Denominator
 	}
 	return m.Column
+}
+
+// covariateName returns the column of the covariate, or the two of a ratio's.
+func (m Metric) covariateName() string {
+	if m.CovariateDenominator != "" {
+		return m.Covariate + "/" + m.CovariateDenominator
+	}
+	return m.Covariate
 }
 
 func (m Metric) capped() bool { return m.Cap != nil || m.CapLevel > 0 }
@@ -134,8 +150,9 @@ func (m *Metric) setColumns(spec string) error {
 func (m *Metric) setOptions(spec string, options []string) error {
 	for _, option := range options {
 		limit, isCap := strings.CutPrefix(option, "cap=")
+		covariate, isCovariate := strings.CutPrefix(option, "covariate=")
 		switch {
-		case isCap && m.capped(), option == "lower" && m.LowerIsBetter:
+		case isCap && m.capped(), option == "lower" && m.LowerIsBetter, isCovariate && m.Covariate != "":
 			return errorf("metric", "%q gives an option twice.", spec)
 		case isCap && m.Kind != KindMean:
 			return errorf("metric", "%q caps a %s; only a mean has a cap.", spec, m.Kind)
@@ -145,8 +162,12 @@ func (m *Metric) setOptions(spec string, options []string) error {
 			if err := m.setCap(spec, limit); err != nil {
 				return err
 			}
+		case isCovariate:
+			if err := m.setCovariate(spec, covariate); err != nil {
+				return err
+			}
 		default:
-			return errorf("metric", "%q has the unknown option %q; the options are cap=V and lower.", spec, option)
+			return errorf("metric", "%q has the unknown option %q; the options are cap=V, covariate=COL and lower.", spec, option)
 		}
 	}
 	return nil
@@ -162,5 +183,24 @@ func (m *Metric) setCap(spec, limit string) error {
 		return errorf("metric", "%q has a cap that is neither a number nor a percentile such as p99.", spec)
 	}
 	m.Cap = &v
+	return nil
+}
+
+func (m *Metric) setCovariate(spec, column string) error {
+	m.Covariate = column
+	switch m.Kind {
+	case KindQuantile:
+		return errorf("metric", "%q adjusts a quantile; only a mean, a proportion and a ratio have a covariate.", spec)
+	case KindRatio:
+		num, den, ok := strings.Cut(column, "/")
+		if !ok || num == "" || den == "" || strings.Contains(den, "/") {
+			return errorf("metric", "%q is a ratio; write its covariate as covariate=NUM/DEN with two column names.", spec)
+		}
+		m.Covariate, m.CovariateDenominator = num, den
+	case KindMean, KindProportion:
+		if column == "" {
+			return errorf("metric", "%q names no column of a covariate.", spec)
+		}
+	}
 	return nil
 }

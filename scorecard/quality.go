@@ -34,6 +34,7 @@ func faultList() []fault {
 		{"missing", func(q Quality) int64 { return q.Missing }},
 		{"invalid", func(q Quality) int64 { return q.Invalid }},
 		{"negative", func(q Quality) int64 { return q.Negative }},
+		{"no covariate", func(q Quality) int64 { return q.NoCovariate }},
 	}
 }
 
@@ -44,7 +45,7 @@ func gaps(control, treatment Quality) []DataGap {
 	var out []DataGap
 	for i, f := range faultList() {
 		c, t := f.of(control), f.of(treatment)
-		if i > 0 && f.name != "negative" && c == control.Unusable && t == treatment.Unusable {
+		if i > 0 && (f.name == "missing" || f.name == "invalid") && c == control.Unusable && t == treatment.Unusable {
 			continue
 		}
 		test, err := stats.TwoProportions{

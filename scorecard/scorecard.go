@@ -29,6 +29,8 @@ const (
 	MaxLineBytes  = 1 << 20    // a record: a stray quote must not swallow the file
 	MaxRetained   = 50_000_000 // row values held for quantiles with units: 16 bytes each
 	MaxWeight     = 1_000_000  // of an arm in the planned split
+	MaxStrata     = 500        // more is a column of ids, not of strata
+	MaxClusters   = 2_000_000  // about 250 bytes each with one metric
 	DefaultAlpha  = 0.05       // two-sided
 	MinNOpt       = 5_000      // below it the sequence is tuned for nothing anyone runs
 	QualityAlphaP = 0.001      // differential missingness alarms below it, as sample ratios do
@@ -39,6 +41,14 @@ type Input struct {
 	ArmColumn  string
 	UnitColumn string // empty: each row is a unit
 	Metrics    []Metric
+	// Covariate adjusts every mean and proportion that has no covariate of its own.
+	Covariate string
+	// Strata is the column of a property that units had before they were exposed:
+	// they are compared within its values.
+	Strata string
+	// Cluster is the column of what was randomised, such as the broadcaster, when
+	// the units are its members.
+	Cluster string
 	// Control names the control arm; empty means the arm of the first row.
 	Control string
 	// Pairs compares every arm with every later one, control being the first.
@@ -57,14 +67,17 @@ type Scorecard struct {
 	NOpt    int64   `json:"n_opt"`
 	// NOptPlanned is false when NOpt was taken from the data: the sequences are
 	// then exact at this look, but must not be recomputed with another NOpt later.
-	NOptPlanned bool     `json:"n_opt_planned"`
-	Rows        int64    `json:"rows"`
-	Units       int64    `json:"units"`   // analysed
-	Crossed     int64    `json:"crossed"` // units seen in two arms, in no number below
-	Split       Split    `json:"split"`
-	Metrics     []Result `json:"metrics"`
-	Problems    Problems `json:"problems"`
-	Warnings    []string `json:"warnings"` // sentences, the gravest first
+	NOptPlanned bool  `json:"n_opt_planned"`
+	Rows        int64 `json:"rows"`
+	Units       int64 `json:"units"` // analysed
+	// Clusters is how many were analysed: arms, sample ratio, NOpt and Crossed then
+	// count them in place of units.
+	Clusters int64    `json:"clusters,omitempty"`
+	Crossed  int64    `json:"crossed"` // units seen in two arms, in no number below
+	Split    Split    `json:"split"`
+	Metrics  []Result `json:"metrics"`
+	Problems Problems `json:"problems"`
+	Warnings []string `json:"warnings"` // sentences, the gravest first
 }
 
 // Problems is the rows, or cells of rows, that could not be used.
@@ -106,9 +119,10 @@ type Result struct {
 	CapValue    *float64 `json:"cap_value,omitempty"`
 	CapFromData bool     `json:"cap_from_data,omitempty"`
 	Table
-	Uncapped *Table    `json:"uncapped,omitempty"` // of a capped metric
-	Quality  []Quality `json:"quality"`            // by arm
-	Alarms   []DataGap `json:"alarms"`             // differences between arms in Quality
+	Uncapped   *Table    `json:"uncapped,omitempty"`   // of a capped metric
+	Unadjusted *Table    `json:"unadjusted,omitempty"` // of an adjusted one, capped if it is
+	Quality    []Quality `json:"quality"`              // by arm
+	Alarms     []DataGap `json:"alarms"`               // differences between arms in Quality
 }
 
 // Table is the arms and their comparisons.
@@ -119,13 +133,15 @@ type Table struct {
 
 // ArmValue is one arm of one metric.
 type ArmValue struct {
-	Arm     string         `json:"arm"`
-	N       int64          `json:"n"` // units with a value
-	Mean    *float64       `json:"mean,omitempty"`
-	SD      *float64       `json:"sd,omitempty"` // of a unit, so that SE is SD/sqrt(n)
-	SE      *float64       `json:"se,omitempty"`
-	Capped  int64          `json:"capped,omitempty"` // units above the cap
-	Refused *stats.Refusal `json:"refused,omitempty"`
+	Arm string `json:"arm"`
+	N   int64  `json:"n"` // units with a value
+	// Clusters that have a member with a value, when clusters are compared.
+	Clusters int64          `json:"clusters,omitempty"`
+	Mean     *float64       `json:"mean,omitempty"`
+	SD       *float64       `json:"sd,omitempty"` // of a unit, so that SE is SD/sqrt(n); absent for clusters
+	SE       *float64       `json:"se,omitempty"`
+	Capped   int64          `json:"capped,omitempty"` // units above the cap
+	Refused  *stats.Refusal `json:"refused,omitempty"`
 }
 
 // Comparison is one arm against another.
@@ -135,6 +151,23 @@ type Comparison struct {
 	Difference Contrast `json:"difference"` // in units of the metric
 	Lift       Contrast `json:"lift"`       // fractions of control, by the log-ratio
 	Words      string   `json:"words"`
+	// Adjustment says how, when the comparison is adjusted.
+	Adjustment *Adjustment `json:"adjustment,omitempty"`
+}
+
+// Adjustment is what a comparison was adjusted by. The arms of its table are not:
+// an adjusted mean is that of no unit that there is.
+type Adjustment struct {
+	Covariate string   `json:"covariate,omitempty"`
+	Theta     *float64 `json:"theta,omitempty"` // the slope; within strata each has its own
+	Strata    int      `json:"strata,omitempty"`
+	Merged    int      `json:"merged,omitempty"` // values of the column that were too small to be a stratum
+	// Reduction is the share of the variance of the unadjusted difference that the
+	// adjustment removed; absent when either was refused.
+	Reduction *float64 `json:"reduction,omitempty"`
+	// BalanceP is the p-value of equal means of the covariate. It must be ordinary:
+	// what was fixed before exposure cannot depend on the arm.
+	BalanceP *float64 `json:"balance_p,omitempty"`
 }
 
 // Contrast is a comparison on one scale.
@@ -175,6 +208,9 @@ type Quality struct {
 	Invalid  int64  `json:"invalid"` // not a number, or out of the domain of the kind
 	Negative int64  `json:"negative"`
 	Unusable int64  `json:"unusable"` // excluded from the metric
+	// NoCovariate counts units without a value of the covariate. They stay: that
+	// they have none is a covariate itself.
+	NoCovariate int64 `json:"no_covariate,omitempty"`
 }
 
 // DataGap is a fault that strikes arms unequally: what is compared is then no

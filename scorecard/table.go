@@ -14,6 +14,10 @@ type measured struct {
 	err     error
 	capped  int64
 	present int64
+
+	metric   Metric
+	adjusted []stats.JointMoments // by stratum; nil: the metric is not adjusted
+	clusters []stats.Cluster      // nil: units were randomised
 }
 
 // inference is how comparisons are made.
@@ -24,15 +28,20 @@ type inference struct {
 	oneLook  *stats.Refusal // why no sequence may be shown; nil when one may
 	lower    bool
 	compared [][2]int // control and treatment, indices of arms
+
+	stratified bool
+	clustered  bool
 }
 
-func (inf inference) table(arms []measured) Table {
+// table compares the arms; adjusted asks for the comparison by covariate or strata
+// where the metric has one.
+func (inf inference) table(arms []measured, adjusted bool) Table {
 	t := Table{Arms: make([]ArmValue, len(arms)), Comparisons: make([]Comparison, len(inf.compared))}
 	for i, a := range arms {
 		t.Arms[i] = a.value()
 	}
 	for i, pair := range inf.compared {
-		t.Comparisons[i] = inf.compare(arms[pair[0]], arms[pair[1]])
+		t.Comparisons[i] = inf.compare(arms[pair[0]], arms[pair[1]], adjusted)
 	}
 	return t
 }
@@ -48,11 +57,16 @@ func (m measured) value() ArmValue {
 		v.Refused = &stats.Refusal{Reason: stats.NonFinite, Message: "The values are too large to compute with."}
 		return v
 	}
-	v.Mean, v.SD, v.SE = &mean, &sd, &se
+	v.Mean, v.SE = &mean, &se
+	if m.clusters == nil { // of a member there is no one variance
+		v.SD = &sd
+	} else {
+		v.Clusters = m.arm.N
+	}
 	return v
 }
 
-func (inf inference) compare(control, treatment measured) Comparison {
+func (inf inference) compare(control, treatment measured, adjusted bool) Comparison {
 	c := Comparison{Control: control.name, Treatment: treatment.name}
 	for _, arm := range []measured{control, treatment} {
 		if arm.err == nil {
@@ -68,10 +82,54 @@ func (inf inference) compare(control, treatment measured) Comparison {
 	if err := stats.Ready(control.count, treatment.count); ready == nil && err != nil {
 		ready = refusalOf(err)
 	}
-	c.Difference = inf.contrast(ready)(stats.Difference(control.arm, treatment.arm))
-	c.Lift = inf.contrast(ready)(stats.LogLift(control.arm, treatment.arm))
+	if adjusted && control.adjusted != nil {
+		inf.adjust(&c, control, treatment, ready)
+	} else {
+		effect := unadjusted(control, treatment)
+		c.Difference = inf.contrast(ready)(effect(stats.Absolute))
+		c.Lift = inf.contrast(ready)(effect(stats.LogRatio))
+	}
 	c.Words = inf.words(c)
 	return c
+}
+
+// unadjusted returns the comparison of two arms as a function of the scale.
+func unadjusted(control, treatment measured) func(stats.Scale) (stats.Effect, error) {
+	if control.clusters != nil {
+		return stats.ClusteredRatio{Control: control.clusters, Treatment: treatment.clusters}.Effect
+	}
+	return func(scale stats.Scale) (stats.Effect, error) {
+		if scale == stats.LogRatio {
+			return stats.LogLift(control.arm, treatment.arm)
+		}
+		return stats.Difference(control.arm, treatment.arm)
+	}
+}
+
+// adjust fills in the comparison by covariate or strata.
+func (inf inference) adjust(c *Comparison, control, treatment measured, ready *stats.Refusal) {
+	refused := func(err error) {
+		r := refusalOf(err)
+		c.Difference = Contrast{Refused: r, SequenceRefused: r}
+		c.Lift = c.Difference
+	}
+	a, err := newAdjusting(control.metric, inf.stratified, control.adjusted, treatment.adjusted)
+	if err != nil {
+		refused(err)
+		return
+	}
+	e, theta, err := a.effect(stats.Absolute)
+	c.Difference = inf.contrast(ready)(e, err)
+	var adjusted, plain *stats.Effect
+	if err == nil {
+		adjusted = &e
+	}
+	if p, err := stats.Difference(control.arm, treatment.arm); err == nil {
+		plain = &p
+	}
+	c.Adjustment = a.describe(adjusted, theta, plain)
+	lift, _, err := a.effect(stats.LogRatio)
+	c.Lift = inf.contrast(ready)(lift, err)
 }
 
 // contrast returns a function of what package stats returns for an effect.
@@ -85,6 +143,9 @@ func (inf inference) contrast(notReady *stats.Refusal) func(stats.Effect, error)
 		var c Contrast
 		if c.Fixed, err = inf.fixed(e); err != nil {
 			c.Refused = refusalOf(err)
+		}
+		if notReady == nil && inf.clustered {
+			notReady = clusterBurnIn(e)
 		}
 		if notReady != nil {
 			c.SequenceRefused = notReady

@@ -19,9 +19,13 @@ func (s *Scorecard) WriteText(w io.Writer) error {
 }
 
 func (s *Scorecard) writeHead(b *strings.Builder) {
-	fmt.Fprintf(b, "%d rows, %d units; control %s; intervals at %.4g %%\n\nSample ratio: %s\n",
-		s.Rows, s.Units, s.Control, 100*(1-s.Alpha), s.Split.Words)
-	rows(b, "arm\tunits\texpected\tweight", len(s.Split.Arms), func(i int) string {
+	randomised, clusters := "units", ""
+	if s.Clusters > 0 {
+		randomised, clusters = "clusters", fmt.Sprintf(" in %d clusters", s.Clusters)
+	}
+	fmt.Fprintf(b, "%d rows, %d units%s; control %s; intervals at %.4g %%\n\nSample ratio: %s\n",
+		s.Rows, s.Units, clusters, s.Control, 100*(1-s.Alpha), s.Split.Words)
+	rows(b, "arm\t"+randomised+"\texpected\tweight", len(s.Split.Arms), func(i int) string {
 		a := s.Split.Arms[i]
 		return fmt.Sprintf("%s\t%d\t%.1f\t%d", a.Arm, a.Units, a.Expected, a.Weight)
 	})
@@ -52,6 +56,10 @@ func (r Result) write(b *strings.Builder) {
 		b.WriteString("uncapped\n")
 		r.Uncapped.write(b)
 	}
+	if r.Unadjusted != nil {
+		b.WriteString("unadjusted\n")
+		r.Unadjusted.write(b)
+	}
 }
 
 func (t Table) write(b *strings.Builder) {
@@ -60,10 +68,14 @@ func (t Table) write(b *strings.Builder) {
 		if a.Refused != nil {
 			return fmt.Sprintf("%s\t%d\t%s", a.Arm, a.N, a.Refused.Message)
 		}
-		return fmt.Sprintf("%s\t%d\t%.6g\t%.6g\t%.4g\t%d", a.Arm, a.N, *a.Mean, *a.SD, *a.SE, a.Capped)
+		sd := "-"
+		if a.SD != nil {
+			sd = fmt.Sprintf("%.6g", *a.SD)
+		}
+		return fmt.Sprintf("%s\t%d\t%.6g\t%s\t%.4g\t%d", a.Arm, a.N, *a.Mean, sd, *a.SE, a.Capped)
 	})
 	for _, c := range t.Comparisons {
-		fmt.Fprintf(b, "%s against %s. %s\n", c.Treatment, c.Control, c.Words)
+		fmt.Fprintf(b, "%s against %s. %s\n%s", c.Treatment, c.Control, c.Words, c.Adjustment.words())
 		scales := []Contrast{c.Difference, c.Lift}
 		names := []string{"difference", "lift %"}
 		note := c.Difference.SequenceRefused
@@ -108,4 +120,28 @@ func rows(b *strings.Builder, head string, n int, row func(int) string) {
 		fmt.Fprintln(w, "  "+row(i))
 	}
 	_ = w.Flush() // a strings.Builder takes everything
+}
+
+// words says in a line what a comparison was adjusted by; nothing when it was not.
+func (a *Adjustment) words() string {
+	if a == nil {
+		return ""
+	}
+	line := "  adjusted"
+	if a.Covariate != "" {
+		line += " by " + a.Covariate
+	}
+	if a.Theta != nil {
+		line += fmt.Sprintf(" (slope %.4g)", *a.Theta)
+	}
+	if a.Strata > 0 {
+		line += fmt.Sprintf(" within %d strata", a.Strata)
+	}
+	if a.Merged > 0 {
+		line += fmt.Sprintf(", %d small ones merged", a.Merged)
+	}
+	if a.Reduction != nil {
+		line += fmt.Sprintf("; removes %.1f %% of the variance", 100**a.Reduction)
+	}
+	return line + "\n"
 }

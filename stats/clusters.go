@@ -64,6 +64,17 @@ func (r ClusteredRatio) Effect(scale Scale) (Effect, error) {
 	return e, e.check()
 }
 
+// ClusterArm returns the ratio of one arm with its variance per cluster, see
+// ClusteredRatio. It refuses as that does.
+func ClusterArm(clusters []Cluster) (Arm, error) {
+	c, err := newClusterArm(clusters)
+	if err != nil {
+		return Arm{}, err
+	}
+	a := c.arm()
+	return a, a.check()
+}
+
 func (c clusterArm) arm() Arm {
 	return Arm{N: c.n, Value: c.ratio, Variance: c.squaredError * float64(c.n)}
 }
