@@ -269,7 +269,7 @@ func TestAnalyzeTakesTheDesign(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = runAnalyze(t.Context(), opts, io.Discard)
-	if code, field := experiment.CodeOf(err); code != experiment.CodeInvalid || field != "cluster" {
-		t.Errorf("clusters that are the arms: %v, want %s of cluster", err, experiment.CodeInvalid)
+	if faults := experiment.Faults(err); len(faults) != 1 || faults[0].Field != "cluster" {
+		t.Errorf("clusters that are the arms: %v, want a fault of cluster", err)
 	}
 }
