@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
 
@@ -86,6 +87,9 @@ type SourceShare struct {
 	Clocked       int64          `db:"clocked" json:"clocked"` // of them with a client's clock
 	LagP50Ms      *int64         `db:"lag_p50_ms" json:"lag_p50_ms,omitempty"`
 	LagP95Ms      *int64         `db:"lag_p95_ms" json:"lag_p95_ms,omitempty"`
+	// Late counts the sessions whose newest record came more than
+	// metrics.FirstGrace after it was made: too late for the window it is about.
+	Late int64 `db:"late" json:"late"`
 }
 
 // Unfolded is what CMCD sessions wait for the job, or are still open.
@@ -107,7 +111,7 @@ func (db *DB) Health(ctx context.Context, now time.Time, window time.Duration) (
 			where minute >= $1 order by minute desc, source`, stamp(from)); err != nil {
 			return fmt.Errorf("read rates: %w", err)
 		}
-		if err := tx.SelectContext(ctx, &h.Sessions, sessionShares, from.UnixMilli(), maxShares); err != nil {
+		if err := tx.SelectContext(ctx, &h.Sessions, sessionShares, from.UnixMilli(), maxShares, metrics.FirstGrace.Milliseconds()); err != nil {
 			return fmt.Errorf("read shares: %w", err)
 		}
 		return wrap("read open sessions", tx.GetContext(ctx, &h.Unfolded, `
@@ -127,7 +131,8 @@ const sessionShares = `
 	select telemetry_tier, player, player_version, count(*) as sessions,
 		count(*) filter (where started) as started, count(lag) as clocked,
 		percentile_disc(0.5) within group (order by lag) as lag_p50_ms,
-		percentile_disc(0.95) within group (order by lag) as lag_p95_ms
+		percentile_disc(0.95) within group (order by lag) as lag_p95_ms,
+		count(*) filter (where lag > $3) as late
 	from (
 		select telemetry_tier, player, player_version, started,
 			case when last_mark_client_ts_ms <> 0

@@ -31,6 +31,7 @@ type telemetryHealth struct {
 	Rejected      int64                  `json:"rejected" doc:"values and records that were not taken since the window's first day"`
 	Rejections    []rejectionView        `json:"rejections" doc:"by day, source, reason, field (the key of CMCD), player and version, most first"`
 	Queued        map[string]int         `json:"queued" doc:"records that wait on this server for their transaction, by kind"`
+	Experiments   []postgres.Freshness   `json:"experiments" doc:"how far the results of experiments are behind, those that wait longest first"`
 }
 
 // rejectionView is a count of what was not taken.
@@ -56,8 +57,13 @@ func (s *Server) telemetryHealth(ctx context.Context, window time.Duration) (tel
 	if err != nil {
 		return telemetryHealth{}, err
 	}
+	fresh, err := s.db.Freshness(ctx, now)
+	if err != nil {
+		return telemetryHealth{}, err
+	}
 	out := telemetryHealth{
-		At: now, Minutes: int(window.Minutes()), Rates: h.Rates, Sessions: h.Sessions, Tiers: map[string]int64{},
+		Experiments: fresh,
+		At:          now, Minutes: int(window.Minutes()), Rates: h.Rates, Sessions: h.Sessions, Tiers: map[string]int64{},
 		Unfolded: h.Unfolded, Rejections: make([]rejectionView, len(h.Rejections)), Queued: s.ingest.queued(),
 	}
 	last := now.Truncate(time.Minute).Add(-time.Minute)

@@ -44,7 +44,7 @@ func TestTelemetryHealth(t *testing.T) {
 		},
 		Sessions: []postgres.SourceShare{{Tier: 1, Player: "app", PlayerVersion: "2", Sessions: 2, Started: 2}},
 		Tiers:    map[string]int64{"A": 2}, Rejected: 4, Queued: map[string]int{"sessions": 0, "cmcd_records": 0, "broadcasts": 0, "unit_events": 0},
-		Unfolded: h.Unfolded,
+		Unfolded: h.Unfolded, Experiments: []postgres.Freshness{{Experiment: "abr", Version: 1, Status: "running"}},
 		Rejections: []rejectionView{
 			{"2026-11-02", postgres.RejectionRow{Source: sourceCMCD, Reason: "type", Field: "br", Player: "hls.js", PlayerVersion: "1.7.4"}, 2},
 			{"2026-11-02", postgres.RejectionRow{Source: sourceCMCD, Reason: "range", Field: "player"}, 1},

@@ -154,12 +154,22 @@ func (s *Server) chrome(r *http.Request) web.Chrome {
 	c := web.Chrome{User: s.web.GetString(r.Context(), sessionUser)}
 	if c.User != "" {
 		c.SignOut = pathSignOut
-		c.Nav = slices.Clone(navigation)
-		for i := range c.Nav {
-			c.Nav[i].Current = strings.HasPrefix(r.URL.Path, c.Nav[i].URL)
+		c.Nav, c.Menu = slices.Clone(navigation), slices.Clone(furtherPages)
+		for _, links := range [][]web.Link{c.Nav, c.Menu} {
+			for i := range links {
+				links[i].Current = strings.HasPrefix(r.URL.Path, links[i].URL)
+			}
 		}
 	}
 	return c
+}
+
+// address returns where the reader found this server.
+func address(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
@@ -169,7 +179,7 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	filter := web.ReadFilter(r.URL.Query())
-	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: "http://" + r.Host}
+	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: address(r)}
 	after := r.URL.Query().Get("after")
 	for i := range all {
 		e := &all[i]

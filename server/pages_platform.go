@@ -19,6 +19,7 @@ const (
 	pathCatalogue = "/catalogue" // /metrics is what Prometheus reads
 	pathLayers    = "/layers"
 	pathAudit     = "/audit"
+	pathTelemetry = "/telemetry"
 )
 
 // auditPageSize is how many entries a page of the audit log shows.
@@ -29,6 +30,11 @@ var navigation = []web.Link{
 	{Text: "Experiments", URL: pathExperiments},
 	{Text: "Planner", URL: pathPlanner},
 	{Text: "Metrics", URL: pathCatalogue},
+}
+
+// furtherPages lists those of the menu beside it.
+var furtherPages = []web.Link{
+	{Text: "Telemetry", URL: pathTelemetry},
 	{Text: "Layers", URL: pathLayers},
 	{Text: "Audit", URL: pathAudit},
 }
@@ -39,6 +45,7 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathCatalogue, s.cataloguePage)
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
+	r.Get(pathTelemetry, s.telemetryPage)
 }
 
 func (s *Server) plannerPage(w http.ResponseWriter, r *http.Request) {

@@ -48,7 +48,17 @@ func site(t *testing.T) string {
 	for name, rep := range variants(t) {
 		serve("/report/"+name, func(w http.ResponseWriter) error { return r.Report(w, reportView(rep)) })
 	}
-	chrome := Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira@example.com", SignOut: "/sign-out"}
+	chrome := Chrome{
+		Nav: []Link{
+			{Text: "Experiments", URL: "/experiments", Current: true},
+			{Text: "Conclusions", URL: "/conclusions"},
+			{Text: "Programme", URL: "/programme"},
+			{Text: "Metrics", URL: "/catalogue"},
+			{Text: "Planner", URL: "/planner"},
+		},
+		Menu: []Link{{Text: "Telemetry", URL: "/telemetry"}, {Text: "Layers", URL: "/layers"}},
+		User: "mira@example.com", SignOut: "/sign-out",
+	}
 	serve("/experiments", func(w http.ResponseWriter) error {
 		v := sampleList(t)
 		v.Chrome = chrome
@@ -88,12 +98,15 @@ func TestPagesFit(t *testing.T) {
 		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
+		"/telemetry", "/telemetry/none",
 	} {
-		for _, width := range []int{360, 1280} {
-			p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})
-			checkFits(t, p, path, width)
-			shoot(t, p, fmt.Sprintf("%s-%d", strings.ReplaceAll(path[1:], "/", "-"), width))
-		}
+		t.Run(path[1:], func(t *testing.T) {
+			for _, width := range []int{360, 1280} {
+				p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})
+				checkFits(t, p, path, width)
+				shoot(t, p, fmt.Sprintf("%s-%d", strings.ReplaceAll(path[1:], "/", "-"), width))
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 // Chrome is what surrounds every page.
 type Chrome struct {
 	Nav     []Link // the pages that the reader may open
+	Menu    []Link // further ones, in a menu beside them
 	User    string // empty: nobody is signed in
 	SignOut string // address of the form that signs out; empty: there is none
 	Token   string // the form token of the session; empty: forms need none

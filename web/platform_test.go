@@ -15,7 +15,7 @@ import (
 )
 
 // platformSamples renders the pages about the platform, by path.
-func platformSamples(r *Renderer, chrome Chrome) map[string]func(io.Writer) error {
+func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 	planner := func(query string) func(io.Writer) error {
 		return func(w io.Writer) error {
 			q, err := url.ParseQuery(query)
@@ -40,7 +40,7 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]func(io.Writer) erro
 		},
 		{ID: 7, At: time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC), Actor: "key:<b>ci</b>", Action: "key.create", Subject: "12", Hash: strings.Repeat("9c", 32)},
 	}}
-	return map[string]func(io.Writer) error{
+	return map[string]pageWriter{
 		"/planner":        planner(""),
 		"/planner/answer": planner("share=4&mde=5&per_day=200000&traffic=10"),
 		"/planner/nodays": planner("mean=0.62&sd=1.4&mde=2&weights=9,1&alpha=1"),
@@ -57,11 +57,13 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]func(io.Writer) erro
 			faults = append(faults, experiment.Invalidf("arms", "there are too few"))
 			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Metrics: metrics.All(), Form: form, Faults: faults})
 		},
-		"/catalogue":   func(w io.Writer) error { return r.Catalogue(w, CatalogueView{chrome, metrics.All()}) },
-		"/layers":      func(w io.Writer) error { return r.Layers(w, layers) },
-		"/layers/none": func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
-		"/audit":       func(w io.Writer) error { return r.Audit(w, audit) },
-		"/audit/none":  func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
+		"/catalogue":      func(w io.Writer) error { return r.Catalogue(w, CatalogueView{chrome, metrics.All()}) },
+		"/layers":         func(w io.Writer) error { return r.Layers(w, layers) },
+		"/layers/none":    func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
+		"/telemetry":      bind(r.Telemetry, sampleTelemetry(chrome)),
+		"/telemetry/none": bind(r.Telemetry, TelemetryView{Chrome: chrome, Base: "/telemetry", At: telemetryNow, Minutes: 60, Keys: "/settings"}),
+		"/audit":          func(w io.Writer) error { return r.Audit(w, audit) },
+		"/audit/none":     func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}
 }
 

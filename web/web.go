@@ -29,7 +29,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "signin", "problem"}
+var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -97,6 +97,15 @@ func (r *Renderer) Layers(w io.Writer, v LayersView) error {
 // Audit writes a page of the audit log.
 func (r *Renderer) Audit(w io.Writer, v AuditView) error {
 	return r.write(w, "audit", newAuditPage(v))
+}
+
+// Telemetry writes the page about what comes in.
+func (r *Renderer) Telemetry(w io.Writer, v TelemetryView) error {
+	page, err := newTelemetryPage(v)
+	if err != nil {
+		return fmt.Errorf("prepare telemetry page: %w", err)
+	}
+	return r.write(w, "telemetry", page)
 }
 
 // SignIn writes the sign-in page.
