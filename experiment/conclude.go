@@ -36,14 +36,17 @@ func Unship(cur Experiment) (Experiment, error) {
 // unit is drawn again, and another version, so that what was learnt stays
 // visible and is never mixed with what follows. Its ramp begins with the
 // document's slots; steps that are past by now are not taken. Arms that were
-// dropped stay dropped. It returns an Error of CodeConflict for a draft and an
-// archived experiment.
+// dropped stay dropped. It returns an Error of CodeConflict for a draft, an
+// archived experiment and one whose schedule or planned looks are over.
 func Restart(cur Experiment, salt string, now time.Time) (Experiment, error) {
 	if cur.Status == StatusDraft || cur.Status == StatusArchived {
 		return Experiment{}, Errorf(CodeConflict, "status", "an experiment that is %s cannot restart", cur.Status)
 	}
 	if cur.StopAt != nil && !cur.StopAt.After(now) {
 		return Experiment{}, Errorf(CodeConflict, "stop_at", "is past: the schedule would stop the experiment at once")
+	}
+	if err := cur.CheckEnd(now); err != nil {
+		return Experiment{}, err
 	}
 	cur.Status, cur.ShippedArm, cur.StoppedAt = StatusRunning, "", nil
 	cur.Salt = salt

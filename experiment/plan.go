@@ -40,6 +40,12 @@ type Plan struct {
 	MDE        float64     `json:"mde,omitempty"`   // smallest lift worth having, fraction of control
 	Units      int64       `json:"units,omitempty"` // planned exposed units, all arms: N_opt of the confidence sequences
 	End        *Date       `json:"end,omitempty"`
+	// Method decides the goals; Looks and Spending belong to MethodGroupSequential,
+	// which looks at the goals so often until End. Left out they are not in the
+	// hash: a plan of the sequential method has the hash that it always had.
+	Method   Method   `json:"method,omitempty"`
+	Looks    int      `json:"looks,omitempty"`
+	Spending Spending `json:"spending,omitempty"`
 	// Versions are those of the metrics that the plan asks for, fixed at launch:
 	// a metric that is defined anew later changes no running experiment.
 	Versions map[string]int `json:"versions,omitempty"`
@@ -82,6 +88,7 @@ func (p Plan) WithDefaults() Plan {
 	if p.Units == 0 {
 		p.Units = MinPlannedUnits
 	}
+	p.methodDefaults()
 	return p
 }
 
@@ -145,6 +152,7 @@ func (p *Plan) validate(f *faultList, known func(metric string) bool) {
 	}
 	p.validateVersions(f)
 	p.validateNumbers(f)
+	p.validateMethod(f)
 }
 
 func (p *Plan) validateNumbers(f *faultList) {

@@ -21,6 +21,9 @@ func (e *Spec) validateSchedule(f *faultList) {
 	if e.StartAt != nil && e.StopAt != nil && !e.StopAt.After(*e.StartAt) {
 		f.addf("stop_at", "must be after start_at")
 	}
+	if e.StartAt != nil && e.CheckEnd(*e.StartAt) != nil {
+		f.addf("plan.end", "must be after start_at: the planned looks lie between them")
+	}
 	if len(e.Ramp) > MaxRampSteps {
 		f.addf("ramp", "at most %d steps", MaxRampSteps)
 		return

@@ -193,6 +193,14 @@ type change struct {
 	layerID int
 }
 
+// current returns the experiment as it is stored; nil: there is none yet.
+func (c *change) current() *experiment.Experiment {
+	if c.before == nil {
+		return nil
+	}
+	return &c.before.exp
+}
+
 // growth is by how many slots the experiment grows.
 func (c *change) growth() int { return slotsWanted(&c.next) - c.slotsHeld() }
 
@@ -218,6 +226,9 @@ func (p *publication) experiments(ctx context.Context, specs []experiment.Spec) 
 	var pending []*change
 	for i, spec := range specs {
 		c, err := reviseStored(ctx, p.tx, spec)
+		if err == nil {
+			err = experiment.CheckRun(c.current(), &c.next, p.at)
+		}
 		if err != nil {
 			return nil, within(specs, i, err)
 		}
@@ -261,10 +272,7 @@ func reviseStored(ctx context.Context, tx *sqlx.Tx, spec experiment.Spec) (*chan
 
 // write stores the experiment, its slots, its revision and what was done.
 func (p *publication) write(ctx context.Context, c *change) error {
-	var cur *experiment.Experiment
-	if c.before != nil {
-		cur = &c.before.exp
-	}
+	cur := c.current()
 	if err := p.thaw(experiment.ChangesAssignment(cur, &c.next), experiment.OnlyStops(cur, &c.next)); err != nil {
 		return err
 	}
