@@ -6,6 +6,7 @@ import (
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/planning"
+	"github.com/splitcast/splitcast/stats"
 )
 
 // planCmd is the command line of plan.
@@ -18,7 +19,9 @@ type planCmd struct {
 	Power       float64 `default:"0.8" help:"Chance to find the lift when it is there."`
 	Weights     []int64 `default:"1,1" placeholder:"W" help:"Split over the arms, control first."`
 	Primary     int     `default:"1" help:"Primary metrics that share alpha."`
-	Looks       int     `default:"14" help:"Looks of the group-sequential rule."`
+	Method      string  `default:"sequential" enum:"sequential,group_sequential" help:"How the experiment will be decided: sequential or group_sequential."`
+	Looks       int     `default:"14" help:"Planned looks of the group-sequential rule, 1 to 28."`
+	Spending    string  `default:"obrien_fleming" enum:"obrien_fleming,pocock,kim_demets" help:"How that rule spends alpha: obrien_fleming, pocock or kim_demets."`
 	UnitsPerDay float64 `placeholder:"N" help:"Units of the audience that come for the first time in a day."`
 	Traffic     float64 `default:"1" help:"Share of them that takes part."`
 	WindowDays  float64 `default:"1" help:"Days from a unit's exposure to its outcome."`
@@ -31,7 +34,8 @@ type planCmd struct {
 func (c *planCmd) Run(rt *runtime) error {
 	result, err := planning.Plan(planning.Request{
 		Baseline: planning.Baseline{Mean: c.Mean, SD: c.SD, Share: c.Share},
-		MDE:      c.MDE, Alpha: c.Alpha, Power: c.Power, Weights: c.Weights, Primary: c.Primary, Looks: c.Looks,
+		MDE:      c.MDE, Alpha: c.Alpha, Power: c.Power, Weights: c.Weights, Primary: c.Primary,
+		Method: stats.RuleKind(c.Method), Looks: c.Looks, Spending: c.Spending,
 		UnitsPerDay: c.UnitsPerDay, Traffic: c.Traffic, WindowDays: c.WindowDays,
 		ClusterSize: c.ClusterSize, ClusterICC: c.ClusterICC,
 	})

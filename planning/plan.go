@@ -15,7 +15,8 @@ type Result struct {
 	// each treatment arm.
 	Comparisons  int     `json:"comparisons"`
 	DesignEffect float64 `json:"design_effect"`
-	// Rules are the costs under each rule; the first is the one that reports use.
+	// Rules are the costs under each rule; the first is that of the request, which
+	// decides.
 	Rules []Cost `json:"rules"`
 	// Traffic is the cost in days of that rule by the share of traffic, empty
 	// when the units of a day are unknown.
@@ -33,6 +34,11 @@ type Cost struct {
 	// Days until the last unit's window has closed; nil when unknown.
 	Days      *float64 `json:"days"`
 	OverFixed float64  `json:"over_fixed"` // units, over those of a single look
+	// Expected and ExpectedNone are the mean units at which a group-sequential rule
+	// stops when the effect is there, and when there is none; nil for other rules,
+	// which have no formula for it.
+	Expected     *int64 `json:"expected_units,omitempty"`
+	ExpectedNone *int64 `json:"expected_units_without_effect,omitempty"`
 }
 
 // TrafficPoint is how long a plan takes with a share of the traffic.
@@ -84,12 +90,20 @@ func (p *planner) plan() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []stats.RuleKind{stats.RuleSequential, stats.RuleGroupSequential, stats.RuleFixed} {
+	kinds := []stats.RuleKind{stats.RuleSequential, stats.RuleGroupSequential, stats.RuleFixed}
+	if p.request.Method == stats.RuleGroupSequential {
+		kinds[0], kinds[1] = kinds[1], kinds[0]
+	}
+	for _, kind := range kinds {
 		units, err := p.units(kind)
 		if err != nil {
 			return nil, err
 		}
-		out.Rules = append(out.Rules, p.cost(kind, units, units/fixed))
+		cost, err := p.cost(kind, units, units/fixed)
+		if err != nil {
+			return nil, err
+		}
+		out.Rules = append(out.Rules, cost)
 	}
 	out.Traffic, out.Detectable = []TrafficPoint{}, []DayPoint{}
 	if p.request.UnitsPerDay == 0 {
@@ -114,6 +128,7 @@ func (p *planner) plan() (*Result, error) {
 func (p *planner) rule(kind stats.RuleKind) stats.Rule {
 	rule := stats.Rule{Kind: kind, Alpha: p.request.Alpha / float64(p.comparisons)}
 	if kind == stats.RuleGroupSequential {
+		rule.Spending, rule.Shape, _ = stats.NamedSpending(p.request.Spending)
 		for k := range p.request.Looks {
 			rule.Looks = append(rule.Looks, float64(k+1)/float64(p.request.Looks))
 		}
@@ -137,7 +152,7 @@ func (p *planner) detectable(days int) (point DayPoint, ok bool, err error) {
 	if units < 1 {
 		return point, false, nil
 	}
-	mde, err := p.pair().MDE(p.rule(stats.RuleSequential), units*p.pairShare())
+	mde, err := p.pair().MDE(p.rule(p.request.Method), units*p.pairShare())
 	if err != nil {
 		return point, false, refused(err)
 	}
@@ -169,7 +184,7 @@ func (p *planner) totalWeight() float64 {
 	return total
 }
 
-func (p *planner) cost(kind stats.RuleKind, units, overFixed float64) Cost {
+func (p *planner) cost(kind stats.RuleKind, units, overFixed float64) (Cost, error) {
 	c := Cost{Rule: kind, OverFixed: overFixed}
 	for _, w := range p.request.Weights {
 		n := int64(math.Ceil(units * float64(w) / p.totalWeight()))
@@ -180,7 +195,16 @@ func (p *planner) cost(kind stats.RuleKind, units, overFixed float64) Cost {
 		days := p.days(float64(c.Units), p.request.Traffic)
 		c.Days = &days
 	}
-	return c
+	if kind != stats.RuleGroupSequential {
+		return c, nil
+	}
+	effect, none, err := p.rule(kind).ExpectedShare(p.request.Power)
+	if err != nil {
+		return c, refused(err)
+	}
+	found, idle := int64(math.Ceil(effect*units)), int64(math.Ceil(none*units))
+	c.Expected, c.ExpectedNone = &found, &idle
+	return c, nil
 }
 
 // days returns when the windows of so many units have closed.

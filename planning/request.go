@@ -13,12 +13,14 @@ package planning
 import (
 	"fmt"
 	"math"
+
+	"github.com/splitcast/splitcast/stats"
 )
 
 // Limits of a request.
 const (
 	MaxArms     = 20
-	MaxLooks    = 100 // a look a day for three months; bounds take a second
+	MaxLooks    = 28 // as of an experiment's plan
 	MaxPrimary  = 40
 	MaxWeight   = 1_000_000 // as of an experiment
 	MaxRelative = 10        // an effect of ten times control is a typing error
@@ -48,7 +50,13 @@ type Request struct {
 	// Weights split the units over the arms; the first is control.
 	Weights []int64 `json:"weights"`
 	Primary int     `json:"primary,omitempty"` // primary metrics; 0 means 1
-	Looks   int     `json:"looks,omitempty"`   // of the group-sequential rule; 0 means DefaultLooks
+	// Method is the rule that decides: stats.RuleSequential, which empty means, or
+	// stats.RuleGroupSequential.
+	Method stats.RuleKind `json:"method,omitempty"`
+	Looks  int            `json:"looks,omitempty"` // of the group-sequential rule; 0 means DefaultLooks
+	// Spending names how that rule spends alpha, as stats.NamedSpending knows it;
+	// empty means obrien_fleming.
+	Spending string `json:"spending,omitempty"`
 	// UnitsPerDay are the units of the audience that come for the first time in a
 	// day; 0 leaves days unknown.
 	UnitsPerDay float64 `json:"units_per_day,omitempty"`
@@ -81,6 +89,9 @@ func (r *Request) setDefaults() {
 	if r.Primary == 0 {
 		r.Primary = 1
 	}
+	if r.Method == "" {
+		r.Method = stats.RuleSequential
+	}
 	if r.Looks == 0 {
 		r.Looks = DefaultLooks
 	}
@@ -107,6 +118,8 @@ func (r *Request) check() error {
 		return errorf("weights", "must name 2 to %d arms; there are %d", MaxArms, len(r.Weights))
 	case r.Primary < 1 || r.Primary > MaxPrimary:
 		return errorf("primary", "must be 1 to %d metrics; it is %d", MaxPrimary, r.Primary)
+	case r.Method != stats.RuleSequential && r.Method != stats.RuleGroupSequential:
+		return errorf("method", "must be sequential or group_sequential; it is %q", string(r.Method))
 	case r.Looks < 1 || r.Looks > MaxLooks:
 		return errorf("looks", "must be 1 to %d; it is %d", MaxLooks, r.Looks)
 	case !(r.UnitsPerDay >= 0) || math.IsInf(r.UnitsPerDay, 0):
@@ -126,6 +139,9 @@ func (r *Request) check() error {
 		if w < 1 || w > MaxWeight {
 			return errorf(fmt.Sprintf("weights[%d]", i), "must be a whole number from 1 to %d; it is %d", MaxWeight, w)
 		}
+	}
+	if _, _, known := stats.NamedSpending(r.Spending); !known {
+		return errorf("spending", "must be obrien_fleming, pocock or kim_demets; it is %q", r.Spending)
 	}
 	return nil
 }

@@ -46,19 +46,24 @@ func (r *Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t×%.2f\t  %s\n", group(c.Units), strings.Join(arms, " + "), days, c.OverFixed, ruleName(c.Rule, q.Looks))
 	}
 	if len(r.Traffic) > 0 {
-		fmt.Fprint(t, "\ntraffic\tdays\t\t\t  sequential, by the share of units that take part\n")
+		fmt.Fprintf(t, "\ntraffic\tdays\t\t\t  %s, by the share of units that take part\n", kindWords(q.Method))
 		for _, p := range r.Traffic {
 			fmt.Fprintf(t, "%s\t%s\t\n", percent(p.Share), dayText(p.Days))
 		}
 	}
 	if len(r.Detectable) > 0 {
-		fmt.Fprintf(t, "\ndays\tlift\tunits\t\t  what a sequential plan of so many days finds, with %s of the traffic\n", percent(q.Traffic))
+		fmt.Fprintf(t, "\ndays\tlift\tunits\t\t  what a %s plan of so many days finds, with %s of the traffic\n", kindWords(q.Method), percent(q.Traffic))
 		for _, p := range r.Detectable {
 			fmt.Fprintf(t, "%d\t%s\t%s\t\n", p.Days, percent(p.MDE), group(p.Units))
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, c := range r.Rules {
+		if c.Expected != nil {
+			fmt.Fprintf(&b, "\nGroup-sequential stops at %s units on average when the lift is there, at %s without one.", group(*c.Expected), group(*c.ExpectedNone))
+		}
 	}
 	b.WriteString("\nSequential is counted at its last look alone; looking before finds the effect more often, and sooner.\n")
 	if len(r.Traffic) == 0 {
@@ -82,6 +87,14 @@ func ruleName(kind stats.RuleKind, looks int) string {
 		name += fmt.Sprintf(", %d looks", looks)
 	}
 	return name
+}
+
+// kindWords is a rule as an adjective.
+func kindWords(kind stats.RuleKind) string {
+	if kind == stats.RuleGroupSequential {
+		return "group-sequential"
+	}
+	return string(kind)
 }
 
 func percent(x float64) string { return strconv.FormatFloat(100*x, 'g', 3, 64) + " %" }

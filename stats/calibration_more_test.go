@@ -140,6 +140,7 @@ func cupedStudies(bool) []study {
 			}
 			return x, y
 		}, mean, sd),
+		unevenCupedStudy(1), unevenCupedStudy(2),
 	}
 }
 

@@ -30,7 +30,8 @@ What the tables say, in short:
   difference, and its interval is the one that holds.
 - With nine tenths of the units in one arm and skew values nothing that rests on the variance of the small arm keeps its promise,
   a single test included. Two remedies were tried: the floor of the variance on differences and on log-ratios. Both hold; the
-  log-ratio finds more. The price is power for rates, which do not need it.
+  log-ratio finds more. The price is power for rates, which do not need it. CUPED takes away what history explains and leaves the
+  rest as skew as it was: it needs the floor in such arms too, and holds with it.
 - Exact tests of a quantile: the threshold test finds what the asymptotic sequence does, within 3.1 points at p50, p90 and p99.
   The contrast, for equal quantiles alone, is within eight at p50 and p90, and not at p99, where it loses about seventeen.
 - With Zipf audiences the moments of clusters raise too many alarms; the clustered comparison does not, and pays with nearly all

@@ -33,6 +33,9 @@ type CupedMean struct {
 	Slope              SlopeRule
 	// BinaryY and BinaryX ask for the variance p(1-p); see PairMoments.WithBinary.
 	BinaryY, BinaryX bool
+	// Floored asks for a variance that is at least the pooled one of adjusted units;
+	// see FlooredDifference. Set it for arms of unequal size.
+	Floored bool
 }
 
 // AdjustedEffect is an Effect after adjustment.
@@ -64,7 +67,9 @@ func (c CupedMean) Effect(scale Scale) (AdjustedEffect, error) {
 		pooled = pooled.WithBinary(c.BinaryY, c.BinaryX)
 		theta = safeRatio(pooled.CXY, pooled.M2X)
 	}
-	return adjust{control: control, treatment: treatment, theta: theta, growth: treatment.y / control.y}.effect(scale)
+	return adjust{
+		control: control, treatment: treatment, theta: theta, growth: treatment.y / control.y, floored: c.Floored,
+	}.effect(scale)
 }
 
 // CupedRatio compares ratios adjusted by the same ratio of a pre-period. The four
@@ -73,6 +78,7 @@ func (c CupedMean) Effect(scale Scale) (AdjustedEffect, error) {
 type CupedRatio struct {
 	Control, Treatment JointMoments
 	Slope              SlopeRule
+	Floored            bool // as of CupedMean
 }
 
 // Effect returns the comparison on a scale, as CupedMean.Effect does, for the
@@ -94,7 +100,7 @@ func (c CupedRatio) Effect(scale Scale) (AdjustedEffect, error) {
 	adjusted := (treatment.y - theta*treatment.x) - (control.y - theta*control.x)
 	return adjust{
 		control: control, treatment: treatment, theta: theta,
-		growth: 1 + math.Copysign(1, control.y)*adjusted/math.Abs(control.y),
+		growth: 1 + math.Copysign(1, control.y)*adjusted/math.Abs(control.y), floored: c.Floored,
 	}.effect(scale)
 }
 
@@ -215,6 +221,7 @@ type adjust struct {
 	control, treatment adjustable
 	theta              float64
 	growth             float64
+	floored            bool
 }
 
 // variance returns the variance per unit of a*y - b*x.
@@ -249,6 +256,10 @@ func (a adjust) effect(scale Scale) (AdjustedEffect, error) {
 	default:
 		err = refuse(InvalidArgument, "There is no scale %q.", string(scale))
 	}
+	if err == nil && a.floored {
+		plain, e = a.floor(plain, 0), a.floor(e, a.theta)
+		err = e.check()
+	}
 	if err != nil {
 		return AdjustedEffect{}, err
 	}
@@ -257,6 +268,25 @@ func (a adjust) effect(scale Scale) (AdjustedEffect, error) {
 		return AdjustedEffect{}, refuse(NonFinite, "The adjustment left the range of floating-point numbers.")
 	}
 	return out, nil
+}
+
+// floor returns the effect with a variance of at least that of both arms pooled,
+// when units are adjusted by theta: relative to the mean of their arm on the
+// log-ratio scale, as FlooredLogLift does, and to control's on the fraction scale.
+func (a adjust) floor(e Effect, theta float64) Effect {
+	c, t := a.control, a.treatment
+	unit := func(arm adjustable) float64 {
+		switch e.Scale {
+		case LogRatio:
+			return arm.variance(1/arm.y, theta/arm.y)
+		case Fraction:
+			return arm.variance(1/c.y, theta/c.y)
+		case Absolute:
+		}
+		return arm.variance(1, theta)
+	}
+	e.Variance = max(e.Variance, pooledError(Arm{N: c.n}, Arm{N: t.n}, unit(c), unit(t)))
+	return e
 }
 
 // fraction divides the adjusted difference by the unadjusted control value u,

@@ -253,3 +253,74 @@ func TestPostStratification(t *testing.T) {
 		t.Errorf("no stratum: %v, want reason %s", err, stats.TooFewUnits)
 	}
 }
+
+// TestCupedFloor compares the floor with its definition, and with the floor of an
+// effect that nothing adjusts.
+func TestCupedFloor(t *testing.T) {
+	t.Parallel()
+	control := stats.PairMoments{N: 9_000, MeanY: 10, MeanX: 5, M2Y: 9_000 * 16, M2X: 9_000 * 4, CXY: 9_000 * 6}
+	small := stats.PairMoments{N: 1_000, MeanY: 9, MeanX: 5, M2Y: 1_000 * 4, M2X: 1_000 * 1, CXY: 1_000 * 1.5}
+	cuped := stats.CupedMean{Control: control, Treatment: small, Floored: true}
+	loose := cuped
+	loose.Floored = false
+	for _, scale := range []stats.Scale{stats.Absolute, stats.LogRatio, stats.Fraction} {
+		floored, err := cuped.Effect(scale)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare, err := loose.Effect(scale)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if floored.Estimate != bare.Estimate || floored.Theta != bare.Theta || !(floored.Variance > bare.Variance) {
+			t.Errorf("%s: %+v, without the floor %+v", scale, floored, bare)
+		}
+	}
+	got, err := cuped.Effect(stats.Absolute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a unit adds after adjustment is vy - 2 theta cov + theta^2 vx, pooled by
+	// degrees of freedom and counted in both arms.
+	unit := func(p stats.PairMoments) float64 {
+		return p.M2Y - 2*got.Theta*p.CXY + got.Theta*got.Theta*p.M2X
+	}
+	want := (unit(control) + unit(small)) / (9_000 + 1_000 - 2) * (1.0/9_000 + 1.0/1_000)
+	if math.Abs(got.Variance/want-1) > 1e-12 {
+		t.Errorf("variance %v, want %v", got.Variance, want)
+	}
+
+	// A covariate that says nothing adjusts nothing: the floor is that of the arms.
+	control.CXY, small.CXY = 0, 0
+	plain, err := stats.CupedMean{Control: control, Treatment: small, Floored: true}.Effect(stats.LogRatio)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := control.Y().Arm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := small.Y().Arm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := stats.FlooredLogLift(c, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(plain.Variance/e.Variance-1) > 1e-12 || math.Abs(plain.Reduction) > 1e-12 {
+		t.Errorf("without covariance: %+v, want the variance %v", plain, e.Variance)
+	}
+
+	// Equal arms with equal variances have no need of it.
+	even := stats.CupedMean{Control: control, Treatment: control, Floored: true}
+	a, err := even.Effect(stats.Absolute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	even.Floored = false
+	b, err := even.Effect(stats.Absolute)
+	if err != nil || math.Abs(a.Variance/b.Variance-1) > 1e-12 {
+		t.Errorf("equal arms: %v with the floor, %v without, %v", a.Variance, b.Variance, err)
+	}
+}

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Rule is how an experiment will be decided; it fixes what a plan costs.
 type Rule struct {
@@ -10,6 +13,10 @@ type Rule struct {
 	// Looks is the information share at each look of RuleGroupSequential, ending
 	// at 1.
 	Looks []float64
+	// Spending is the spending function of RuleGroupSequential; empty means
+	// SpendOBrienFleming. Shape is that of SpendPower and SpendHwangShih.
+	Spending GSTKind
+	Shape    float64
 }
 
 // RuleKind is a family of rules.
@@ -21,7 +28,7 @@ const (
 	RuleFixed RuleKind = "fixed"
 	// RuleSequential looks whenever, by AsympCS with NOpt at the planned end.
 	RuleSequential RuleKind = "sequential"
-	// RuleGroupSequential looks at planned times, by O'Brien-Fleming spending.
+	// RuleGroupSequential looks at planned times, by a spending function.
 	RuleGroupSequential RuleKind = "group_sequential"
 )
 
@@ -40,9 +47,7 @@ func (r Rule) Drift(power float64) (float64, error) {
 	var reach float64
 	switch {
 	case r.Kind == RuleGroupSequential:
-		g := GroupSequential{
-			Kind: SpendOBrienFleming, Information: r.Looks, Alpha: r.Alpha, TwoSided: !r.OneSided,
-		}
+		g := r.groupSequential()
 		bounds, err := g.Bounds()
 		if err != nil {
 			return 0, err
@@ -64,6 +69,33 @@ func (r Rule) Drift(power float64) (float64, error) {
 		return 0, refuse(NoSolution, "A power of %v is reached without any effect.", power)
 	}
 	return ranged("drift", reach+z)
+}
+
+// groupSequential is the design of RuleGroupSequential.
+func (r Rule) groupSequential() GroupSequential {
+	return GroupSequential{
+		Kind: cmp.Or(r.Spending, SpendOBrienFleming), Shape: r.Shape, Information: r.Looks, Alpha: r.Alpha, TwoSided: !r.OneSided,
+	}
+}
+
+// ExpectedShare returns the mean share of the planned units at which a
+// group-sequential rule stops when the effect has the given power, and when there
+// is none. Other rules have no mean that a formula gives: it refuses them with
+// InvalidArgument, and else as Drift does.
+func (r Rule) ExpectedShare(power float64) (effect, none float64, err error) {
+	if r.Kind != RuleGroupSequential {
+		return 0, 0, refuse(InvalidArgument, "Only a group-sequential rule has an expected number of units; %q has not.", string(r.Kind))
+	}
+	drift, err := r.Drift(power)
+	if err != nil {
+		return 0, 0, err
+	}
+	g := r.groupSequential()
+	bounds, err := g.Bounds()
+	if err != nil {
+		return 0, 0, err
+	}
+	return g.operate(bounds, nil, drift).ExpectedInformation, g.operate(bounds, nil, 0).ExpectedInformation, nil
 }
 
 // Plan is what is known about a metric before an experiment.
