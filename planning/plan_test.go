@@ -57,6 +57,52 @@ func TestPlanCostsWhatTextbooksSay(t *testing.T) {
 	}
 }
 
+// The rule that decides comes first, and days and detectable lifts are its own.
+// What five looks cost, and at which share of a fixed sample they stop, is from
+// rpact 3.3.4, getDesignCharacteristics (stats/testdata/golden/gst_rpact.json, p017
+// and p012).
+func TestPlanOfThePlansOwnMethod(t *testing.T) {
+	t.Parallel()
+	r := ordinary()
+	r.Method, r.Looks = stats.RuleGroupSequential, 5
+	for _, want := range []struct {
+		spending          string
+		inflation, effect float64
+	}{
+		{"", 1.024719889083101, 0.8236627353268199},
+		{"obrien_fleming", 1.024719889083101, 0.8236627353268199},
+		{"pocock", 1.2126259452366013, 0.7956466259810494},
+	} {
+		r.Spending = want.spending
+		groups := plan(t, r).Rules[0]
+		fixed := float64(plan(t, r).Rules[2].Units)
+		if groups.Rule != stats.RuleGroupSequential || groups.Expected == nil || groups.ExpectedNone == nil {
+			t.Fatalf("%q: first rule %+v", want.spending, groups)
+		}
+		if !near(groups.OverFixed, want.inflation, 1e-4) || !near(float64(*groups.Expected)/fixed, want.effect, 2e-4) {
+			t.Errorf("%q: %v times fixed, stops at %v of it; want %v and %v",
+				want.spending, groups.OverFixed, float64(*groups.Expected)/fixed, want.inflation, want.effect)
+		}
+		if none := *groups.ExpectedNone; none <= *groups.Expected || none >= groups.Units {
+			t.Errorf("%q: stops at %d of %d without an effect", want.spending, none, groups.Units)
+		}
+	}
+	groups, sequential := plan(t, r), plan(t, ordinary())
+	if sequential.Rules[0].Rule != stats.RuleSequential || sequential.Rules[0].Expected != nil {
+		t.Errorf("first rule without a method: %+v", sequential.Rules[0])
+	}
+	for i, point := range groups.Detectable {
+		if point.MDE >= sequential.Detectable[i].MDE {
+			t.Errorf("%d days find %v, no less than sequential does", point.Days, point.MDE)
+		}
+	}
+	for i, point := range groups.Traffic {
+		if point.Days >= sequential.Traffic[i].Days {
+			t.Errorf("a share of %v takes %v days, no fewer than sequential does", point.Share, point.Days)
+		}
+	}
+}
+
 // A share is planned like a mean of zeros and ones.
 func TestPlanOfShareIsThatOfItsMoments(t *testing.T) {
 	t.Parallel()
@@ -119,6 +165,8 @@ func TestPlanRefuses(t *testing.T) {
 		{"weights[1]", func(r *planning.Request) { r.Weights = []int64{1, 0} }},
 		{"primary", func(r *planning.Request) { r.Primary = planning.MaxPrimary + 1 }},
 		{"looks", func(r *planning.Request) { r.Looks = planning.MaxLooks + 1 }},
+		{"method", func(r *planning.Request) { r.Method = stats.RuleFixed }},
+		{"spending", func(r *planning.Request) { r.Spending = "all" }},
 		{"units_per_day", func(r *planning.Request) { r.UnitsPerDay = -1 }},
 		{"traffic", func(r *planning.Request) { r.Traffic = 1.01 }},
 		{"window_days", func(r *planning.Request) { r.WindowDays = nan }},
