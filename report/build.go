@@ -23,6 +23,9 @@ func Build(in Input) Report {
 	r.Guardrails = b.rows(RoleGuardrail)
 	slices.SortStableFunc(r.Guardrails, func(x, y Row) int { return cmp.Compare(room(&x), room(&y)) })
 	r.Segments = b.segments()
+	r.Distributions = b.distributions()
+	r.Startup = b.startup(&r)
+	r.Stalls = b.stalls(&r)
 	r.Trust = b.trust()
 	r.Verdict = b.verdict(&r)
 	return r

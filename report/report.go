@@ -27,6 +27,10 @@ type Report struct {
 	Primary    []Row    `json:"primary"`
 	Secondary  []Row    `json:"secondary"`
 	Segments   Segments `json:"segments"`
+
+	Distributions []Distribution `json:"distributions"`     // by quantity in the order of the plan, then arm
+	Startup       []Fates        `json:"startup,omitempty"` // one a treatment, when the plan asks what became of starts
+	Stalls        []StallFactors `json:"stalls,omitempty"`  // one a treatment, when the plan asks for stall time
 }
 
 // Head says what the report is about and as of when.

@@ -57,6 +57,7 @@ type precisionPart struct {
 type detail struct {
 	sparkPoints int
 	segments    int
+	looks       int  // of the funnel
 	shared      bool // definitions and methods stand once, at the end of the page
 }
 
@@ -66,9 +67,9 @@ const fullDetailRows = 32
 // newDetail returns what a page of n rows affords.
 func newDetail(n int) detail {
 	if n <= fullDetailRows {
-		return detail{sparkPoints: chart.MaxSparkPoints, segments: 24}
+		return detail{sparkPoints: chart.MaxSparkPoints, segments: 24, looks: chart.MaxPoints}
 	}
-	return detail{sparkPoints: 6, segments: 10, shared: true}
+	return detail{sparkPoints: 6, segments: 8, looks: chart.MaxPoints / 2, shared: true}
 }
 
 // boardInput is what a board is made from.

@@ -95,7 +95,7 @@ func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
 	for _, path := range []string{
-		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
+		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms",
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 		"/telemetry", "/telemetry/none",

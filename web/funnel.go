@@ -42,9 +42,9 @@ type lookRow struct {
 	Current               bool
 }
 
-// newFunnel prepares the chart of the chosen row; one without options when the
-// plan has no metrics.
-func newFunnel(r *report.Report, choice Choice, links linker) (funnelPart, error) {
+// newFunnel prepares the chart of the chosen row with at most limit looks; one
+// without options when the plan has no metrics.
+func newFunnel(r *report.Report, choice Choice, links linker, limit int) (funnelPart, error) {
 	rows := slices.Concat(r.Primary, r.Guardrails, r.Secondary)
 	row := chosen(rows, choice)
 	if row == nil {
@@ -59,7 +59,7 @@ func newFunnel(r *report.Report, choice Choice, links linker) (funnelPart, error
 	points := funnelPoints(row.Series)
 	f := chart.Funnel{
 		Title: "Interval of " + row.Metric.Name + " over " + plural(len(row.Series), "look", "looks"), Desc: row.Words, State: p.State.Class,
-		Points: chart.Thin(points, chart.MaxPoints), LowerIsBetter: row.Metric.Direction < 0,
+		Points: chart.Thin(points, limit), LowerIsBetter: row.Metric.Direction < 0,
 	}
 	sign := 1.0
 	if row.Metric.Direction < 0 {
@@ -83,7 +83,7 @@ func newFunnel(r *report.Report, choice Choice, links linker) (funnelPart, error
 	if row.Effect != nil {
 		p.Range = tight(row.Effect.Range)
 	}
-	p.table(row, links, r.Head.Look)
+	p.table(row, links, limit, r.Head.Look)
 	return p, nil
 }
 
@@ -127,7 +127,7 @@ func (p *funnelPart) options(rows []report.Row, row *report.Row, h *report.Head)
 }
 
 // table lists the looks that the chart shows, with the numbers of the chart.
-func (p *funnelPart) table(row *report.Row, links linker, current int) {
+func (p *funnelPart) table(row *report.Row, links linker, limit, current int) {
 	decimals := 2
 	if row.Effect != nil {
 		decimals = row.Effect.Decimals
@@ -138,7 +138,7 @@ func (p *funnelPart) table(row *report.Row, links linker, current int) {
 			known = append(known, pt)
 		}
 	}
-	for _, pt := range chart.Thin(known, chart.MaxPoints) {
+	for _, pt := range chart.Thin(known, limit) {
 		b := pt.Band
 		p.Rows = append(p.Rows, lookRow{
 			Look: pt.Look, URL: links.at(pt.Look), At: pt.At.UTC().Format(shortFormat), N: count(pt.N),

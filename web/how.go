@@ -75,6 +75,7 @@ func definitions(r *report.Report) []howPart {
 			seen[key] = true
 			p := howPart{Anchor: "metric-" + key}
 			p.define(&rows[i])
+			p.Pitfalls = "" // of so many metrics the catalogue tells them
 			out = append(out, p)
 		}
 	}

@@ -21,6 +21,8 @@ func (l linker) query() []hidden {
 		{ParamArm, l.choice.Arm},
 		{ParamWhere, l.choice.Where},
 		{ParamDimension, l.choice.Dimension},
+		{ParamValues, l.choice.Values},
+		{ParamView, l.choice.View},
 	} {
 		if f.Value != "" {
 			out = append(out, f)
@@ -66,6 +68,12 @@ func (l linker) at(look int) string {
 func (l linker) funnel(metric, arm string) string {
 	l.choice.Metric, l.choice.Arm = metric, arm
 	return l.url("looks")
+}
+
+// view returns the address that shows the distribution another way.
+func (l linker) view(view string) string {
+	l.choice.View = view
+	return l.url("values")
 }
 
 // export adds the look of a replay to an address of the API.

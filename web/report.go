@@ -31,6 +31,8 @@ type Choice struct {
 	Arm       string
 	Where     string // metric of the segment table
 	Dimension string // of the segment table; empty: all
+	Values    string // metric of the distribution
+	View      string // of the distribution: ViewShift, ViewShares or ViewTail
 }
 
 // The query parameters of the report page.
@@ -40,6 +42,8 @@ const (
 	ParamArm       = "arm"
 	ParamWhere     = "where"
 	ParamDimension = "dimension"
+	ParamValues    = "values"
+	ParamView      = "view"
 )
 
 // ReadChoice returns the choice in a query.
@@ -47,6 +51,7 @@ func ReadChoice(q url.Values) Choice {
 	return Choice{
 		Metric: q.Get(ParamMetric), Arm: q.Get(ParamArm),
 		Where: q.Get(ParamWhere), Dimension: q.Get(ParamDimension),
+		Values: q.Get(ParamValues), View: q.Get(ParamView),
 	}
 }
 
@@ -65,8 +70,11 @@ type reportPage struct {
 	Primary     board
 	Secondary   board
 	Funnel      funnelPart
-	Where       *wherePart // nil before the first look
-	Definitions []howPart  // what the rows of a long page have in common
+	Values      *valuesPart // nil: the plan asks for no quantile
+	Startup     *tablePart  // nil: the plan does not ask what became of starts
+	Stalls      *stallsPart // nil: the plan does not ask for stall time
+	Where       *wherePart  // nil before the first look
+	Definitions []howPart   // what the rows of a long page have in common
 	JSON, CSV   string
 	Versions    []versionPart
 }
@@ -179,9 +187,13 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 	if detail.shared {
 		p.Definitions = definitions(r)
 	}
-	if p.Funnel, err = newFunnel(r, choice, links); err != nil {
+	if p.Funnel, err = newFunnel(r, choice, links, detail.looks); err != nil {
 		return err
 	}
+	if p.Values, err = newValues(r, choice, links); err != nil {
+		return err
+	}
+	p.Startup, p.Stalls = newStartup(r), newStalls(r)
 	p.Where, err = newWhere(r, choice, links, detail.segments)
 	return err
 }

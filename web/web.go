@@ -47,7 +47,7 @@ func New() (*Renderer, error) {
 	r := &Renderer{pages: make(map[string]*template.Template, len(pageNames)), assets: files}
 	for _, name := range pageNames {
 		t := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{"asset": files.url})
-		t, err = t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
+		t, err = t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/distribution.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}

@@ -274,3 +274,41 @@ func golden(t *testing.T, name, page string) {
 		t.Errorf("%s differs; run with -update and review (-want +got):\n%s", name, diff)
 	}
 }
+
+// TestGoldenPanels holds the panels of a report with every kind of number.
+func TestGoldenPanels(t *testing.T) {
+	t.Parallel()
+	for name, view := range map[string]string{"quality": ViewShift, "quality_six_arms": ViewTail} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := reportView(sample(t, name))
+			v.Choice.View = view
+			page := renderReport(t, v)
+			checkPage(t, page)
+			golden(t, "panels-"+name+".html", panels(page))
+		})
+	}
+}
+
+// panels returns the parts of a page between the interval funnel and the segments.
+func panels(page string) string {
+	from, to := strings.Index(page, `<section aria-labelledby="values"`), strings.Index(page, `<section aria-labelledby="where"`)
+	return page[from:to]
+}
+
+func TestViewsOfADistribution(t *testing.T) {
+	t.Parallel()
+	for view, want := range map[string]string{
+		ViewShift: "Change of each quantile: ", ViewShares: "Shares by value: ", ViewTail: "share beyond the value", "nonsense": "Change of each quantile: ",
+	} {
+		v := reportView(sample(t, "quality"))
+		v.Choice = Choice{Values: "startup_imputed_p50", View: view}
+		if page := renderReport(t, v); !strings.Contains(page, want) || !strings.Contains(page, `<option value="startup_imputed_p50" selected>`) {
+			t.Errorf("view %q lacks %q, or the metric chosen", view, want)
+		}
+	}
+	page := renderReport(t, reportView(sample(t, "srm")))
+	if !strings.Contains(page, "nothing is claimed here") {
+		t.Error("a distribution of data that are not trusted claims something")
+	}
+}

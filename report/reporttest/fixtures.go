@@ -107,6 +107,14 @@ func scenarios() map[string]*scenario {
 			seed: 18, looks: 5, unitsPerLook: 400,
 			arms: func() []truth { t := usual(); t.stalledShare = 0; return []truth{t, t} }(),
 		},
+		"quality": { // every panel: starts that fail, a tail that grows, stalls taken apart
+			seed: 21, arms: []truth{usual(), slow}, looks: 8, unitsPerLook: 3_000,
+			edit: func(e *experiment.Experiment) { e.Plan = qualityPlan() },
+		},
+		"quality_six_arms": {
+			seed: 22, arms: []truth{usual(), slow, better(0.4), usual(), worst, usual()}, looks: 3, unitsPerLook: 6_000,
+			edit: func(e *experiment.Experiment) { e.Plan = qualityPlan() },
+		},
 		"unknown_metric": {
 			seed: 19, arms: same, looks: 3, unitsPerLook: 400,
 			edit: func(e *experiment.Experiment) { e.Plan.Secondary = []string{"metric_of_tomorrow"} },
@@ -139,4 +147,16 @@ func noNumber() report.Input {
 		}
 	}
 	return in
+}
+
+// qualityPlan asks for all that the panels of a report show.
+func qualityPlan() experiment.Plan {
+	return experiment.Plan{
+		Primary:   []string{"startup_first_p50"},
+		Secondary: []string{"stall_ratio", "stalled_session_rate", "stalls_per_hour", "startup_first_p95", "startup_imputed_p50"},
+		Guardrails: []experiment.Guardrail{
+			{Metric: "start_success", Margin: 0.01}, {Metric: "exit_before_start", Margin: 0.1}, {Metric: "video_start_failure", Margin: 0.1},
+		},
+		MDE: 0.05, Units: 24_000,
+	}
 }

@@ -193,7 +193,8 @@ func (t truth) draw(r *rand.Rand) (first, day metrics.Quantities) {
 		return first, day
 	}
 	first[metrics.Attempts], first[metrics.CoveredAttempts] = 1, 1
-	first[metrics.WaitedAttempts], first[metrics.FateAttempts] = 1, 1
+	first[metrics.WaitedAttempts], first[metrics.FateAttempts], first[metrics.KnownAttempts] = 1, 1, 1
+	first[metrics.StartupImputedMs] = metrics.NeverStartedMs // until it starts
 	fate := r.Float64()
 	if fate < t.exit {
 		first[metrics.Exits] = 1
@@ -205,6 +206,7 @@ func (t truth) draw(r *rand.Rand) (first, day metrics.Quantities) {
 	}
 	first[metrics.QuickStarts], first[metrics.Starts], first[metrics.TimedStarts] = 1, 1, 1
 	first[metrics.StartupMs] = math.Round(min(9_999, t.startupMs*math.Exp(0.7*r.NormFloat64())))
+	first[metrics.StartupImputedMs] = first[metrics.StartupMs]
 	t.drawDay(r, &day)
 	return first, day
 }
@@ -213,12 +215,14 @@ func (t truth) drawDay(r *rand.Rand, day *metrics.Quantities) {
 	const hourMs = 3_600_000
 	watch := math.Round(min(24, t.watchHours*r.ExpFloat64()) * hourMs)
 	day[metrics.WatchMs], day[metrics.WatchMsUncapped] = watch, watch
-	day[metrics.StallSessions] = 1
+	day[metrics.StallSessions], day[metrics.StallPlayMs] = 1, watch
 	day[metrics.StallBaseMs], day[metrics.StallBaseMsUncapped] = watch, watch
 	if r.Float64() < t.stalledShare {
 		stall := math.Round(watch * t.stallFraction * r.ExpFloat64())
 		capped := min(stall, metrics.StallCapMs)
 		day[metrics.StalledSessions] = 1
+		day[metrics.Stalls] = math.Ceil(stall / 5_000)
+		day[metrics.StallsCapped] = min(day[metrics.Stalls], metrics.StallsCap)
 		day[metrics.StallMs], day[metrics.StallMsUncapped] = capped, stall
 		day[metrics.StallBaseMs] += capped
 		day[metrics.StallBaseMsUncapped] += stall

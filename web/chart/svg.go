@@ -76,7 +76,7 @@ func (c *canvas) text(s string) {
 
 // open begins a drawing that fills its container's width, with its words.
 func (c *canvas) open(class string, height int, title, desc string) {
-	c.raw(`<svg class="chart `, class, `" width="100%" height="`, strconv.Itoa(height), `" role="img"><title>`)
+	c.raw(`<svg class="chart `, class, `" height="`, strconv.Itoa(height), `" role="img"><title>`)
 	c.text(title)
 	c.raw("</title>")
 	if desc != "" {
