@@ -157,6 +157,27 @@ func (c *Catalogue) All() []Definition {
 	return out
 }
 
+// PlanFaults reports the metrics of a plan that units of the type do not have,
+// by their fields.
+func (c *Catalogue) PlanFaults(unit experiment.UnitType, p *experiment.Plan) experiment.Errors {
+	var faults experiment.Errors
+	check := func(field, key string) {
+		if d, ok := c.planned(p, key); ok && d.Of != "" && d.Of != unit {
+			faults = append(faults, experiment.Invalidf(field, "%s is a metric of a %s; the experiment is on units of type %s", key, d.Of, unit))
+		}
+	}
+	for i, key := range p.Primary {
+		check(fmt.Sprintf("plan.primary[%d]", i), key)
+	}
+	for i, key := range p.Secondary {
+		check(fmt.Sprintf("plan.secondary[%d]", i), key)
+	}
+	for i, g := range p.Guardrails {
+		check(fmt.Sprintf("plan.guardrails[%d].metric", i), g.Metric)
+	}
+	return faults
+}
+
 func (c *Catalogue) validate() error {
 	var faults experiment.Errors
 	if n := len(c.all); n == 0 || n > MaxDefinitions*MaxVersions {

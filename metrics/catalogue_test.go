@@ -21,7 +21,7 @@ func TestBuiltinCatalogue(t *testing.T) {
 	if metrics.Known("no_such_metric") {
 		t.Error("Known(no_such_metric) = true")
 	}
-	if got, want := len(metrics.All()), 28; got != want {
+	if got, want := len(metrics.All()), 43; got != want {
 		t.Errorf("All() has %d metrics, want %d", got, want)
 	}
 }
@@ -123,4 +123,22 @@ func FuzzParseCatalogue(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestPlanFaultsNameTheField(t *testing.T) {
+	t.Parallel()
+	plan := experiment.Plan{
+		Primary: []string{"stall_ratio", "live_hours_per_broadcaster"}, Secondary: []string{"go_live_success", "no_such_metric"},
+		Guardrails: []experiment.Guardrail{{Metric: "ingest_starvation_ratio", Margin: 0.01}},
+	}
+	var fields []string
+	for _, fault := range metrics.Builtin().PlanFaults(experiment.UnitViewer, &plan) {
+		fields = append(fields, fault.Field)
+	}
+	if got, want := strings.Join(fields, " "), "plan.primary[1] plan.secondary[0] plan.guardrails[0].metric"; got != want {
+		t.Errorf("PlanFaults(viewer) are of %q, want %q", got, want)
+	}
+	if faults := metrics.Builtin().PlanFaults(experiment.UnitBroadcaster, &plan); len(faults) > 0 {
+		t.Errorf("PlanFaults(broadcaster) = %v", faults)
+	}
 }

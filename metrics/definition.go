@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/splitcast/splitcast/experiment"
+import (
+	"slices"
+
+	"github.com/splitcast/splitcast/experiment"
+)
 
 // Kind is how a metric is made from its quantities.
 type Kind string
@@ -87,9 +91,20 @@ type Definition struct {
 	Scale     float64 `json:"scale"`    // displayed value = quotient * Scale
 	Decimals  int     `json:"decimals"` // of a displayed value whose uncertainty is unknown
 	Window    Window  `json:"window"`
-	Tiers     string  `json:"tiers"` // letters of the telemetry tiers that observe it, "AB"
-	Role      Role    `json:"role"`
-	Pitfalls  string  `json:"pitfalls,omitempty"` // what a reader should beware of
+	// Of is the only type of unit that has the metric; empty: any.
+	Of       experiment.UnitType `json:"of,omitempty"`
+	Tiers    string              `json:"tiers"` // letters of the telemetry tiers that observe it, "AB"
+	Role     Role                `json:"role"`
+	Pitfalls string              `json:"pitfalls,omitempty"` // what a reader should beware of
+}
+
+// ofBroadcasts reports whether the metric is made of quantities that only
+// broadcasters have.
+func (d *Definition) ofBroadcasts() bool {
+	if d.Uncapped != nil && (d.Uncapped.Numerator.OfBroadcasts() || d.Uncapped.Denominator.OfBroadcasts()) {
+		return true
+	}
+	return d.Numerator.OfBroadcasts() || d.Denominator.OfBroadcasts() || slices.ContainsFunc(d.Steps, Quantity.OfBroadcasts)
 }
 
 // Capped reports whether the metric has a cap, and so a form without it.

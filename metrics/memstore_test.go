@@ -24,6 +24,7 @@ type memStore struct {
 	runs     map[runKey]*memRun
 	sessions map[string]telemetry.Session
 	links    map[string]string // session → unit
+	parts    []telemetry.Broadcast
 }
 
 // runKey names a version of an experiment.
@@ -35,6 +36,7 @@ type runKey struct {
 // memRun is all that is stored of one version of an experiment.
 type memRun struct {
 	locked    bool
+	unit      experiment.UnitType
 	arms      []experiment.Arm
 	exposures map[string]*memExposure // by unit
 	outcomes  map[metrics.Window][]metrics.Outcome
@@ -63,7 +65,7 @@ func (m *memStore) Launch(_ context.Context, spec experiment.Spec) (experiment.E
 	m.nextID++
 	exp.ID = m.nextID
 	m.runs[runKey{exp.Key, exp.Version}] = &memRun{
-		arms: exp.Arms, exposures: map[string]*memExposure{}, outcomes: map[metrics.Window][]metrics.Outcome{},
+		unit: exp.Unit, arms: exp.Arms, exposures: map[string]*memExposure{}, outcomes: map[metrics.Window][]metrics.Outcome{},
 	}
 	return exp, nil
 }
@@ -109,6 +111,20 @@ func (m *memStore) Report(_ context.Context, sessions []telemetry.Session) error
 	defer m.mu.Unlock()
 	for _, s := range sessions {
 		m.sessions[s.SessionID] = telemetry.Merge(m.sessions[s.SessionID], s)
+	}
+	return nil
+}
+
+func (m *memStore) ReportBroadcasts(_ context.Context, parts []telemetry.Broadcast) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range parts {
+		at := slices.IndexFunc(m.parts, func(p telemetry.Broadcast) bool { return p.StreamID == b.StreamID && p.Part == b.Part })
+		if at < 0 {
+			m.parts = append(m.parts, b)
+			continue
+		}
+		m.parts[at] = telemetry.MergeBroadcasts(m.parts[at], b)
 	}
 	return nil
 }
@@ -194,10 +210,17 @@ func (tx *memTx) closed(w metrics.Window, after, upTo time.Time) []metrics.Close
 			Crossed: x.crossed, Override: x.Override, Dims: x.Attributes,
 		}
 		for _, s := range tx.store.sessions {
-			mine := s.ViewerID == x.Unit || tx.store.links[s.SessionID] == x.Unit
+			own := s.ViewerID
+			if tx.run.unit == experiment.UnitBroadcaster {
+				own = s.BroadcasterID
+			}
+			mine := own == x.Unit || tx.store.links[s.SessionID] == x.Unit
 			if mine && w.Counts(x.At, &s) {
 				c.Sessions = append(c.Sessions, s)
 			}
+		}
+		if c.Broadcaster = tx.run.unit == experiment.UnitBroadcaster; c.Broadcaster {
+			c.Broadcasts = tx.broadcasts(w, x)
 		}
 		out = append(out, c)
 	}
@@ -205,6 +228,17 @@ func (tx *memTx) closed(w metrics.Window, after, upTo time.Time) []metrics.Close
 		return cmp.Or(a.ClosesAt.Compare(b.ClosesAt), cmp.Compare(a.Unit, b.Unit))
 	})
 	return out
+}
+
+// broadcasts returns all parts of the broadcasts of which one began in the window.
+func (tx *memTx) broadcasts(w metrics.Window, x *memExposure) []telemetry.Broadcast {
+	began := map[string]bool{}
+	for _, b := range tx.store.parts {
+		if b.BroadcasterID == x.Unit && w.Counts(x.At, &telemetry.Session{FirstRecvMs: b.FirstRecvMs}) {
+			began[b.StreamID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(tx.store.parts), func(b telemetry.Broadcast) bool { return !began[b.StreamID] })
 }
 
 func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {

@@ -25,6 +25,9 @@ func Observe(c *Closed, w Window) Outcome {
 		if returned(c, w) {
 			q[Returned] = 1
 		}
+		if c.Broadcaster && streamedAgain(c, w) {
+			q[StreamedAgain] = 1
+		}
 	case w == WindowFirst:
 		q[WatchUnits] = 1
 		if s := earliest(c); s != nil {
@@ -36,6 +39,12 @@ func Observe(c *Closed, w Window) Outcome {
 		q[WatchUnits] = 1
 		q.addAll(c, w)
 		q.finish()
+	}
+	if c.Broadcaster && !w.IsReturn() {
+		q.addStreams(c, w)
+		if w != WindowFirst { // the first viewer is no audience
+			q.addAudience()
+		}
 	}
 	return o
 }

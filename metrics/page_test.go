@@ -52,6 +52,8 @@ denominator are summed over the same sessions, those whose player reports both; 
   24 hours of it. ` + "`return_d1`, `return_d7`" + `: the second day, and the seven days after the first. An outcome is fixed when its
   window has closed, and an hour (of ` + "`first`" + `, two minutes) has passed for late records. Return windows are read only for
   experiments whose plan asks for them.
+- **Units.** Most metrics can be measured whatever was randomised; those that are *of a broadcaster* only where broadcasters were. Their
+  windows hold the broadcasts that began in them, ` + "`first`" + ` the first one, each the sum of its parts.
 - **Kinds.** A *ratio* is the sum of the numerator over the sum of the denominator; a *mean* and a *count* are per unit; a
   *proportion* and a *retention* are shares of units; a *quantile* is over units; a *mean of ratios* gives every unit the same weight,
   from its unit floor on. A *funnel* is the ratio of its last step to its first.
@@ -93,6 +95,9 @@ func pageOf(t *testing.T) []byte {
 func writeMetric(b *bytes.Buffer, d *metrics.Definition) {
 	fmt.Fprintf(b, "\n### %s\n\n`%s` version %d. %s\n\n", d.Name, d.Key, d.Version, d.Description)
 	made := "`" + d.Numerator.String() + "` / `" + d.Denominator.String() + "`"
+	if d.Of != "" {
+		fmt.Fprintf(b, "Of a %s.\n\n", d.Of)
+	}
 	if d.Kind == metrics.KindQuantile {
 		made += fmt.Sprintf(" at %g", d.Level)
 	}
@@ -116,6 +121,9 @@ var constantWords = map[string]string{
 	"EngagedMs": inSeconds(metrics.EngagedMs), "SessionCapMs": inSeconds(metrics.SessionCapMs),
 	"SevereStallMs": inSeconds(metrics.SevereStallMs), "SeverePct": fmt.Sprint(metrics.SeverePct, " %"),
 	"StallsCap": fmt.Sprint(metrics.StallsCap), "SwitchesCap": fmt.Sprint(metrics.SwitchesCap),
+	"StarvationCapMs": inSeconds(metrics.StarvationCapMs), "StarvedMs": inSeconds(metrics.StarvedMs),
+	"DisconnectsCap": fmt.Sprint(metrics.DisconnectsCap), "BitrateCvCapPpm": fmt.Sprint(metrics.BitrateCvCapPpm),
+	"AudienceCap":         fmt.Sprint(metrics.AudienceCap),
 	"telemetry.LowHeight": fmt.Sprint(telemetry.LowHeight, " lines"),
 	"NeverStartedMs":      "a time beyond all others",
 }

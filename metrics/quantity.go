@@ -132,6 +132,77 @@ const (
 	// Bytes is what those sessions received.
 	Bytes
 
+	// Streams counts the broadcasts that a broadcaster began. This quantity and
+	// those that follow are of broadcasters alone; others store none of them.
+	Streams
+	// LiveStreams counts Streams that went live.
+	LiveStreams
+	// TimedLiveStreams counts LiveStreams of which the time to go live is known.
+	TimedLiveStreams
+	// TimeToLiveMs is the time to go live summed over TimedLiveStreams.
+	TimeToLiveMs
+	// LiveUnits is 1 when the live time of every broadcast is observed; a
+	// broadcaster without any was not live, which is known.
+	LiveUnits
+	// LiveMs is live time of LiveUnits, at most WatchCapMs a unit.
+	LiveMs
+	// LiveMsUncapped is LiveMs without its cap.
+	LiveMsUncapped
+	// StarvationLiveMs is live time of broadcasts of which starvation is observed.
+	StarvationLiveMs
+	// StarvationMs is time without frames to transcode in those broadcasts, at
+	// most StarvationCapMs a broadcast.
+	StarvationMs
+	// StarvationMsUncapped is StarvationMs without its cap.
+	StarvationMsUncapped
+	// StarvationStreams counts LiveStreams of which the longest starvation is known.
+	StarvationStreams
+	// CleanStreams counts StarvationStreams that never starved for StarvedMs.
+	CleanStreams
+	// DisconnectLiveMs is live time of broadcasts of which disconnects are observed.
+	DisconnectLiveMs
+	// Disconnects counts unintended disconnects in those broadcasts, at most
+	// DisconnectsCap a broadcast.
+	Disconnects
+	// DisconnectsUncapped is Disconnects without its cap.
+	DisconnectsUncapped
+	// BitrateStreams counts broadcasts of which the bitrate of ingest is observed.
+	BitrateStreams
+	// BitrateCvPpm is the deviation of the bitrate over its mean, in millionths,
+	// summed over BitrateStreams; at most BitrateCvCapPpm a broadcast.
+	BitrateCvPpm
+	// BitrateCvPpmUncapped is BitrateCvPpm without its cap.
+	BitrateCvPpmUncapped
+	// FpsLiveMs is live time of broadcasts of which the frame rate is observed.
+	FpsLiveMs
+	// FpsShortMs is time below 90 % of the nominal frame rate in those broadcasts.
+	FpsShortMs
+	// KeyframeLiveMs is live time of broadcasts of which key frames are observed.
+	KeyframeLiveMs
+	// KeyframeOkMs is time with a key frame every 2.1 s in those broadcasts.
+	KeyframeOkMs
+	// TranscodeFrames counts frames that came into the transcoder.
+	TranscodeFrames
+	// TranscodeDropped counts those of TranscodeFrames that it dropped.
+	TranscodeDropped
+	// GlassMs is the sum of samples of the latency from glass to glass, at most
+	// LatencyCapMs times the samples of a broadcast.
+	GlassMs
+	// GlassSamples counts the samples in GlassMs.
+	GlassSamples
+	// GlassMsUncapped is GlassMs without its cap.
+	GlassMsUncapped
+	// AudienceLiveMs is LiveMsUncapped of broadcasters of which the play time of
+	// every viewer is observed.
+	AudienceLiveMs
+	// AudienceMs is the play time of their viewers, at most AudienceCap times
+	// AudienceLiveMs.
+	AudienceMs
+	// AudienceMsUncapped is AudienceMs without its cap.
+	AudienceMsUncapped
+	// StreamedAgain is 1 when the broadcaster went live in a return window.
+	StreamedAgain
+
 	// QuantityCount is the number of quantities.
 	QuantityCount = int(iota)
 )
@@ -156,6 +227,12 @@ const (
 	SessionCapMs = 28_800_000 // a session: beyond 8 h a screen was left on
 	StallsCap    = 30         // a session: more are one broken connection
 	SwitchesCap  = 60         // a session: likewise
+
+	StarvationCapMs = 600_000   // a broadcast: beyond 10 min an encoder was left behind
+	StarvedMs       = 2_000     // starvation that viewers notice as a stall
+	DisconnectsCap  = 20        // a broadcast: more are one broken line
+	BitrateCvCapPpm = 2_000_000 // a broadcast: beyond twice its mean nothing steady was sent
+	AudienceCap     = 10_000    // viewers at a time: the few largest channels must not decide
 
 	SeverePct     = 2      // of the time of a session: stalling that viewers complain of
 	SevereStallMs = 10_000 // a single stall after which viewers leave
@@ -182,6 +259,13 @@ var quantityNames = [QuantityCount]string{
 	"ladder_play_ms", "top_rung_ms", "height_play_ms", "low_height_ms",
 	"switch_play_ms", "switches", "switches_uncapped",
 	"frames", "dropped_frames", "bytes_play_ms", "bytes",
+	"streams", "live_streams", "timed_live_streams", "time_to_live_ms", "live_units", "live_ms", "live_ms_uncapped",
+	"starvation_live_ms", "starvation_ms", "starvation_ms_uncapped", "starvation_streams", "clean_streams",
+	"disconnect_live_ms", "disconnects", "disconnects_uncapped",
+	"bitrate_streams", "bitrate_cv_ppm", "bitrate_cv_ppm_uncapped",
+	"fps_live_ms", "fps_short_ms", "keyframe_live_ms", "keyframe_ok_ms", "transcode_frames", "transcode_dropped",
+	"glass_ms", "glass_samples", "glass_ms_uncapped",
+	"audience_live_ms", "audience_ms", "audience_ms_uncapped", "streamed_again",
 }
 
 // String returns the quantity's name, as in the catalogue and in storage.
@@ -201,6 +285,9 @@ func ParseQuantity(name string) (q Quantity, ok bool) {
 	}
 	return 0, false
 }
+
+// OfBroadcasts reports whether only broadcasters have q.
+func (q Quantity) OfBroadcasts() bool { return q >= Streams && int(q) < QuantityCount }
 
 // UnmarshalText reads a name. It returns an UnknownQuantityError for any other text.
 func (q *Quantity) UnmarshalText(b []byte) error {

@@ -56,6 +56,31 @@ var over = [QuantityCount][]Quantity{
 	SwitchesUncapped: {SwitchPlayMs},
 	DroppedFrames:    {Frames},
 	Bytes:            {BytesPlayMs},
+
+	Streams:              {Units},
+	LiveStreams:          {Streams, Units},
+	TimedLiveStreams:     {LiveStreams, Streams},
+	TimeToLiveMs:         {TimedLiveStreams},
+	LiveUnits:            {Units},
+	LiveMs:               {LiveUnits},
+	LiveMsUncapped:       {LiveUnits},
+	StarvationMs:         {StarvationLiveMs},
+	StarvationMsUncapped: {StarvationLiveMs},
+	StarvationStreams:    {LiveStreams},
+	CleanStreams:         {StarvationStreams},
+	Disconnects:          {DisconnectLiveMs},
+	DisconnectsUncapped:  {DisconnectLiveMs},
+	BitrateStreams:       {LiveStreams},
+	BitrateCvPpm:         {BitrateStreams},
+	BitrateCvPpmUncapped: {BitrateStreams},
+	FpsShortMs:           {FpsLiveMs},
+	KeyframeOkMs:         {KeyframeLiveMs},
+	TranscodeDropped:     {TranscodeFrames},
+	GlassMs:              {GlassSamples},
+	GlassMsUncapped:      {GlassSamples},
+	AudienceMs:           {AudienceLiveMs},
+	AudienceMsUncapped:   {AudienceLiveMs},
+	StreamedAgain:        {Units},
 }
 
 // Over returns the quantities that q may be divided by, because both are known
@@ -75,6 +100,8 @@ var counting = [QuantityCount]bool{
 	StalledSessions: true, Returned: true, DistinctStarts: true, KnownAttempts: true, PlayAttempts: true,
 	EngagedAttempts: true, PlaySessions: true, FailureStarts: true, PlaybackFailures: true,
 	LongestStallSessions: true, SevereSessions: true,
+	Streams: true, LiveStreams: true, TimedLiveStreams: true, LiveUnits: true, StarvationStreams: true,
+	CleanStreams: true, BitrateStreams: true, StreamedAgain: true,
 }
 
 // Counts reports whether q counts units, attempts or sessions: each adds 0 or 1.
@@ -94,6 +121,9 @@ func tiersOf(q Quotient) string {
 // tiers returns the telemetry tiers that can observe q (reference tables of the
 // heartbeat and of CMCD version 2).
 func (q Quantity) tiers() string {
+	if q.OfBroadcasts() {
+		return "A" // heartbeats of ingest servers
+	}
 	switch q {
 	case Units, Attempts, CoveredAttempts, WatchUnits, WatchMs, WatchMsUncapped, Starts, TimedStarts,
 		Returned, DistinctStarts:

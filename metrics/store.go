@@ -54,6 +54,11 @@ type Closed struct {
 	Override  bool
 	Dims      map[string]string // attributes at exposure
 	Sessions  []telemetry.Session
+	// Broadcaster says that the unit is one: Sessions are those of its viewers,
+	// and Broadcasts the parts of its broadcasts that began in the window, in any
+	// order.
+	Broadcaster bool
+	Broadcasts  []telemetry.Broadcast
 }
 
 // ArmCounts are the units of one arm.

@@ -2,8 +2,10 @@ package metrics_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
@@ -85,7 +87,6 @@ func TestCatalogueTruth(t *testing.T) {
 	const never = metrics.NeverStartedMs
 	// Play of the first day: ann 3,630 s, ben 32,400 s, cem 59 s.
 	const playMs = hourMs + 30_000 + 9*hourMs + 59_000
-	type truth struct{ units, numerator, denominator float64 }
 	want := map[string]truth{
 		"watch_hours_per_viewer": {4, playMs, 4},
 		"sessions_per_viewer":    {4, 1 + 1 + 1, 4}, // a2 is a retry of a1
@@ -126,13 +127,32 @@ func TestCatalogueTruth(t *testing.T) {
 		"switches_per_minute":    {3, 106, playMs},
 		"live_latency_mean":      {2, 400_000 + 900_000, 110},
 	}
-	cells, err := metrics.NewAccumulator(metrics.CellSpec{Definitions: metrics.All(), Arms: 2})
+	var closed []metrics.Closed
+	for _, sessions := range truthViewers() {
+		closed = append(closed, metrics.Closed{ExposedAt: exposedAt, Sessions: sessions})
+	}
+	compareTruth(t, closed, definitionsOf(""), want, uncapped)
+}
+
+// definitionsOf returns the built-in metrics that only a type of unit has; of
+// none, those of every unit.
+func definitionsOf(unit experiment.UnitType) []metrics.Definition {
+	return slices.DeleteFunc(metrics.All(), func(d metrics.Definition) bool { return d.Of != unit })
+}
+
+// truth is what a metric of an arm adds up to.
+type truth struct{ units, numerator, denominator float64 }
+
+// compareTruth compares the cells of units with what they should hold.
+func compareTruth(t *testing.T, closed []metrics.Closed, definitions []metrics.Definition, want, uncapped map[string]truth) {
+	t.Helper()
+	cells, err := metrics.NewAccumulator(metrics.CellSpec{Definitions: definitions, Arms: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sessions := range truthViewers() {
+	for i := range closed {
 		for _, w := range metrics.Windows() {
-			o := metrics.Observe(&metrics.Closed{ExposedAt: exposedAt, Sessions: sessions}, w)
+			o := metrics.Observe(&closed[i], w)
 			cells.Add(w, &o)
 		}
 	}

@@ -62,6 +62,9 @@ func ParseDefinition(data []byte) (Definition, error) {
 		}
 	}
 	d.Version = 1
+	if d.Of == "" && d.ofBroadcasts() {
+		d.Of = experiment.UnitBroadcaster
+	}
 	if given.Tiers == nil {
 		d.Tiers = tiersOf(d.Quotient)
 	}
@@ -151,8 +154,19 @@ func (d *Definition) validate(add addFault) {
 	default:
 		add("role", "%q is not a role", d.Role)
 	}
+	d.validateUnits(add)
 	d.validateCap(add)
 	d.validateKind(add)
+}
+
+// validateUnits reports quantities that the units of the metric do not have.
+func (d *Definition) validateUnits(add addFault) {
+	if d.Of != "" && !experiment.ValidUnitType(d.Of) {
+		add("of", "%q is not a type of unit", d.Of)
+	}
+	if d.ofBroadcasts() && d.Of != experiment.UnitBroadcaster {
+		add("of", "is %s: nobody else has broadcasts", experiment.UnitBroadcaster)
+	}
 }
 
 // validateOwn reports what a built-in definition may do and one of people may not.
@@ -222,7 +236,7 @@ func (d *Definition) validateShape(add addFault) {
 		add("window", "return windows are those of a retention, and the other way around")
 		return
 	}
-	perUnit := d.Denominator == Units || d.Denominator == WatchUnits || d.Window == WindowFirst && d.Denominator.Counts()
+	perUnit := d.Denominator == Units || d.Denominator == WatchUnits || d.Denominator == LiveUnits || d.Window == WindowFirst && d.Denominator.Counts()
 	if e := d.Kind.Estimator(); (e == KindMean || e == KindProportion) && d.Kind != KindMeanOfRatios && !perUnit {
 		add("denominator", "%s is not 0 or 1 in window %s, as a %s needs", d.Denominator, d.Window, d.Kind)
 	}
@@ -232,12 +246,12 @@ func (d *Definition) validateShape(add addFault) {
 			add("numerator", "%s does not count anything", d.Numerator)
 		}
 	case KindProportion:
-		if !d.Numerator.Counts() || d.Window != WindowFirst && d.Numerator != WatchUnits {
+		if !d.Numerator.Counts() || d.Window != WindowFirst && d.Numerator != WatchUnits && d.Numerator != LiveUnits {
 			add("numerator", "%s is not 0 or 1 in window %s, as a proportion needs", d.Numerator, d.Window)
 		}
 	case KindRetention:
-		if d.Numerator != Returned || d.Denominator != Units {
-			add("numerator", "a retention is %s over %s", Returned, Units)
+		if d.Numerator != Returned && d.Numerator != StreamedAgain || d.Denominator != Units {
+			add("numerator", "a retention is %s or %s over %s", Returned, StreamedAgain, Units)
 		}
 	default:
 	}

@@ -122,6 +122,7 @@ func (w Window) bounds(exposedAt time.Time) bounds {
 }
 
 // hold reports whether the session started between the bounds.
-func (b *bounds) hold(s *telemetry.Session) bool {
-	return s.FirstRecvMs >= b.fromMs && s.FirstRecvMs < b.toMs
-}
+func (b *bounds) hold(s *telemetry.Session) bool { return b.holdMs(s.FirstRecvMs) }
+
+// holdMs reports whether a moment lies between the bounds.
+func (b *bounds) holdMs(ms int64) bool { return ms >= b.fromMs && ms < b.toMs }

@@ -276,6 +276,12 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if err := p.thaw(experiment.ChangesAssignment(cur, &c.next), experiment.OnlyStops(cur, &c.next)); err != nil {
 		return err
 	}
+	if err := p.readCatalogue(ctx); err != nil {
+		return err
+	}
+	if faults := p.catalogue.PlanFaults(c.next.Unit, &c.next.Plan); len(faults) > 0 {
+		return faults
+	}
 	if err := p.pinMetrics(ctx, c); err != nil {
 		return err
 	}

@@ -131,15 +131,7 @@ func (db *DB) Broadcasts(ctx context.Context, broadcasters []string, fromMs, toM
 	var out []telemetry.Broadcast
 	err := eachRow(ctx, db.sql, func(rows *sql.Rows) error {
 		var b telemetry.Broadcast
-		into := []any{&b.StreamID, &b.Part, &b.IdentitySeq}
-		for _, text := range b.Texts() {
-			into = append(into, text)
-		}
-		into = append(into, &b.FirstRecvMs, &b.Last.Seq, &b.Last.RecvMs, &b.Last.ClientTsMs, &b.Last.MonoMs, &b.Ended, &b.EndReason, &b.StreamStartMs)
-		for _, n := range b.Numbers() {
-			into = append(into, n)
-		}
-		if err := rows.Scan(append(into, &b.Observed, &b.Measures)...); err != nil {
+		if err := rows.Scan(broadcastFields(&b)...); err != nil {
 			return err
 		}
 		out = append(out, b)
@@ -148,4 +140,18 @@ func (db *DB) Broadcasts(ctx context.Context, broadcasters []string, fromMs, toM
 		where broadcaster_id = any ($1) and broadcaster_id <> '' and first_recv_ms >= $2 and first_recv_ms < $3
 		order by broadcaster_id, stream_id, part`, pq.Array(broadcasters), fromMs, toMs)
 	return out, wrap("read broadcasts", err)
+}
+
+// broadcastFields returns where the columns belong, in the order of
+// broadcastColumns.
+func broadcastFields(b *telemetry.Broadcast) []any {
+	into := []any{&b.StreamID, &b.Part, &b.IdentitySeq}
+	for _, text := range b.Texts() {
+		into = append(into, text)
+	}
+	into = append(into, &b.FirstRecvMs, &b.Last.Seq, &b.Last.RecvMs, &b.Last.ClientTsMs, &b.Last.MonoMs, &b.Ended, &b.EndReason, &b.StreamStartMs)
+	for _, n := range b.Numbers() {
+		into = append(into, n)
+	}
+	return append(into, &b.Observed, &b.Measures)
 }

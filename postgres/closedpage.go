@@ -15,8 +15,9 @@ import (
 // one. Memory is used again from page to page.
 type closedPage struct {
 	rows       []closedRow
-	attributes []byte   // JSON, one after the other
-	sessions   []string // rows of selectClosedSession, one after the other
+	attributes []byte                           // JSON, one after the other
+	sessions   []string                         // rows of selectClosedSession, one after the other
+	broadcasts map[string][]telemetry.Broadcast // by broadcaster; nil: the units are none
 	decoder    attributeDecoder
 	closed     metrics.Closed
 	frames     []int64 // of closed.Sessions
@@ -90,6 +91,7 @@ func (p *closedPage) each(yield func(*metrics.Closed) error) error {
 		if err := p.parseSessions(p.sessions[r.sessions.from:r.sessions.to]); err != nil {
 			return fmt.Errorf("read a session of unit %q: %w", r.unit, err)
 		}
+		p.setBroadcasts(c)
 		if err := yield(c); err != nil {
 			return err
 		}

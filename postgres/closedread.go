@@ -163,6 +163,11 @@ func (r *closedReader) run(ctx context.Context) error {
 			if err := scanRows(rows, err, page.scan); err != nil {
 				return err
 			}
+			if r.exp.Unit == experiment.UnitBroadcaster {
+				if err := r.readBroadcasts(ctx, tx, page); err != nil {
+					return err
+				}
+			}
 			page.sort()
 			promise <- page
 		}

@@ -128,7 +128,7 @@ func (p *publication) readCatalogue(ctx context.Context) error {
 	return err
 }
 
-// pinMetrics fixes the versions of a plan's metrics when it is launched, or
+// pinMetrics, for which the catalogue has been read, fixes the versions of a plan's metrics when it is launched, or
 // changed after that: the plan's hash covers them, so that a metric that is
 // defined anew changes no running experiment. Plans that were launched before
 // versions were fixed, and are not changed, stay as they were hashed.
@@ -140,9 +140,6 @@ func (p *publication) pinMetrics(ctx context.Context, c *change) error {
 	}
 	if !launched && len(plan.Versions) == 0 {
 		return nil
-	}
-	if err := p.readCatalogue(ctx); err != nil {
-		return err
 	}
 	for metric, version := range plan.Versions {
 		if _, ok := p.catalogue.LookupVersion(metric, version); !ok {

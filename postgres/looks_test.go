@@ -59,6 +59,10 @@ func (s jobStore) Report(ctx context.Context, sessions []telemetry.Session) erro
 	return s.MergeSessions(ctx, sessions)
 }
 
+func (s jobStore) ReportBroadcasts(ctx context.Context, parts []telemetry.Broadcast) error {
+	return s.MergeBroadcasts(ctx, parts)
+}
+
 func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error) {
 	var out []metrics.Outcome
 	err := eachRow(ctx, s.sql, func(rows *sql.Rows) error {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
 
@@ -38,12 +39,16 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 	run = append(append(run, w...), '\t')
 	number := append(strconv.AppendInt([]byte{'\t'}, int64(look), 10), '\t')
 
+	kept := metrics.QuantityCount
+	if l.exp.Unit != experiment.UnitBroadcaster {
+		kept = int(metrics.Streams) // what follows is unknown of them, as what an array lacks
+	}
 	order := byUnit(outcomes)
 	err := l.tx.copyIn(ctx, copyOutcomes, len(outcomes), func(buf []byte, i int) []byte {
 		o := &outcomes[order[i]]
 		buf = append(o.ClosesAt.UTC().AppendFormat(buf, time.DateOnly), '\t')
 		buf = appendText(append(buf, run...), o.Unit)
-		return appendOutcome(append(buf, number...), o)
+		return appendOutcome(append(buf, number...), o, kept)
 	})
 	if err != nil {
 		if lacksPartition(err) {
@@ -80,12 +85,13 @@ func closingDays(outcomes []metrics.Outcome) []time.Time {
 	return days
 }
 
-// appendOutcome writes the columns from arm on as a row of COPY.
-func appendOutcome(buf []byte, o *metrics.Outcome) []byte {
+// appendOutcome writes the columns from arm on as a row of COPY, with as many
+// quantities as are kept.
+func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 	buf = append(strconv.AppendInt(buf, int64(o.Arm), 10), '\t')
 	buf = append(o.ExposedAt.UTC().AppendFormat(buf, timestampFormat), '\t')
 	buf = append(o.ClosesAt.UTC().AppendFormat(buf, timestampFormat), '\t', '{')
-	for i, q := range o.Quantities {
+	for i, q := range o.Quantities[:kept] {
 		if i > 0 {
 			buf = append(buf, ',')
 		}

@@ -179,6 +179,9 @@ func (s *Server) defineMetric(ctx context.Context, who string, in *metricInput) 
 // preview answers what a metric would be like.
 func (s *Server) preview(ctx context.Context, d metrics.Definition, in PreviewQuery) (*previewOutput, error) {
 	since := s.now().Add(-metrics.PreviewDays * 24 * time.Hour)
+	if d.Of != "" {
+		in.Unit = d.Of // no other has it
+	}
 	out := &previewOutput{}
 	out.Body.Metric, out.Body.MDE = d, in.MDE
 	var err error

@@ -77,6 +77,9 @@ func newCatalogueMetric(d *metrics.Definition) catalogueMetric {
 	}
 	fact("Computed as", computedAs(d))
 	fact("Cap", d.Cap)
+	if d.Of != "" {
+		fact("Units", "only where units of type "+string(d.Of)+" are randomised")
+	}
 	fact("Window", string(d.Window))
 	fact("Telemetry", "tiers "+strings.Join(strings.Split(d.Tiers, ""), ", "))
 	fact("Mind", d.Pitfalls)

@@ -115,10 +115,11 @@ func testRollback(t *testing.T, w *world) {
 	}
 }
 
-// outcome is an outcome of WindowFirst with every quantity and dimension set.
+// outcome is an outcome of WindowFirst with every quantity that a viewer has, and
+// every dimension, set.
 func outcome(unit string, minutes float64) metrics.Outcome {
 	o := metrics.Outcome{Unit: unit, Arm: 1, ExposedAt: at(minutes), ClosesAt: at(minutes + firstCloses)}
-	for i := range o.Quantities {
+	for i := range o.Quantities[:metrics.Streams] {
 		o.Quantities[i] = float64(i) * 1_000_003
 	}
 	for i := range o.Dims {

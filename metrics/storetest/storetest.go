@@ -26,6 +26,9 @@ type Subject interface {
 	Expose(ctx context.Context, recordedAt time.Time, exposures []experiment.Exposure) error
 	// Report stores sessions by the rules of telemetry.Merge.
 	Report(ctx context.Context, sessions []telemetry.Session) error
+	// ReportBroadcasts stores parts of broadcasts by the rules of
+	// telemetry.MergeBroadcasts.
+	ReportBroadcasts(ctx context.Context, parts []telemetry.Broadcast) error
 	// Outcomes returns the outcomes of a window in the order (closes_at, unit).
 	Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error)
 }
@@ -43,6 +46,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"the earliest exposure of a unit counts", testEarliest},
 		{"crossed and forced units are marked and counted apart", testMarked},
 		{"sessions are joined by viewer and by link", testJoin},
+		{"broadcasts are joined by broadcaster, with all their parts", testBroadcasts},
 		{"return windows follow the day", testReturnWindows},
 		{"attributes of the exposure arrive", testAttributes},
 		{"a look is kept whole", testLookRoundTrip},
@@ -81,16 +85,21 @@ func newWorld(t *testing.T, s Subject) *world {
 
 func (w *world) launch(key string) experiment.Experiment {
 	w.t.Helper()
+	return w.launchOn(key, experiment.UnitViewer, experiment.Plan{
+		Primary:    []string{"start_success"},
+		Secondary:  []string{"stall_ratio", "watch_hours_per_viewer", "stalls_per_hour", "return_d1"},
+		Guardrails: []experiment.Guardrail{{Metric: "startup_first_p95", Margin: 0.05}},
+	})
+}
+
+// launchOn begins an experiment on units of a type.
+func (w *world) launchOn(key string, unit experiment.UnitType, plan experiment.Plan) experiment.Experiment {
+	w.t.Helper()
 	spec := experiment.Spec{
-		Key: key, Unit: experiment.UnitViewer, Status: experiment.StatusRunning,
+		Key: key, Unit: unit, Status: experiment.StatusRunning, Plan: plan,
 		Arms: []experiment.Arm{
 			{Key: "control", Weight: 1, Value: []byte("false")},
 			{Key: "treatment", Weight: 1, Value: []byte("true")},
-		},
-		Plan: experiment.Plan{
-			Primary:    []string{"start_success"},
-			Secondary:  []string{"stall_ratio", "watch_hours_per_viewer", "stalls_per_hour", "return_d1"},
-			Guardrails: []experiment.Guardrail{{Metric: "startup_first_p95", Margin: 0.05}},
 		},
 	}
 	spec.Normalize()
