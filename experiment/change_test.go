@@ -61,7 +61,7 @@ func TestReviseVersions(t *testing.T) {
 			spec := parseABR(t)
 			tt.edit(&spec)
 			got, err := experiment.Revise(running(t), spec)
-			if err != nil || got.Version != tt.version || got.Salt != "s" || got.PlanHash != spec.Plan.Hash() {
+			if err != nil || got.Version != tt.version || got.Salt != "s" || got.PlanHash != got.Plan.Hash() {
 				t.Errorf("Revise() = version %d, salt %q, %v; want version %d and the same salt", got.Version, got.Salt, err, tt.version)
 			}
 		})

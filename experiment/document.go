@@ -183,6 +183,7 @@ func (e *Spec) Validate(known func(metric string) bool) error {
 	e.validateSchedule(&f)
 	e.validateRequires(&f)
 	e.Plan.validate(&f, known)
+	e.validateCovariates(&f)
 	return f.err()
 }
 

@@ -49,6 +49,8 @@ type Plan struct {
 	// Versions are those of the metrics that the plan asks for, fixed at launch:
 	// a metric that is defined anew later changes no running experiment.
 	Versions map[string]int `json:"versions,omitempty"`
+	// Covariates says whether effects are adjusted by the units' own past.
+	Covariates Covariates `json:"covariates,omitempty"`
 }
 
 // Date is a calendar day in UTC, written 2006-01-02.

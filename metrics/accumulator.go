@@ -12,6 +12,7 @@ import (
 type Accumulator struct {
 	definitions []Definition
 	segmented   []bool // by definition: cells by dimension, too
+	adjusted    []bool // by definition: cells with joint moments
 	arms        int
 	groups      [WindowCount]group // in the order of Windows
 	slots       [DimensionCount]slotTable
@@ -25,6 +26,9 @@ type CellSpec struct {
 	// Segmented are the keys of the metrics that also have cells by dimension;
 	// CoverageKey always has them: they hold every unit that closed.
 	Segmented []string
+	// Adjusted are the keys of the metrics whose cells have joint moments with the
+	// past; those that are not Adjustable have none.
+	Adjusted []string
 }
 
 // NewAccumulator returns an empty accumulator. It returns an experiment.Error of
@@ -50,6 +54,14 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 			g.addSeries(seriesOf(&d, true), spec.Arms, false)
 		}
 	}
+	for i := range spec.Definitions {
+		d := &spec.Definitions[i]
+		adjusted := d.Adjustable() && slices.Contains(spec.Adjusted, d.Key)
+		a.adjusted = append(a.adjusted, adjusted)
+		if adjusted {
+			a.group(d.Window).adjust(seriesOf(d, false), spec.Arms)
+		}
+	}
 	if !seen[CoverageKey] {
 		return nil, experiment.Invalidf("definitions", "%s is missing", CoverageKey)
 	}
@@ -63,6 +75,10 @@ func (a *Accumulator) group(w Window) *group { return &a.groups[w.index()] }
 
 // Uses reports whether a metric is made from outcomes of window w.
 func (a *Accumulator) Uses(w Window) bool { return len(a.group(w).series) > 0 }
+
+// Asked returns the quantities of the past that metrics of window w are adjusted
+// by; none when no metric is.
+func (a *Accumulator) Asked(w Window) []Quantity { return a.group(w).asked }
 
 // Add adds one outcome of window w. Outcomes are added in closing order, those
 // of a look by window in the order of Windows.
@@ -94,6 +110,9 @@ func (a *Accumulator) Load(cells []Cell) {
 		t.merged = c.Pair
 		if c.Hist != nil {
 			t.hist = c.Hist.Clone()
+		}
+		if c.Joint != nil && t.joint != nil {
+			t.joint.load(c.Joint)
 		}
 	}
 }
@@ -134,7 +153,13 @@ func (a *Accumulator) Cells() []Cell {
 		d := &a.definitions[i]
 		g := a.group(d.Window)
 		at := slices.Index(g.series, seriesOf(d, false))
+		from := len(out)
 		out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version}, g.total, at)
+		if a.adjusted[i] {
+			for arm := range a.arms {
+				out[from+arm].Joint = g.total[at*a.arms+arm].joint.moments()
+			}
+		}
 		if d.Capped() {
 			at := slices.Index(g.series, seriesOf(d, true))
 			out = a.appendCells(out, Cell{Metric: d.Key, MetricVersion: d.Version, Uncapped: true}, g.total, at)

@@ -110,6 +110,13 @@ func (d *Definition) ofBroadcasts() bool {
 // Capped reports whether the metric has a cap, and so a form without it.
 func (d *Definition) Capped() bool { return d.Uncapped != nil || d.CapAt > 0 }
 
+// Adjustable reports whether effects on the metric can be adjusted by the past of
+// the units: those on sums can, those on quantiles and on means of quotients that
+// some units lack cannot.
+func (d *Definition) Adjustable() bool {
+	return d.Kind.Estimator() != KindQuantile && d.Kind != KindMeanOfRatios
+}
+
 // perUnitSuffix ends the keys of companions.
 const perUnitSuffix = ".per_unit"
 

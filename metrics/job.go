@@ -205,7 +205,7 @@ func (l *looker) spec(last *Look) CellSpec {
 	plan := &l.exp.Plan
 	spec := CellSpec{Arms: len(l.exp.Arms), Segmented: SegmentedMetrics(plan)}
 	if last.Number == 0 {
-		spec.Definitions = PlanDefinitions(plan, l.catalogue)
+		spec.Definitions, spec.Adjusted = PlanDefinitions(plan, l.catalogue), AdjustedMetrics(plan)
 		return spec
 	}
 	seen := map[string]bool{}
@@ -217,9 +217,22 @@ func (l *looker) spec(last *Look) CellSpec {
 		seen[c.Metric] = true
 		if d, ok := l.catalogue.LookupVersion(c.Metric, c.MetricVersion); ok {
 			spec.Definitions = append(spec.Definitions, d)
+			if c.Joint != nil {
+				spec.Adjusted = append(spec.Adjusted, c.Metric)
+			}
 		}
 	}
 	return spec
+}
+
+// AdjustedMetrics returns the metrics of a plan whose effects are adjusted by the
+// units' past: the primary and secondary ones, when the plan has covariates.
+// Guardrails watch for harm within minutes, and need no past to be read for it.
+func AdjustedMetrics(p *experiment.Plan) []string {
+	if p.Covariates.Days() == 0 {
+		return nil
+	}
+	return slices.Concat(p.Primary, p.Secondary)
 }
 
 // PlanDefinitions returns what an experiment measures: the metrics of its plan
@@ -283,7 +296,12 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 		return nil
 	}
 	written := 0
-	err := l.tx.Closed(ctx, w, after, next.Watermark, func(c *Closed) error {
+	ask := Reading{Window: w, After: after, UpTo: next.Watermark}
+	asked := cells.Asked(w)
+	if len(asked) > 0 {
+		ask.HistoryDays = l.exp.Plan.Covariates.Days()
+	}
+	err := l.tx.Closed(ctx, ask, func(c *Closed) error {
 		if c.Excluded() {
 			l.did.Excluded++
 			return nil
@@ -292,6 +310,9 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
 		}
 		chunk = append(chunk, Observe(c, w))
+		if len(asked) > 0 {
+			chunk[len(chunk)-1].Covariates = ObserveHistory(c, ask.HistoryDays, asked)
+		}
 		cells.Add(w, &chunk[len(chunk)-1])
 		written++
 		if len(chunk) == outcomeChunk {

@@ -28,6 +28,7 @@ type Outcome struct {
 	ExposedAt  time.Time
 	ClosesAt   time.Time
 	Quantities Quantities
+	Covariates Covariates             // of windows in which metrics are adjusted
 	Dims       [DimensionCount]string // in the order of Dimensions(); empty: unknown
 }
 
@@ -45,4 +46,8 @@ type Cell struct {
 	Pair stats.PairMoments `json:"pair"`
 	// Hist counts the units' values of a quantile metric; nil for other kinds.
 	Hist *stats.Histogram `json:"hist,omitempty"`
+	// Joint is the joint moments of a metric that is adjusted by the past, in the
+	// order of JointVariables, over the units of Pair; nil for others, and of
+	// dimension values.
+	Joint *stats.JointMoments `json:"joint,omitempty"`
 }

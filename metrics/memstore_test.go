@@ -188,8 +188,8 @@ func (tx *memTx) Last(context.Context) (metrics.Look, bool, error) {
 	return tx.run.looks[n-1], true, nil
 }
 
-func (tx *memTx) Closed(_ context.Context, w metrics.Window, after, upTo time.Time, each func(*metrics.Closed) error) error {
-	for _, c := range tx.closed(w, after, upTo) {
+func (tx *memTx) Closed(_ context.Context, ask metrics.Reading, each func(*metrics.Closed) error) error {
+	for _, c := range tx.closed(ask) {
 		if err := each(&c); err != nil {
 			return err
 		}
@@ -197,12 +197,13 @@ func (tx *memTx) Closed(_ context.Context, w metrics.Window, after, upTo time.Ti
 	return nil
 }
 
-func (tx *memTx) closed(w metrics.Window, after, upTo time.Time) []metrics.Closed {
+func (tx *memTx) closed(ask metrics.Reading) []metrics.Closed {
+	w := ask.Window
 	tx.store.mu.Lock()
 	defer tx.store.mu.Unlock()
 	var out []metrics.Closed
 	for _, x := range tx.run.exposures {
-		if at := x.closes[w]; !at.After(after) || at.After(upTo) {
+		if at := x.closes[w]; !at.After(ask.After) || at.After(ask.UpTo) {
 			continue
 		}
 		c := metrics.Closed{
@@ -215,7 +216,7 @@ func (tx *memTx) closed(w metrics.Window, after, upTo time.Time) []metrics.Close
 				own = s.BroadcasterID
 			}
 			mine := own == x.Unit || tx.store.links[s.SessionID] == x.Unit
-			if mine && w.Counts(x.At, &s) {
+			if mine && (w.Counts(x.At, &s) || metrics.InHistory(x.At, ask.HistoryDays, &s)) {
 				c.Sessions = append(c.Sessions, s)
 			}
 		}

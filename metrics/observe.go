@@ -63,6 +63,11 @@ func (q *Quantities) addAll(c *Closed, w Window) {
 			starts = append(starts, s.FirstRecvMs)
 		}
 	}
+	q.addStarts(starts)
+}
+
+// addStarts counts the starts at these moments that are visits of their own.
+func (q *Quantities) addStarts(starts []int64) {
 	if len(starts) > 1 {
 		slices.Sort(starts)
 	}

@@ -37,6 +37,7 @@ func seriesOf(d *Definition, uncapped bool) series {
 type group struct {
 	series    []series
 	bySegment []series
+	asked     []Quantity // of the past, by series that are adjusted by it
 	total     tallies
 	byValue   [DimensionCount][]tallies // by slot; nil: no unit yet
 }
@@ -48,6 +49,20 @@ func (g *group) addSeries(s series, arms int, segmented bool) {
 	}
 	if segmented && !slices.Contains(g.bySegment, s) {
 		g.bySegment = append(g.bySegment, s)
+	}
+}
+
+// adjust has a series of the group keep its joint moments with the past. All series
+// have been added before.
+func (g *group) adjust(s series, arms int) {
+	i := slices.Index(g.series, s)
+	for arm := range arms {
+		g.total[i*arms+arm].joint = &jointTally{}
+	}
+	for _, q := range [...]Quantity{s.Numerator, s.Denominator} {
+		if !slices.Contains(g.asked, q) {
+			g.asked = append(g.asked, q)
+		}
 	}
 }
 
@@ -91,6 +106,10 @@ func (ts tallies) add(of []series, arms int, o *Outcome) {
 			t.hist.Add(y)
 		}
 		t.add(y, x)
+		if t.joint != nil {
+			past := &o.Covariates
+			t.joint.add(&[JointVariables]float64{y, x, past.Quantities[s.Numerator], past.Quantities[s.Denominator], past.indicator()})
+		}
 	}
 }
 

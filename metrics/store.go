@@ -25,12 +25,11 @@ type LookTx interface {
 	// Last returns the newest look of the experiment's version with its
 	// cells, and false before the first one.
 	Last(ctx context.Context) (Look, bool, error)
-	// Closed calls each for every exposure whose window w closed in
-	// (after, upTo], in the order (closes_at, unit). The value is valid
-	// during the call only. A zero after means from the beginning. each may
+	// Closed calls each for every exposure whose window closed as asked, in the
+	// order (closes_at, unit). The value is valid during the call only. each may
 	// call AppendOutcomes, so that a long backlog needs little memory: an
 	// implementation reads in pages and holds no open result meanwhile.
-	Closed(ctx context.Context, w Window, after, upTo time.Time, each func(*Closed) error) error
+	Closed(ctx context.Context, ask Reading, each func(*Closed) error) error
 	// AppendOutcomes stores outcomes of window w, fixed at look number look.
 	// The slice is valid during the call only. A unit that has an outcome of
 	// the window is an error: it would be counted twice.
@@ -44,6 +43,18 @@ type LookTx interface {
 	Counts(ctx context.Context, upTo time.Time) ([]ArmCounts, error)
 }
 
+// Reading says which closed windows are read.
+type Reading struct {
+	Window Window
+	// After and UpTo bound when the window closed, (After, UpTo]. A zero After
+	// means from the beginning.
+	After, UpTo time.Time
+	// HistoryDays, when above 0, asks for sessions of that many days before the
+	// exposure, too: those that InHistory approves, of more than
+	// MaxHistorySessions the newest at least.
+	HistoryDays int
+}
+
 // Closed is an exposure whose window closed, with the sessions observed in it.
 type Closed struct {
 	Unit      string
@@ -53,7 +64,8 @@ type Closed struct {
 	Crossed   bool      // seen in two arms
 	Override  bool
 	Dims      map[string]string // attributes at exposure
-	Sessions  []telemetry.Session
+	// Sessions are those of the window and those of the past, if asked for.
+	Sessions []telemetry.Session
 	// Broadcaster says that the unit is one: Sessions are those of its viewers,
 	// and Broadcasts the parts of its broadcasts that began in the window, in any
 	// order.

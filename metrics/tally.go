@@ -16,6 +16,7 @@ type tally struct {
 	y, x, yy, xx, xy float64 // sums of the deviations from the pivot and their products
 	merged           stats.PairMoments
 	hist             *stats.Histogram // nil unless the series is a quantile
+	joint            *jointTally      // nil unless the series is adjusted by the past
 }
 
 func (t *tally) add(y, x float64) {
@@ -50,7 +51,7 @@ func (t *tally) flush() {
 	batch.MeanY, batch.LowY = twoSum(t.pivotY, meanY)
 	batch.MeanX, batch.LowX = twoSum(t.pivotX, meanX)
 	t.merged.Merge(batch)
-	*t = tally{merged: t.merged, hist: t.hist}
+	*t = tally{merged: t.merged, hist: t.hist, joint: t.joint}
 }
 
 // twoSum returns a+b as a rounded sum and what rounding lost (Knuth 1969).

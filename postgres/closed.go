@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"strconv"
+
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
@@ -27,7 +29,11 @@ var unitColumns = map[experiment.UnitType]string{
 // exactly until the year 2255. The places are those of the shortest window, and
 // $9 is how many microseconds later the window closes. Of a return window one
 // attempt to play is read, because more would say no more.
-func closedQuery(unit experiment.UnitType, w metrics.Window) string {
+//
+// With history, sessions of the past come, too: of those named by the unit itself
+// and of those linked to it, each, the newest. $11 is how many milliseconds before
+// the exposure they began at most; metrics.InHistory decides in the end.
+func closedQuery(unit experiment.UnitType, w metrics.Window, history bool) string {
 	own, notOwn := `false`, `true`
 	if column := unitColumns[unit]; column != "" {
 		own = `s.` + column + ` = x.unit_id and s.` + column + ` <> ''`
@@ -36,6 +42,10 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 	within := ` and s.first_recv_ms >= x.exposed_ms + $10 and s.first_recv_ms < x.exposed_ms + $7`
 	if w.IsReturn() {
 		within += ` and (s.play_requested or s.started) limit 1`
+	}
+	past := ``
+	if history {
+		past = historyQuery(own, notOwn)
 	}
 	return `
 		select x.unit_id, x.arm, x.exposed_ms, x.closes_us,
@@ -59,8 +69,26 @@ func closedQuery(unit experiment.UnitType, w metrics.Window) string {
 			(select ` + selectClosedSession + ` as session
 			from session_links l join sessions s on s.session_id = l.session_id
 			where exists (select from session_links) -- spares a search for each unit where nothing is linked
-			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `)) s on true
+			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + within + `)` + past + `) s on true
 		order by x.unit_id`
+}
+
+// historyQuery returns the parts of closedQuery that read the past. A link that was
+// made after the exposure may be the arm's doing.
+func historyQuery(own, notOwn string) string {
+	within := ` and s.first_recv_ms >= x.exposed_ms - $11 and s.first_recv_ms < x.exposed_ms
+		and s.last_mark_recv_ms < x.exposed_ms
+		order by s.first_recv_ms desc, s.session_id limit ` + strconv.Itoa(metrics.MaxHistorySessions)
+	return `
+			union all
+			(select ` + selectClosedSession + ` as session from sessions s
+			where ` + own + within + `)
+			union all
+			(select ` + selectClosedSession + ` as session
+			from session_links l join sessions s on s.session_id = l.session_id
+			where exists (select from session_links)
+			  and l.unit_id = x.unit_id and l.unit_type = $8 and ` + notOwn + `
+			  and l.linked_at < to_timestamp(x.exposed_ms / 1000.0)` + within + `)`
 }
 
 // cutPage finds the last exposure of a page.

@@ -157,7 +157,7 @@ func benchRead(b *testing.B, s jobStore, exp *experiment.Experiment, w metrics.W
 			b.Fatal(err)
 		}
 		_, err = s.Look(b.Context(), exp, func(tx metrics.LookTx) error {
-			return tx.Closed(b.Context(), w, time.Time{}, benchEnd, func(c *metrics.Closed) error {
+			return tx.Closed(b.Context(), metrics.Reading{Window: w, UpTo: benchEnd}, func(c *metrics.Closed) error {
 				o := metrics.Observe(c, w)
 				cells.Add(w, &o)
 				windows++

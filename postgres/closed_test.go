@@ -21,7 +21,7 @@ func readClosed[T any](t *testing.T, s jobStore, exp *experiment.Experiment, w m
 	t.Helper()
 	var out []T
 	_, err := s.Look(t.Context(), exp, func(tx metrics.LookTx) error {
-		return tx.Closed(t.Context(), w, time.Time{}, jobStart.Add(240*time.Hour), func(c *metrics.Closed) error {
+		return tx.Closed(t.Context(), metrics.Reading{Window: w, UpTo: jobStart.Add(240 * time.Hour)}, func(c *metrics.Closed) error {
 			out = append(out, take(c))
 			return nil
 		})
@@ -195,7 +195,7 @@ func TestClosedPlans(t *testing.T) {
 	s := openJobStore(t)
 	for unit := range unitColumns {
 		for _, w := range metrics.Windows() {
-			plan := explainClosed(t, s.DB, unit, w)
+			plan := explainClosed(t, s.DB, unit, w, 0) + explainClosed(t, s.DB, unit, w, 14)
 			if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Hash") {
 				t.Errorf("%s, %s: the plan reads a whole table:\n%s", unit, w, plan)
 			}
@@ -206,16 +206,16 @@ func TestClosedPlans(t *testing.T) {
 	}
 }
 
-func explainClosed(t *testing.T, db *DB, unit experiment.UnitType, w metrics.Window) string {
+func explainClosed(t *testing.T, db *DB, unit experiment.UnitType, w metrics.Window, historyDays int) string {
 	t.Helper()
+	r := closedReader{exp: &experiment.Experiment{ID: 1, Version: 1, Spec: experiment.Spec{Unit: unit}}, window: w, historyDays: historyDays}
+	args := r.arguments(closedPlace{at: jobStart}, closedPlace{at: jobStart.Add(time.Hour)})
 	var lines []string
 	err := db.inConnTx(t.Context(), func(tx *connTx) error {
 		if _, err := tx.ExecContext(t.Context(), planClosed); err != nil {
 			return err
 		}
-		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit, w),
-			1, 1, jobStart, "", jobStart.Add(time.Hour), "", w.Span().Milliseconds(), string(unit), w.AfterFirst().Microseconds(),
-			w.From().Milliseconds())
+		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit, w, historyDays > 0), args...)
 	})
 	if err != nil {
 		t.Fatalf("explain: %v", err)

@@ -118,7 +118,7 @@ func (p *closedPage) parseSessions(texts []string) error {
 // selectClosedSession reads what metrics.Observe needs of a session as one
 // text, like selectSession, in the order of parseClosedSession.
 const selectClosedSession = `row(s.session_id, s.first_recv_ms, s.play_requested, s.started, s.first_frame_ms,
-	s.last_mark_mono_ms, s.ended, s.end_reason, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n, s.stall_max_ms,
+	s.last_mark_recv_ms, s.last_mark_mono_ms, s.ended, s.end_reason, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n, s.stall_max_ms,
 	s.rung_kbps_ms, s.rung_ms, s.top_rung_ms, s.low_height_ms, s.switches_up + s.switches_down,
 	s.frames, s.dropped_frames, s.bytes, s.latency_samples, s.latency_ms_sum, s.observed)::text`
 
@@ -134,7 +134,7 @@ func parseClosedSession(text string, s *telemetry.Session, frame *int64) error {
 		*frame = *known
 		s.FirstFrameMs = frame
 	}
-	s.Last.MonoMs = p.int()
+	s.Last.RecvMs, s.Last.MonoMs = p.int(), p.int()
 	s.Ended = p.bool()
 	s.EndReason = telemetry.EndReason(p.string())
 	s.FatalCode = p.string()

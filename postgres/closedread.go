@@ -33,12 +33,13 @@ const (
 // Pages are read ahead on connections of their own, while each works on the
 // page before and writes outcomes on the look's. Nothing is lost by that: what
 // has closed is committed and does not change, see Look.
-func (l *lookTx) Closed(ctx context.Context, w metrics.Window, after, upTo time.Time, each func(*metrics.Closed) error) error {
+func (l *lookTx) Closed(ctx context.Context, ask metrics.Reading, each func(*metrics.Closed) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	readers, ctx := errgroup.WithContext(ctx)
 	r := closedReader{
-		db: l.db, exp: l.exp, window: w, from: justAfter(firstClosing(w, after)), upTo: firstClosing(w, upTo),
+		db: l.db, exp: l.exp, window: ask.Window, historyDays: ask.HistoryDays,
+		from: justAfter(firstClosing(ask.Window, ask.After)), upTo: firstClosing(ask.Window, ask.UpTo),
 		free: make(chan *closedPage, pagesAhead), next: make(chan chan *closedPage, pagesAhead),
 	}
 	for range pagesAhead {
@@ -83,13 +84,14 @@ func justAfter(t time.Time) closedPlace { return closedPlace{at: t.Add(time.Micr
 // closedReader reads page after page, several at a time, and delivers them in
 // order: who begins a page promises it.
 type closedReader struct {
-	db     *DB
-	exp    *experiment.Experiment
-	window metrics.Window
-	upTo   time.Time
-	free   chan *closedPage
-	next   chan chan *closedPage // promises in order; closed behind the last
-	help   func()                // begins the other readers: there is more than a page
+	db          *DB
+	exp         *experiment.Experiment
+	window      metrics.Window
+	historyDays int
+	upTo        time.Time
+	free        chan *closedPage
+	next        chan chan *closedPage // promises in order; closed behind the last
+	help        func()                // begins the other readers: there is more than a page
 
 	mu   sync.Mutex
 	from closedPlace // where the next page begins
@@ -140,7 +142,7 @@ func (r *closedReader) run(ctx context.Context) error {
 			return err
 		}
 		defer cut.Close()
-		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window))
+		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window, r.historyDays > 0))
 		if err != nil {
 			return err
 		}
@@ -157,9 +159,7 @@ func (r *closedReader) run(ctx context.Context) error {
 				return err
 			}
 			page.reset()
-			rows, err := read.QueryContext(ctx, r.exp.ID, r.exp.Version, from.at, from.unit, to.at, to.unit,
-				r.window.Span().Milliseconds(), string(r.exp.Unit), r.window.AfterFirst().Microseconds(),
-				r.window.From().Milliseconds())
+			rows, err := read.QueryContext(ctx, r.arguments(from, to)...)
 			if err := scanRows(rows, err, page.scan); err != nil {
 				return err
 			}
@@ -172,6 +172,19 @@ func (r *closedReader) run(ctx context.Context) error {
 			promise <- page
 		}
 	})
+}
+
+// arguments returns those of closedQuery for a page.
+func (r *closedReader) arguments(from, to closedPlace) []any {
+	args := []any{
+		r.exp.ID, r.exp.Version, from.at, from.unit, to.at, to.unit,
+		r.window.Span().Milliseconds(), string(r.exp.Unit), r.window.AfterFirst().Microseconds(),
+		r.window.From().Milliseconds(),
+	}
+	if r.historyDays > 0 {
+		args = append(args, int64(r.historyDays)*metrics.DaySpan.Milliseconds())
+	}
+	return args
 }
 
 // begin promises the next page, which lies between the places from and to. The

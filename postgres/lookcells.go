@@ -15,7 +15,7 @@ import (
 
 // The columns that cells and dimension_cells have in common, in the order of
 // appendCell and scanCell.
-const cellColumns = `metric, metric_version, uncapped, arm, n, mean_y, low_y, mean_x, low_x, m2_y, m2_x, c_xy, hist`
+const cellColumns = `metric, metric_version, uncapped, arm, n, mean_y, low_y, mean_x, low_x, m2_y, m2_x, c_xy, hist, joint`
 
 const (
 	copyCells          = `copy cells (experiment_id, version, look, ` + cellColumns + `) from stdin`
@@ -34,7 +34,7 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 			parts = append(parts, c)
 		}
 	}
-	hists, err := encodeHists(look.Cells)
+	texts, err := encodeParts(look.Cells)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 	number := append(strconv.AppendInt(nil, int64(look.Number), 10), '\t')
 
 	err = l.tx.copyIn(ctx, copyCells, len(totals), func(buf []byte, i int) []byte {
-		return appendCell(append(append(buf, version...), number...), totals[i], hists)
+		return appendCell(append(append(buf, version...), number...), totals[i], texts)
 	})
 	if err != nil {
 		return wrap("append cells", err)
@@ -55,29 +55,41 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 	err = l.tx.copyIn(ctx, copyDimensionCells, len(parts), func(buf []byte, i int) []byte {
 		buf = append(appendText(append(buf, version...), parts[i].Dimension), '\t')
 		buf = append(appendText(buf, parts[i].Value), '\t')
-		return appendCell(buf, parts[i], hists)
+		return appendCell(buf, parts[i], texts)
 	})
 	return wrap("replace dimension cells", err)
 }
 
-// encodeHists returns the JSON of the cells' histograms.
-func encodeHists(cells []metrics.Cell) (map[*stats.Histogram]string, error) {
-	hists := map[*stats.Histogram]string{}
-	for i := range cells {
-		h := cells[i].Hist
-		if h == nil {
-			continue
-		}
-		text, err := json.Marshal(h)
-		if err != nil {
-			return nil, fmt.Errorf("write the histogram of %s: %w", cells[i].Metric, err)
-		}
-		hists[h] = string(text)
-	}
-	return hists, nil
+// cellParts are the JSON texts of what cells hold beside numbers.
+type cellParts struct {
+	hists  map[*stats.Histogram]string
+	joints map[*stats.JointMoments]string
 }
 
-func appendCell(buf []byte, c *metrics.Cell, hists map[*stats.Histogram]string) []byte {
+// encodeParts writes the histograms and joint moments of cells.
+func encodeParts(cells []metrics.Cell) (cellParts, error) {
+	parts := cellParts{hists: map[*stats.Histogram]string{}, joints: map[*stats.JointMoments]string{}}
+	for i := range cells {
+		c := &cells[i]
+		if c.Hist != nil {
+			text, err := json.Marshal(c.Hist)
+			if err != nil {
+				return parts, fmt.Errorf("write the histogram of %s: %w", c.Metric, err)
+			}
+			parts.hists[c.Hist] = string(text)
+		}
+		if c.Joint != nil {
+			text, err := json.Marshal(c.Joint)
+			if err != nil {
+				return parts, fmt.Errorf("write the joint moments of %s: %w", c.Metric, err)
+			}
+			parts.joints[c.Joint] = string(text)
+		}
+	}
+	return parts, nil
+}
+
+func appendCell(buf []byte, c *metrics.Cell, parts cellParts) []byte {
 	buf = append(appendText(buf, c.Metric), '\t')
 	buf = append(strconv.AppendInt(buf, int64(c.MetricVersion), 10), '\t')
 	buf = append(appendBool(buf, c.Uncapped), '\t')
@@ -88,9 +100,15 @@ func appendCell(buf []byte, c *metrics.Cell, hists map[*stats.Histogram]string) 
 		buf = append(appendFloat(buf, f), '\t')
 	}
 	if c.Hist == nil {
+		buf = appendNull(buf)
+	} else {
+		buf = appendText(buf, parts.hists[c.Hist])
+	}
+	buf = append(buf, '\t')
+	if c.Joint == nil {
 		return appendNull(buf)
 	}
-	return appendText(buf, hists[c.Hist])
+	return appendText(buf, parts.joints[c.Joint])
 }
 
 // readCells calls take for each row of a query whose columns are those of both,
@@ -99,10 +117,10 @@ func readCells(ctx context.Context, q sqlx.QueryerContext, take func(look int, c
 	return eachRow(ctx, q, func(rows *sql.Rows) error {
 		var look int
 		var c metrics.Cell
-		var hist sql.RawBytes
+		var hist, joint sql.RawBytes
 		p := &c.Pair
 		err := rows.Scan(&look, &c.Dimension, &c.Value, &c.Metric, &c.MetricVersion, &c.Uncapped, &c.Arm,
-			&p.N, &p.MeanY, &p.LowY, &p.MeanX, &p.LowX, &p.M2Y, &p.M2X, &p.CXY, &hist)
+			&p.N, &p.MeanY, &p.LowY, &p.MeanX, &p.LowX, &p.M2Y, &p.M2X, &p.CXY, &hist, &joint)
 		if err != nil {
 			return err
 		}
@@ -110,6 +128,12 @@ func readCells(ctx context.Context, q sqlx.QueryerContext, take func(look int, c
 			c.Hist = &stats.Histogram{}
 			if err := json.Unmarshal(hist, c.Hist); err != nil {
 				return fmt.Errorf("read the histogram of %s: %w", c.Metric, err)
+			}
+		}
+		if joint != nil {
+			c.Joint = &stats.JointMoments{}
+			if err := json.Unmarshal(joint, c.Joint); err != nil {
+				return fmt.Errorf("read the joint moments of %s: %w", c.Metric, err)
 			}
 		}
 		take(look, c)

@@ -67,8 +67,8 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 	var out []metrics.Outcome
 	err := eachRow(ctx, s.sql, func(rows *sql.Rows) error {
 		var o metrics.Outcome
-		var quantities, dims []byte
-		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims); err != nil {
+		var quantities, dims, covariates []byte
+		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims, &covariates); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(quantities, &o.Quantities); err != nil {
@@ -77,10 +77,20 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 		if err := json.Unmarshal(dims, &o.Dims); err != nil {
 			return fmt.Errorf("dims: %w", err)
 		}
+		if covariates != nil {
+			var pairs []float64
+			if err := json.Unmarshal(covariates, &pairs); err != nil {
+				return fmt.Errorf("covariates: %w", err)
+			}
+			o.Covariates = metrics.Covariates{Known: true, History: pairs[0] == 1}
+			for i := 1; i < len(pairs); i += 2 {
+				o.Covariates.Quantities[int(pairs[i])] = pairs[i+1]
+			}
+		}
 		out = append(out, o)
 		return nil
 	}, `
-		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims)
+		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates)
 		from outcomes where experiment_id = $1 and version = $2 and win = $3
 		order by closes_at, unit_id`, exp.ID, exp.Version, string(w))
 	return out, err
@@ -388,7 +398,7 @@ func TestLookKeepsErrors(t *testing.T) {
 	stop := errors.New("stop")
 	seen := 0
 	_, err := s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
-		return tx.Closed(t.Context(), metrics.WindowFirst, time.Time{}, jobStart.Add(time.Hour), func(*metrics.Closed) error {
+		return tx.Closed(t.Context(), metrics.Reading{Window: metrics.WindowFirst, UpTo: jobStart.Add(time.Hour)}, func(*metrics.Closed) error {
 			seen++
 			return stop
 		})

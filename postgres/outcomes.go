@@ -20,7 +20,7 @@ type fixedKey struct {
 }
 
 const copyOutcomes = `
-	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims)
+	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates)
 	from stdin`
 
 // AppendOutcomes implements metrics.LookTx. That no unit has two outcomes of a
@@ -103,6 +103,25 @@ func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 			buf = append(buf, ',')
 		}
 		buf = appendElement(buf, value)
+	}
+	return appendCovariates(append(buf, '}', '\t'), &o.Covariates)
+}
+
+// appendCovariates writes whether there is a past, and of each quantity that is
+// not 0 its number and value; null where the past was not read.
+func appendCovariates(buf []byte, c *metrics.Covariates) []byte {
+	if !c.Known {
+		return appendNull(buf)
+	}
+	buf = append(buf, '{', '0')
+	if c.History {
+		buf[len(buf)-1] = '1'
+	}
+	for i, q := range c.Quantities {
+		if q != 0 {
+			buf = append(strconv.AppendInt(append(buf, ','), int64(i), 10), ',')
+			buf = appendFloat(buf, q)
+		}
 	}
 	return append(buf, '}')
 }

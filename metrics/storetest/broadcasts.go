@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -62,7 +61,7 @@ func testBroadcasts(t *testing.T, w *world) {
 		got := map[string][]string{}
 		outcomes := map[string]metrics.Quantities{}
 		w.mustLook(func(tx metrics.LookTx) error {
-			return tx.Closed(w.ctx, test.window, time.Time{}, at(20_000), func(c *metrics.Closed) error {
+			return tx.Closed(w.ctx, metrics.Reading{Window: test.window, UpTo: at(20_000)}, func(c *metrics.Closed) error {
 				got[c.Unit] = nil
 				if !c.Broadcaster {
 					t.Errorf("%s: %s is no broadcaster", test.window, c.Unit)

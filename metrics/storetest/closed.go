@@ -155,7 +155,7 @@ func testReturnWindows(t *testing.T, w *world) {
 		var returned []string
 		var closes []float64
 		w.mustLook(func(tx metrics.LookTx) error {
-			return tx.Closed(w.ctx, test.window, beginning, at(lateCloses), func(c *metrics.Closed) error {
+			return tx.Closed(w.ctx, metrics.Reading{Window: test.window, UpTo: at(lateCloses)}, func(c *metrics.Closed) error {
 				o := metrics.Observe(c, test.window)
 				closes = append(closes, o.ClosesAt.Sub(start).Minutes())
 				if o.Quantities[metrics.Returned] == 1 {
@@ -183,7 +183,7 @@ func testAttributes(t *testing.T, w *world) {
 	w.expose(x)
 	w.report(session("s", "a", 2))
 	w.mustLook(func(tx metrics.LookTx) error {
-		return tx.Closed(w.ctx, metrics.WindowFirst, time.Time{}, at(100), func(c *metrics.Closed) error {
+		return tx.Closed(w.ctx, metrics.Reading{Window: metrics.WindowFirst, UpTo: at(100)}, func(c *metrics.Closed) error {
 			for key, want := range x.Attributes {
 				if c.Dims[key] != want {
 					t.Errorf("Dims[%s] = %q, want %q", key, c.Dims[key], want)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,6 +127,8 @@ func outcome(unit string, minutes float64) metrics.Outcome {
 		o.Dims[i] = fmt.Sprintf("value %d", i)
 	}
 	o.Dims[0] = "" // unknown stays unknown
+	o.Covariates = metrics.Covariates{Known: true, History: true}
+	o.Covariates.Quantities[metrics.WatchMs], o.Covariates.Quantities[metrics.Units] = 7_200_000, 1
 	return o
 }
 
@@ -140,6 +143,7 @@ func (w *world) outcomes(window metrics.Window) []metrics.Outcome {
 
 func testOutcomeTwice(t *testing.T, w *world) {
 	first, second := outcome("a", 1), outcome("b", 2)
+	second.Covariates = metrics.Covariates{Known: true} // no past is not an unknown one
 	w.mustLook(func(tx metrics.LookTx) error {
 		return tx.AppendOutcomes(w.ctx, metrics.WindowFirst, 1, []metrics.Outcome{first, second})
 	})
@@ -178,7 +182,7 @@ func testWriteWhileReading(t *testing.T, w *world) {
 	}
 	w.expose(xs...)
 	w.mustLook(func(tx metrics.LookTx) error {
-		return tx.Closed(w.ctx, metrics.WindowFirst, time.Time{}, at(100), func(c *metrics.Closed) error {
+		return tx.Closed(w.ctx, metrics.Reading{Window: metrics.WindowFirst, UpTo: at(100)}, func(c *metrics.Closed) error {
 			o := metrics.Observe(c, metrics.WindowFirst)
 			return tx.AppendOutcomes(w.ctx, metrics.WindowFirst, 1, []metrics.Outcome{o})
 		})
@@ -232,6 +236,11 @@ func testJob(t *testing.T, w *world) {
 		s := session("s-"+unit, unit, float64(i%60)+1)
 		s.PlayMs += int64(i) * 7
 		w.report(s)
+		if i%2 == 0 {
+			past := session("s-past-"+unit, unit, float64(-10*i)-60)
+			past.PlayMs += int64(i) * 11
+			w.report(past)
+		}
 		if i%3 == 0 {
 			w.report(session("s-next-"+unit, unit, 2_000))
 		}
@@ -256,6 +265,7 @@ func testJob(t *testing.T, w *world) {
 	}
 	fresh, err := metrics.NewAccumulator(metrics.CellSpec{
 		Definitions: metrics.PlanDefinitions(&w.exp.Plan, metrics.Builtin()), Arms: 2, Segmented: metrics.SegmentedMetrics(&w.exp.Plan),
+		Adjusted: metrics.AdjustedMetrics(&w.exp.Plan),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +283,9 @@ func testJob(t *testing.T, w *world) {
 		}
 		// Sums in another order differ in the last digits.
 		near := cmpopts.EquateApprox(1e-9, 1e-9)
+		if !slices.ContainsFunc(last.Cells, func(c metrics.Cell) bool { return c.Joint != nil && c.Joint.N > 0 && c.Joint.Mean[4] > 0 }) {
+			t.Error("no cell knows of a past")
+		}
 		if diff := cmp.Diff(fresh.Cells(), last.Cells, histogramsByJSON(), near); diff != "" {
 			t.Errorf("cells differ from those made at once (-want +got):\n%s", diff)
 		}

@@ -48,6 +48,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"sessions are joined by viewer and by link", testJoin},
 		{"broadcasts are joined by broadcaster, with all their parts", testBroadcasts},
 		{"return windows follow the day", testReturnWindows},
+		{"the past comes when it is asked for", testHistory},
 		{"attributes of the exposure arrive", testAttributes},
 		{"a look is kept whole", testLookRoundTrip},
 		{"a failed look leaves nothing", testRollback},
@@ -168,7 +169,7 @@ func (w *world) closed(window metrics.Window, after, upTo time.Time) []seen {
 	w.t.Helper()
 	var out []seen
 	w.mustLook(func(tx metrics.LookTx) error {
-		return tx.Closed(w.ctx, window, after, upTo, func(c *metrics.Closed) error {
+		return tx.Closed(w.ctx, metrics.Reading{Window: window, After: after, UpTo: upTo}, func(c *metrics.Closed) error {
 			s := seen{
 				Unit: c.Unit, Arm: c.Arm, Crossed: c.Crossed, Override: c.Override,
 				Exposed: c.ExposedAt.Sub(start).Minutes(), Closes: c.ClosesAt.Sub(start).Minutes(),
