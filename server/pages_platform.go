@@ -20,6 +20,7 @@ const (
 	pathLayers    = "/layers"
 	pathAudit     = "/audit"
 	pathTelemetry = "/telemetry"
+	pathLearn     = web.LearnPath
 )
 
 // auditPageSize is how many entries a page of the audit log shows.
@@ -37,6 +38,7 @@ var furtherPages = []web.Link{
 	{Text: "Telemetry", URL: pathTelemetry},
 	{Text: "Layers", URL: pathLayers},
 	{Text: "Audit", URL: pathAudit},
+	{Text: "Learn", URL: pathLearn},
 }
 
 // platformPages adds the pages; who asks has signed in.
@@ -46,6 +48,8 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)
+	r.Get(pathLearn, s.learnPage)
+	r.Get(pathLearn+"/{topic}", s.learnPage)
 }
 
 func (s *Server) plannerPage(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +84,15 @@ func (s *Server) layersPage(w http.ResponseWriter, r *http.Request) {
 		view.Layers = append(view.Layers, layer)
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Layers(b, view) })
+}
+
+func (s *Server) learnPage(w http.ResponseWriter, r *http.Request) {
+	view := web.LearnView{Chrome: s.chrome(r), Topic: chi.URLParam(r, "topic")}
+	if view.Topic != "" && !web.ValidLearnTopic(view.Topic) {
+		s.problemPage(w, r, experiment.Errorf(experiment.CodeNotFound, "", "there is no page about %q", view.Topic))
+		return
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Learn(b, view) })
 }
 
 func (s *Server) auditPage(w http.ResponseWriter, r *http.Request) {

@@ -98,7 +98,7 @@ func TestPagesFit(t *testing.T) {
 		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms",
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
-		"/telemetry", "/telemetry/none",
+		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
 	} {
 		t.Run(path[1:], func(t *testing.T) {
 			for _, width := range []int{360, 1280} {

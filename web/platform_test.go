@@ -57,13 +57,19 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 			faults = append(faults, experiment.Invalidf("arms", "there are too few"))
 			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Metrics: metrics.All(), Form: form, Faults: faults})
 		},
-		"/catalogue":      func(w io.Writer) error { return r.Catalogue(w, CatalogueView{chrome, metrics.All()}) },
-		"/layers":         func(w io.Writer) error { return r.Layers(w, layers) },
-		"/layers/none":    func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
-		"/telemetry":      bind(r.Telemetry, sampleTelemetry(chrome)),
-		"/telemetry/none": bind(r.Telemetry, TelemetryView{Chrome: chrome, Base: "/telemetry", At: telemetryNow, Minutes: 60, Keys: "/settings"}),
-		"/audit":          func(w io.Writer) error { return r.Audit(w, audit) },
-		"/audit/none":     func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
+		"/catalogue":          func(w io.Writer) error { return r.Catalogue(w, CatalogueView{chrome, metrics.All()}) },
+		"/layers":             func(w io.Writer) error { return r.Layers(w, layers) },
+		"/layers/none":        func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
+		"/telemetry":          bind(r.Telemetry, sampleTelemetry(chrome)),
+		"/telemetry/none":     bind(r.Telemetry, TelemetryView{Chrome: chrome, Base: "/telemetry", At: telemetryNow, Minutes: 60, Keys: "/settings"}),
+		"/learn":              bind(r.Learn, LearnView{Chrome: chrome}),
+		"/learn/unit":         bind(r.Learn, LearnView{chrome, LearnUnit}),
+		"/learn/peeking":      bind(r.Learn, LearnView{chrome, LearnPeeking}),
+		"/learn/guardrails":   bind(r.Learn, LearnView{chrome, LearnGuardrails}),
+		"/learn/interference": bind(r.Learn, LearnView{chrome, LearnInterference}),
+		"/learn/interval":     bind(r.Learn, LearnView{chrome, LearnInterval}),
+		"/audit":              func(w io.Writer) error { return r.Audit(w, audit) },
+		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 )
 
 // Policy is the Content-Security-Policy that every page holds under: nothing
@@ -29,13 +30,15 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "signin", "problem"}
+var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
 type Renderer struct {
 	pages  map[string]*template.Template
 	assets assets
+	// figures computes those of the pages of good practice when the first is asked for.
+	figures func() (map[string]learnFigure, error)
 }
 
 // New parses the embedded pages and hashes the embedded files.
@@ -44,7 +47,7 @@ func New() (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{pages: make(map[string]*template.Template, len(pageNames)), assets: files}
+	r := &Renderer{pages: make(map[string]*template.Template, len(pageNames)), assets: files, figures: sync.OnceValues(learnFigures)}
 	for _, name := range pageNames {
 		t := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{"asset": files.url})
 		t, err = t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/distribution.html", "templates/"+name+".html")
@@ -106,6 +109,15 @@ func (r *Renderer) Telemetry(w io.Writer, v TelemetryView) error {
 		return fmt.Errorf("prepare telemetry page: %w", err)
 	}
 	return r.write(w, "telemetry", page)
+}
+
+// Learn writes a page of good practice.
+func (r *Renderer) Learn(w io.Writer, v LearnView) error {
+	figures, err := r.figures()
+	if err != nil {
+		return fmt.Errorf("prepare page of good practice: %w", err)
+	}
+	return r.write(w, "learn", newLearnPage(v, figures))
 }
 
 // SignIn writes the sign-in page.
