@@ -23,6 +23,8 @@ func Build(in Input) Report {
 	r.Guardrails = b.rows(RoleGuardrail)
 	slices.SortStableFunc(r.Guardrails, func(x, y Row) int { return cmp.Compare(room(&x), room(&y)) })
 	r.Segments = b.segments()
+	r.Robustness = b.robustness(&r)
+	r.Interference = b.interference()
 	r.Distributions = b.distributions()
 	r.Startup = b.startup(&r)
 	r.Stalls = b.stalls(&r)

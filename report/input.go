@@ -19,6 +19,9 @@ type Input struct {
 	// newest look.
 	Counts []metrics.ArmCounts
 	Now    time.Time
+	// Running are the experiments that run now, this one or not; of the past
+	// nothing is known.
+	Running []experiment.Experiment
 	// Catalogue defines the metrics; nil is metrics.Builtin.
 	Catalogue *metrics.Catalogue
 }
@@ -80,7 +83,7 @@ func (in Input) At(look int) (past Input, ok bool) {
 			continue
 		}
 		in.Looks = in.Looks[: i+1 : i+1]
-		in.Counts = nil
+		in.Counts, in.Running = nil, nil
 		in.Now = in.Looks[i].At
 		return in, true
 	}

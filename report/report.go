@@ -28,6 +28,9 @@ type Report struct {
 	Secondary  []Row    `json:"secondary"`
 	Segments   Segments `json:"segments"`
 
+	Robustness   []Robustness `json:"robustness"`   // of primary metrics, then guardrails
+	Interference []Influence  `json:"interference"` // how arms and experiments could reach one another
+
 	Distributions []Distribution `json:"distributions"`     // by quantity in the order of the plan, then arm
 	Startup       []Fates        `json:"startup,omitempty"` // one a treatment, when the plan asks what became of starts
 	Stalls        []StallFactors `json:"stalls,omitempty"`  // one a treatment, when the plan asks for stall time

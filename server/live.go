@@ -185,6 +185,15 @@ func (l *Live) resolve(key string) (*experiment.Experiment, error) {
 	return e, nil
 }
 
+// experiments returns those in force, which must not be changed; nil before the
+// first configuration.
+func (l *Live) experiments() []experiment.Experiment {
+	if st := l.state.Load(); st != nil {
+		return st.config.Experiments
+	}
+	return nil
+}
+
 // subscribe returns a channel that holds the newest version not yet read.
 func (l *Live) subscribe() (<-chan int64, func()) {
 	ch := make(chan int64, 1)

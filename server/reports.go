@@ -18,7 +18,8 @@ const maxCachedLooks = 20_000
 // reportCache builds reports. Looks are append-only, so those read once are
 // kept; only what is new is read again.
 type reportCache struct {
-	db *postgres.DB
+	db      *postgres.DB
+	running func() []experiment.Experiment
 
 	mu    sync.Mutex
 	looks map[lookKey]metrics.Look
@@ -30,8 +31,8 @@ type lookKey struct {
 	number     int
 }
 
-func newReportCache(db *postgres.DB) *reportCache {
-	return &reportCache{db: db, looks: map[lookKey]metrics.Look{}}
+func newReportCache(db *postgres.DB, running func() []experiment.Experiment) *reportCache {
+	return &reportCache{db: db, running: running, looks: map[lookKey]metrics.Look{}}
 }
 
 // build returns the report of an experiment as of look number look, 0 for the
@@ -54,7 +55,7 @@ func (c *reportCache) build(ctx context.Context, exp *experiment.Experiment, loo
 		return report.Report{}, 0, err
 	}
 	if look == 0 {
-		look = newest
+		look, in.Running = newest, c.running()
 		if in.Counts, err = c.db.ArmCounts(ctx, exp); err != nil {
 			return report.Report{}, 0, err
 		}

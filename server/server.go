@@ -107,7 +107,7 @@ func New(cfg Config) (*Server, error) {
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
 	})
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
-	s.reports = newReportCache(cfg.DB)
+	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
 	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
 	s.handler = s.routes(cfg.Version)

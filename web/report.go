@@ -74,7 +74,9 @@ type reportPage struct {
 	Startup     *tablePart  // nil: the plan does not ask what became of starts
 	Stalls      *stallsPart // nil: the plan does not ask for stall time
 	Where       *wherePart  // nil before the first look
-	Definitions []howPart   // what the rows of a long page have in common
+	Robust      *robustPart // nil: nothing was computed another way
+	Influences  []report.Influence
+	Definitions []howPart // what the rows of a long page have in common
 	JSON, CSV   string
 	Versions    []versionPart
 }
@@ -194,6 +196,7 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 		return err
 	}
 	p.Startup, p.Stalls = newStartup(r), newStalls(r)
+	p.Robust, p.Influences = newRobust(r), r.Interference
 	p.Where, err = newWhere(r, choice, links, detail.segments)
 	return err
 }

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/stats"
+)
+
+// Robustness is whether a row says the same when its number is made another way.
+// Only ways that were really computed, from the same look, are counted.
+type Robustness struct {
+	MetricKey  string    `json:"metric_key"`
+	MetricName string    `json:"metric_name"`
+	Role       Role      `json:"role"`
+	Arm        int       `json:"arm"`
+	ArmKey     string    `json:"arm_key"`
+	State      State     `json:"state"` // of the row
+	Variants   []Variant `json:"variants"`
+	Unchanged  int       `json:"unchanged"` // variants with the state of the row
+}
+
+// Changed returns how many variants have another state than the row.
+func (r *Robustness) Changed() int { return len(r.Variants) - r.Unchanged }
+
+// Variant is one other way to make a number.
+type Variant struct {
+	Name  string `json:"name"`
+	Text  string `json:"text"` // the estimate and its interval, or the odds
+	State State  `json:"state"`
+	Same  bool   `json:"same"` // as the state of the row
+}
+
+// robustness makes the numbers that may decide in other ways: those of primary
+// metrics and guardrails that are known.
+func (b *builder) robustness(r *Report) []Robustness {
+	out := []Robustness{}
+	for _, rows := range [][]Row{r.Primary, r.Guardrails} {
+		for i := range rows {
+			row := &rows[i]
+			if row.Effect == nil {
+				continue
+			}
+			x := Robustness{
+				MetricKey: row.Metric.Key, MetricName: row.Metric.Name, Role: row.Role,
+				Arm: row.Arm, ArmKey: row.ArmKey, State: row.State, Variants: b.variants(row),
+			}
+			for _, v := range x.Variants {
+				if v.Same {
+					x.Unchanged++
+				}
+			}
+			if len(x.Variants) > 0 {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+// variants returns what else was computed for a row.
+func (b *builder) variants(row *Row) []Variant {
+	var out []Variant
+	add := func(name string, e *Effect) {
+		if e == nil {
+			return
+		}
+		state := row.stateOf(&answer{band: e.Band})
+		out = append(out, Variant{Name: name, Text: effectWords(e), State: state, Same: state == row.State})
+	}
+	if row.Uncapped != nil {
+		add("without the cap", row.Uncapped.Effect)
+	}
+	if row.PerUnit != nil {
+		add("every unit weighed alike, not every hour", row.PerUnit.Effect)
+	}
+	if v, ok := b.exactQuantile(row); ok {
+		out = append(out, v)
+	}
+	return out
+}
+
+// exactQuantile tests a goal that is a quantile without any approximation. The
+// test says whether the quantiles differ, which is not what a margin asks.
+func (b *builder) exactQuantile(row *Row) (Variant, bool) {
+	d, ok := b.history.definition(row.Metric.Key)
+	if !ok || row.Margin != nil || d.Kind != metrics.KindQuantile {
+		return Variant{}, false
+	}
+	hists, err := b.histograms(&d, row.Arm)
+	if err != nil {
+		return Variant{}, false
+	}
+	weights := b.exp.Weights()
+	logE, err := stats.QuantileContrast{
+		Nu: d.Level, NOpt: row.Explain.NOpt, Alpha: row.Explain.Alpha,
+		Share: float64(weights[row.Arm]) / float64(weights[0]+weights[row.Arm]),
+	}.Histograms(hists[0], hists[1])
+	if err != nil {
+		return Variant{}, false
+	}
+	v := Variant{Name: "exact test of counts, without a normal approximation", State: StateUnproven, Text: "odds " + odds(logE) + " against equal quantiles"}
+	if logE >= -math.Log(row.Explain.Alpha) {
+		v.State = sideState(d.Direction, row.Effect.Estimate)
+	}
+	v.Same = v.State == row.State
+	return v, true
+}
+
+// sideState is the state of a proven change to the side of the estimate.
+func sideState(direction int, estimate float64) State {
+	switch {
+	case direction == 0:
+		return StateChanged
+	case math.Signbit(estimate) == (direction < 0):
+		return StateBetter
+	}
+	return StateWorse
+}
+
+// Summary says in words how many of all variants leave the state of their row as
+// it is; empty when there is none.
+func Summary(all []Robustness) string {
+	same, total := 0, 0
+	for _, r := range all {
+		same += r.Unchanged
+		total += len(r.Variants)
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Unchanged in %d of %d", same, total)
+}
