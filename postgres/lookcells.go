@@ -34,7 +34,7 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 			parts = append(parts, c)
 		}
 	}
-	texts, err := encodeParts(look.Cells)
+	hists, err := encodeHists(look.Cells)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 	number := append(strconv.AppendInt(nil, int64(look.Number), 10), '\t')
 
 	err = l.tx.copyIn(ctx, copyCells, len(totals), func(buf []byte, i int) []byte {
-		return appendCell(append(append(buf, version...), number...), totals[i], texts)
+		return appendCell(append(append(buf, version...), number...), totals[i], hists)
 	})
 	if err != nil {
 		return wrap("append cells", err)
@@ -55,41 +55,29 @@ func (l *lookTx) appendCells(ctx context.Context, look *metrics.Look) error {
 	err = l.tx.copyIn(ctx, copyDimensionCells, len(parts), func(buf []byte, i int) []byte {
 		buf = append(appendText(append(buf, version...), parts[i].Dimension), '\t')
 		buf = append(appendText(buf, parts[i].Value), '\t')
-		return appendCell(buf, parts[i], texts)
+		return appendCell(buf, parts[i], hists)
 	})
 	return wrap("replace dimension cells", err)
 }
 
-// cellParts are the JSON texts of what cells hold beside numbers.
-type cellParts struct {
-	hists  map[*stats.Histogram]string
-	joints map[*stats.JointMoments]string
-}
-
-// encodeParts writes the histograms and joint moments of cells.
-func encodeParts(cells []metrics.Cell) (cellParts, error) {
-	parts := cellParts{hists: map[*stats.Histogram]string{}, joints: map[*stats.JointMoments]string{}}
+// encodeHists returns the JSON of the cells' histograms.
+func encodeHists(cells []metrics.Cell) (map[*stats.Histogram]string, error) {
+	hists := map[*stats.Histogram]string{}
 	for i := range cells {
-		c := &cells[i]
-		if c.Hist != nil {
-			text, err := json.Marshal(c.Hist)
-			if err != nil {
-				return parts, fmt.Errorf("write the histogram of %s: %w", c.Metric, err)
-			}
-			parts.hists[c.Hist] = string(text)
+		h := cells[i].Hist
+		if h == nil {
+			continue
 		}
-		if c.Joint != nil {
-			text, err := json.Marshal(c.Joint)
-			if err != nil {
-				return parts, fmt.Errorf("write the joint moments of %s: %w", c.Metric, err)
-			}
-			parts.joints[c.Joint] = string(text)
+		text, err := json.Marshal(h)
+		if err != nil {
+			return nil, fmt.Errorf("write the histogram of %s: %w", cells[i].Metric, err)
 		}
+		hists[h] = string(text)
 	}
-	return parts, nil
+	return hists, nil
 }
 
-func appendCell(buf []byte, c *metrics.Cell, parts cellParts) []byte {
+func appendCell(buf []byte, c *metrics.Cell, hists map[*stats.Histogram]string) []byte {
 	buf = append(appendText(buf, c.Metric), '\t')
 	buf = append(strconv.AppendInt(buf, int64(c.MetricVersion), 10), '\t')
 	buf = append(appendBool(buf, c.Uncapped), '\t')
@@ -102,13 +90,13 @@ func appendCell(buf []byte, c *metrics.Cell, parts cellParts) []byte {
 	if c.Hist == nil {
 		buf = appendNull(buf)
 	} else {
-		buf = appendText(buf, parts.hists[c.Hist])
+		buf = appendText(buf, hists[c.Hist])
 	}
 	buf = append(buf, '\t')
 	if c.Joint == nil {
 		return appendNull(buf)
 	}
-	return appendText(buf, parts.joints[c.Joint])
+	return appendJoint(buf, c.Joint)
 }
 
 // readCells calls take for each row of a query whose columns are those of both,
@@ -131,8 +119,7 @@ func readCells(ctx context.Context, q sqlx.QueryerContext, take func(look int, c
 			}
 		}
 		if joint != nil {
-			c.Joint = &stats.JointMoments{}
-			if err := json.Unmarshal(joint, c.Joint); err != nil {
+			if c.Joint, err = parseJoint(string(joint)); err != nil {
 				return fmt.Errorf("read the joint moments of %s: %w", c.Metric, err)
 			}
 		}

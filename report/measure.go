@@ -140,7 +140,9 @@ func (q *question) difference(control, treatment stats.Arm) (stats.Effect, error
 // answer is a comparison of treatment with control.
 type answer struct {
 	control, treatment measured
-	effect             stats.Effect // log-ratio
+	past               [2]*stats.JointMoments // of the arms; nil when the effect is not adjusted
+	effect             stats.Effect           // log-ratio
+	reduction          float64                // of its variance, by the past
 	band               Band
 	logE, p            float64
 	err                error // why the rest is not known
@@ -150,6 +152,9 @@ type answer struct {
 // at one look only.
 func (q *question) compare(control, treatment *metrics.Cell) answer {
 	a := answer{control: measure(q.definition, control), treatment: measure(q.definition, treatment)}
+	if q.adjusts(control, treatment) {
+		a.past = [2]*stats.JointMoments{control.Joint, treatment.Joint}
+	}
 	a.err = q.infer(&a)
 	return a
 }
@@ -191,6 +196,11 @@ func (q *question) infer(a *answer) error {
 	var err error
 	if a.effect, err = q.logLift(a.control.arm, a.treatment.arm); err != nil {
 		return err
+	}
+	if a.past[0] != nil {
+		if err := q.adjust(a); err != nil {
+			return err
+		}
 	}
 	if err := q.sequence(a); err != nil {
 		return err

@@ -56,6 +56,7 @@ type Row struct {
 	Evidence  *Evidence  `json:"evidence,omitempty"`
 	Precision *Precision `json:"precision,omitempty"`
 	Units     int64      `json:"units"`              // of both arms, in the metric
+	Adjusted  *Adjusted  `json:"adjusted,omitempty"` // of an effect from which the units' past is taken
 	Uncapped  *Uncapped  `json:"uncapped,omitempty"` // of a metric with a cap
 	PerUnit   *PerUnit   `json:"per_unit,omitempty"` // of a ratio
 	Explain   Explain    `json:"explain"`
@@ -181,7 +182,7 @@ type Explain struct {
 	NOpt       int64        `json:"n_opt"` // tuning of the sequence: planned units of the two arms
 	Arms       []ExplainArm `json:"arms"`  // control, treatment
 	// Variance is the squared standard error of the log-ratio, the sum of the two terms,
-	// or more where the method says so.
+	// or more or less where the method says so.
 	VarianceControl   float64 `json:"variance_control"`
 	VarianceTreatment float64 `json:"variance_treatment"`
 	Variance          float64 `json:"variance"`

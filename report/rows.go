@@ -142,6 +142,7 @@ func (b *builder) fill(r *Row, q *question, a *answer, control, treatment *metri
 		return
 	}
 	r.Effect = effectOf(q.definition, a)
+	r.Adjusted = b.adjustedOf(q, a, control, treatment)
 	target := b.plan.MDE
 	if r.Margin != nil {
 		target = *r.Margin
@@ -194,7 +195,7 @@ func effectOf(d *metrics.Definition, a *answer) *Effect {
 // absoluteOf returns the difference in the unit of the metric; nil when it
 // cannot be stated.
 func absoluteOf(q *question, a *answer) *Absolute {
-	diff, err := q.difference(a.control.arm, a.treatment.arm)
+	diff, err := a.difference(q)
 	if err != nil {
 		return nil
 	}
@@ -223,6 +224,9 @@ func explain(q *question, a *answer, control, treatment *metrics.Cell) Explain {
 	x := Explain{
 		Definition: definitionWords(d), Method: methodWords(q), Alpha: q.alpha, NOpt: q.nOpt, FixedLevel: 1 - q.alpha,
 		Arms: []ExplainArm{explainArm(control, &a.control), explainArm(treatment, &a.treatment)},
+	}
+	if a.past[0] != nil {
+		x.Method += "; " + adjustedMethod
 	}
 	if a.err != nil {
 		return x

@@ -29,6 +29,9 @@ type CupedUnits struct {
 	// Ratio compares sums of numerators over sums of denominators; otherwise the
 	// mean of the numerator is compared.
 	Ratio bool
+	// Floored asks for a variance that is at least the pooled one of adjusted units,
+	// as CupedMean does. Set it for arms of unequal size.
+	Floored bool
 }
 
 // Effect returns the comparison on a scale, as CupedMean.Effect does. Its variance
@@ -68,9 +71,13 @@ func (c CupedUnits) Effect(scale Scale) (AdjustedEffect, error) {
 			return AdjustedEffect{}, err
 		}
 	}
-	e, err := CupedMean{Control: pairs[0], Treatment: pairs[1]}.Effect(scale)
+	e, err := CupedMean{Control: pairs[0], Treatment: pairs[1], Floored: c.Floored}.Effect(scale)
 	if err != nil {
 		return AdjustedEffect{}, err
+	}
+	if len(used) == 0 {
+		e.Theta, e.Reduction = 0, 0
+		return e, nil
 	}
 	free := float64(e.N - 2)
 	if slopes := float64(len(used)); free > slopes {

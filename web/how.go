@@ -20,6 +20,7 @@ type howPart struct {
 	Method      string
 	Level       string
 	Variance    string
+	Adjusted    string
 	Arms        []howArm
 }
 
@@ -38,9 +39,14 @@ func newHow(r *report.Row, shared bool) *howPart {
 	if e.Variance > 0 {
 		sum := e.VarianceControl + e.VarianceTreatment
 		p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + sig(sum)
-		if e.Variance > sum*(1+1e-9) {
+		if r.Adjusted != nil {
+			p.Variance += ", adjusted to " + sig(e.Variance)
+		} else if e.Variance > sum*(1+1e-9) {
 			p.Variance += ", raised to " + sig(e.Variance) + ": that of both arms pooled"
 		}
+	}
+	if r.Adjusted != nil {
+		p.Adjusted = r.Adjusted.Words
 	}
 	if shared {
 		return p
