@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -48,6 +47,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Post(pathLaunch, s.launch)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
+			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
 			s.platformPages(r)
 		})
 	})
@@ -207,51 +207,6 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		view.Rows = append(view.Rows, row)
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Experiments(b, view) })
-}
-
-func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
-	look, err := readLook(r)
-	if err != nil {
-		s.problemPage(w, r, err)
-		return
-	}
-	exp, err := s.db.Get(r.Context(), chi.URLParam(r, "key"))
-	if err != nil {
-		s.problemPage(w, r, err)
-		return
-	}
-	rep, latest, err := s.reports.build(r.Context(), &exp, look, s.now())
-	if err != nil {
-		s.problemPage(w, r, err)
-		return
-	}
-	if strings.HasPrefix(r.Header.Get("Accept"), "application/json") {
-		to := apiPath + "/experiments/" + exp.Key + "/report"
-		if look > 0 { // the API knows none of the page's other parameters
-			to += "?look=" + strconv.Itoa(look)
-		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
-		return
-	}
-	view := web.ReportView{
-		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
-		Decide: pathExperiments + "/" + exp.Key, Choice: web.ReadChoice(r.URL.Query()),
-		JSON: apiPath + "/experiments/" + exp.Key + "/report", CSV: apiPath + "/experiments/" + exp.Key + "/report.csv",
-	}
-	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Report(b, view) })
-}
-
-// readLook returns the look that the query asks for; 0 is the newest.
-func readLook(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("look")
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, experiment.Invalidf("look", "must be the number of a look, from 1")
-	}
-	return n, nil
 }
 
 // page renders into memory first, so that a page is whole or not sent.

@@ -15,6 +15,7 @@ type board struct {
 	Rows    []boardRow
 	Margins bool // the rows have margins
 	Legend  bool // this board explains the marks for all
+	File    *downloadPart
 }
 
 // boardRow is one metric of one treatment arm.
@@ -86,17 +87,9 @@ func newBoard(in boardInput) (board, error) {
 	if len(in.Rows) == 0 {
 		return board{}, nil
 	}
-	drawn := make([]chart.Row, len(in.Rows))
-	for i := range in.Rows {
-		drawn[i] = forestRow(&in.Rows[i], in.Withheld)
-	}
-	group := chart.NewForest
-	if in.Rows[0].Role == report.RoleGuardrail {
-		group = chart.NewMarginForest
-	}
-	forest, err := group(drawn)
+	forest, err := boardForest(in.Rows, in.Withheld)
 	if err != nil {
-		return board{}, fmt.Errorf("draw %s rows: %w", in.Rows[0].Role, err)
+		return board{}, err
 	}
 	b := board{Axis: markup(forest.Axis())}
 	for i := range in.Rows {
@@ -110,6 +103,23 @@ func newBoard(in boardInput) (board, error) {
 		b.Rows = append(b.Rows, row)
 	}
 	return b, nil
+}
+
+// boardForest puts the rows of a board on one axis.
+func boardForest(rows []report.Row, withheld bool) (*chart.Forest, error) {
+	drawn := make([]chart.Row, len(rows))
+	for i := range rows {
+		drawn[i] = forestRow(&rows[i], withheld)
+	}
+	group := chart.NewForest
+	if rows[0].Role == report.RoleGuardrail {
+		group = chart.NewMarginForest
+	}
+	forest, err := group(drawn)
+	if err != nil {
+		return nil, fmt.Errorf("draw %s rows: %w", rows[0].Role, err)
+	}
+	return forest, nil
 }
 
 // markup marks a drawing of package chart as safe: it escapes all text itself.

@@ -48,6 +48,17 @@ func site(t *testing.T) string {
 	for name, rep := range variants(t) {
 		serve("/report/"+name, func(w http.ResponseWriter) error { return r.Report(w, reportView(rep)) })
 	}
+	mux.HandleFunc("GET /experiments/abr-safety-75/chart.svg", func(w http.ResponseWriter, req *http.Request) {
+		v := reportView(sample(t, "quality"))
+		v.Choice = ReadChoice(req.URL.Query())
+		svg, _, err := r.ChartSVG(v, req.URL.Query().Get(ParamChart))
+		if err != nil {
+			t.Errorf("chart: %v", err)
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+		w.Header().Set("Content-Type", "image/svg+xml")
+		_, _ = w.Write([]byte(svg))
+	})
 	chrome := Chrome{
 		Nav: []Link{
 			{Text: "Experiments", URL: "/experiments", Current: true},
@@ -239,4 +250,29 @@ func TestReportPrints(t *testing.T) {
 		t.Errorf("paper is %s", got)
 	}
 	shoot(t, p, "report-print")
+}
+
+// TestChartAsPNG draws each chart on a canvas under the content policy.
+func TestChartAsPNG(t *testing.T) {
+	t.Parallel()
+	browser, url := webtest.Start(t), site(t)
+	p := browser.Open(t, url+"/report/quality", webtest.View{Width: 1280, Height: 800})
+	const save = `new Promise((done) => {
+		HTMLAnchorElement.prototype.click = function () { done(this.download + " " + this.href.slice(0, 5)); };
+		document.querySelector("[data-name=%s]").click();
+	})`
+	for _, name := range []string{ChartHarm, ChartPrimary, ChartLooks, ChartValues, ChartWhere} {
+		if got := webtest.Eval[string](t, p, fmt.Sprintf(save, name)); got != name+".png blob:" {
+			t.Errorf("PNG of %s gives %q", name, got)
+		}
+	}
+	checkFits(t, p, "with charts saved", 1280)
+	for _, name := range []string{ChartHarm, ChartLooks, ChartValues, ChartWhere, ChartValues + "&view=tail"} {
+		p.Go(t, url+"/experiments/abr-safety-75/chart.svg?chart="+name)
+		if dir := os.Getenv("SPLITCAST_SCREENSHOTS"); dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, "chart-"+name+".png"), p.Screenshot(t), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -21,6 +21,7 @@ type funnelPart struct {
 	MDE       string
 	Range     string
 	Rows      []lookRow
+	File      *downloadPart
 	Thinned   string // how many looks are not in the chart and table; empty: none
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/splitcast/splitcast/report"
 )
@@ -17,6 +18,11 @@ type ReportView struct {
 	// JSON and CSV are the addresses of the same report for programs; the look
 	// of a replay is added to them.
 	JSON, CSV string
+	// Notebook and Outcomes are the addresses of the notebook that computes the
+	// numbers again and of the outcomes that they are made from; empty: not offered.
+	Notebook, Outcomes string
+	// Charts is the address of charts as files; empty: none are offered.
+	Charts string
 	// Experiments is the address of the list of experiments.
 	Experiments string
 	// Decide is the address that takes decisions; empty: the reader may not decide.
@@ -76,8 +82,8 @@ type reportPage struct {
 	Where       *wherePart  // nil before the first look
 	Robust      *robustPart // nil: nothing was computed another way
 	Influences  []report.Influence
-	Definitions []howPart // what the rows of a long page have in common
-	JSON, CSV   string
+	Definitions []howPart  // what the rows of a long page have in common
+	Elsewhere   []viewLink // the report in other forms
 	Versions    []versionPart
 }
 
@@ -141,8 +147,7 @@ func newReportPage(v ReportView) (reportPage, error) {
 		Replay:      newReplay(&r.Head, v.Latest, links),
 		State:       newState(r),
 		Verdict:     newVerdict(r),
-		JSON:        links.export(v.JSON),
-		CSV:         links.export(v.CSV),
+		Elsewhere:   elsewhere(&v, links),
 	}
 	if links.look == 0 { // the past is not decided on
 		p.Decide = newDecide(r, v.Decide)
@@ -161,8 +166,45 @@ func newReportPage(v ReportView) (reportPage, error) {
 	if r.Head.Look == 0 {
 		return p, nil
 	}
-	err := p.addRows(r, v.Choice, links)
-	return p, err
+	if err := p.addRows(r, v.Choice, links); err != nil {
+		return p, err
+	}
+	p.addFiles(v.Charts, links)
+	return p, nil
+}
+
+// elsewhere lists the forms in which the same report can be had.
+func elsewhere(v *ReportView, links linker) []viewLink {
+	var out []viewLink
+	add := func(text, address, more string) {
+		if address == "" {
+			return
+		}
+		to := links.export(address)
+		if more != "" {
+			to += map[bool]string{true: "&", false: "?"}[strings.Contains(to, "?")] + more
+		}
+		out = append(out, viewLink{Text: text, URL: to})
+	}
+	add("JSON", v.JSON, "")
+	add("CSV", v.CSV, "")
+	add("Notebook", v.Notebook, "")
+	for _, format := range []string{"csv", "ndjson", "parquet"} {
+		add("Outcomes, "+format, v.Outcomes, "format="+format)
+	}
+	return out
+}
+
+// addFiles offers the charts of the page as files.
+func (p *reportPage) addFiles(base string, links linker) {
+	p.Harm.File, p.Primary.File, p.Secondary.File = links.download(base, ChartHarm), links.download(base, ChartPrimary), links.download(base, ChartSecondary)
+	p.Funnel.File = links.download(base, ChartLooks)
+	if p.Values != nil && p.Values.SVG != "" {
+		p.Values.File = links.download(base, ChartValues)
+	}
+	if p.Where != nil && len(p.Where.Rows) > 0 {
+		p.Where.File = links.download(base, ChartWhere)
+	}
 }
 
 // addRows adds the parts that need a look.

@@ -31,6 +31,7 @@ type valuesPart struct {
 	Refusal     string
 	Counts      string
 	Level       string // how sure the band is
+	File        *downloadPart
 	Head        []string
 	Rows        []valuesRow
 }

@@ -36,6 +36,7 @@ func reportView(r report.Report) ReportView {
 	return ReportView{
 		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira"},
 		Report: &r, Latest: r.Head.Look, Experiments: "/experiments", Decide: base,
+		Charts: base + "/chart.svg", Notebook: "/api/v1" + base + "/notebook", Outcomes: "/api/v1" + base + "/outcomes",
 		JSON: "/api/v1" + base + "/report", CSV: "/api/v1" + base + "/report.csv",
 	}
 }

@@ -22,6 +22,7 @@ type wherePart struct {
 	Metrics    []option
 	Dimensions []option
 	Hidden     []hidden
+	File       *downloadPart
 }
 
 // whereRow is one segment.
@@ -122,8 +123,8 @@ func defaultWhere(rows []report.Segment) string {
 	return rows[0].MetricKey
 }
 
-// draw puts the segments on one axis.
-func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
+// whereForest puts segments on one axis.
+func whereForest(shown []report.Segment, withheld bool) (*chart.Forest, error) {
 	drawn := make([]chart.Row, len(shown))
 	for i, s := range shown {
 		r := report.Row{Words: s.Words, State: s.State, Role: s.Role, Effect: s.Effect, Metric: report.Metric{Direction: s.Direction}}
@@ -131,7 +132,16 @@ func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
 	}
 	forest, err := chart.NewForest(drawn)
 	if err != nil {
-		return fmt.Errorf("draw segments: %w", err)
+		return nil, fmt.Errorf("draw segments: %w", err)
+	}
+	return forest, nil
+}
+
+// draw fills in the rows.
+func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
+	forest, err := whereForest(shown, withheld)
+	if err != nil {
+		return err
 	}
 	p.Axis = markup(forest.Axis())
 	for i, s := range shown {
