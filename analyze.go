@@ -17,21 +17,21 @@ import (
 
 // analyzeCmd is the command line of analyze.
 type analyzeCmd struct {
-	File    string   `arg:"" help:"Comma-separated rows, the first naming the columns; may be gzipped."`
-	Arm     string   `required:"" placeholder:"COL" help:"Column of the arm."`
-	Unit    string   `placeholder:"COL" help:"Column of the unit; rows of a unit are added up. Without it each row is a unit."`
-	Metric  []string `required:"" sep:"none" placeholder:"COL:kind[:cap=V][:covariate=COL][:lower]" help:"What to compare, repeatable. Kinds: mean (of units' sums), proportion (of 0 and 1), p95, quantile=0.95, ratio (NUM/DEN:ratio). cap=V limits a mean's units, cap=p99 takes the limit from the data; covariate=COL (of a ratio NUM/DEN) adjusts by a value from before exposure; lower: lower is better."`
+	File   string   `arg:"" help:"Comma-separated rows, the first naming the columns; may be gzipped."`
+	Arm    string   `required:"" placeholder:"COL" help:"Column of the arm."`
+	Unit   string   `placeholder:"COL" help:"Column of the unit; rows of a unit are added up. Without it each row is a unit."`
+	Metric []string `required:"" sep:"none" placeholder:"COL:kind[:cap=V][:covariate=COL][:lower]" help:"What to compare, repeatable. Kinds: mean (of units' sums), proportion (of 0 and 1), p95, quantile=0.95, ratio (NUM/DEN:ratio). cap=V limits a mean's units, cap=p99 takes the limit from the data; covariate=COL (of a ratio NUM/DEN) adjusts by a value from before exposure; lower: lower is better."`
 
 	Covariate string `placeholder:"COL" help:"Column of a value of the unit from before it was exposed; adjusts every mean and proportion that has none of its own."`
 	Strata    string `placeholder:"COL" help:"Column of a property that units had before, such as the country: arms are compared within its values."`
 	Cluster   string `placeholder:"COL" help:"Column of what was randomised when the units are its members, such as the broadcaster: a ratio over clusters, honest with few of them."`
 
-	Control string   `placeholder:"ARM" help:"Control arm; default the arm of the first row."`
-	Pairs   bool     `help:"Compare every pair of arms, not only with control."`
-	Weights []int64  `placeholder:"W" help:"Planned split, such as 1,1, in the order in which arms appear; default equal."`
-	Planned int64    `placeholder:"N" help:"Planned units of all arms, where always-valid intervals are tightest; default those in the file, at least 5000."`
-	Alpha   float64  `default:"0.05" help:"Error probability of each interval, two-sided."`
-	JSON    bool     `name:"json" help:"Print JSON instead of tables."`
+	Control string  `placeholder:"ARM" help:"Control arm; default the arm of the first row."`
+	Pairs   bool    `help:"Compare every pair of arms, not only with control."`
+	Weights []int64 `placeholder:"W" help:"Planned split, such as 1,1, in the order in which arms appear; default equal."`
+	Planned int64   `placeholder:"N" help:"Planned units of all arms, where always-valid intervals are tightest; default those in the file, at least 5000."`
+	Alpha   float64 `default:"0.05" help:"Error probability of each interval, two-sided."`
+	JSON    bool    `name:"json" help:"Print JSON instead of tables."`
 }
 
 // analyzeOptions is a checked command line.

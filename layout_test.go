@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"postgres/private":     {},
 	"web":                  {"experiment", "metrics", "planning", "report", "stats", "web/chart"},
 	"web/chart":            {},
-	"server":               {"assignment", "client/browser", "experiment", "metrics", "planning", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001; planning: the sample size of a metric
+	"server":               {"assignment", "client/browser", "experiment", "extract", "metrics", "planning", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001; planning: the sample size of a metric
 	"client":               {"assignment", "experiment"},
 	"client/browser":       {},
 	"client/openfeature":   {"assignment", "client", "experiment"},
@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"report/reporttest":    {"experiment", "metrics", "report", "stats"},
 	"metrics/storetest":    {"experiment", "metrics", "stats", "telemetry"},
 	"scorecard":            {"stats"}, // rows that someone else collected
+	"extract":              {"experiment", "metrics"},
 }
 
 // testOnly packages may be imported by tests alone.

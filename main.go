@@ -10,6 +10,7 @@
 //	splitcast ship KEY --arm ARM    # stop it and serve the arm to everyone
 //	splitcast report KEY --json     # the report of an experiment
 //	splitcast audit exposures       # derive every recorded arm again
+//	splitcast export KEY -o FILE    # its outcomes as CSV, NDJSON or Parquet
 //
 // This package only wires the others together.
 package main
@@ -42,6 +43,7 @@ type cli struct {
 	Audit   auditCmd   `cmd:"" help:"Check what is recorded."`
 	Plan    planCmd    `cmd:"" help:"Print how many units and days it takes to find an effect."`
 	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
+	Export  exportCmd  `cmd:"" help:"Write outcomes, cells or looks of an experiment to a file, or a notebook that computes its effects again."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	LogLevel slog.Level `default:"info" help:"debug, info, warn or error." env:"SPLITCAST_LOG_LEVEL"`

@@ -38,6 +38,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.programmeAPI(api)
 		s.exposureAuditAPI(api)
 		s.reportAPI(api)
+		s.extractAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)
 		s.telemetryAPI(api)

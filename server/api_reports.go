@@ -19,7 +19,7 @@ type reportInput struct {
 
 type reportOutput struct{ Body report.Report }
 
-type csvOutput struct {
+type fileOutput struct {
 	Type        string `header:"Content-Type"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
@@ -32,7 +32,7 @@ func (s *Server) reportAPI(api huma.API) {
 			return &reportOutput{r}, err
 		})
 	csv := operation(http.MethodGet, "/experiments/{key}/report.csv", "get-report-csv", "The rows of a report as CSV", experiment.ScopeRead)
-	serve(s, api, csv, experiment.ScopeRead, func(ctx context.Context, _ string, in *reportInput) (*csvOutput, error) {
+	serve(s, api, csv, experiment.ScopeRead, func(ctx context.Context, _ string, in *reportInput) (*fileOutput, error) {
 		r, err := s.report(ctx, in)
 		if err != nil {
 			return nil, err
@@ -41,7 +41,7 @@ func (s *Server) reportAPI(api huma.API) {
 		if err := r.WriteCSV(&buf); err != nil {
 			return nil, err
 		}
-		return &csvOutput{"text/csv; charset=utf-8", fmt.Sprintf("attachment; filename=%q", in.Key+".csv"), buf.Bytes()}, nil
+		return &fileOutput{"text/csv; charset=utf-8", fmt.Sprintf("attachment; filename=%q", in.Key+".csv"), buf.Bytes()}, nil
 	})
 }
 
