@@ -40,6 +40,35 @@ func (db *DB) Looks(ctx context.Context, experimentID int64, version int, number
 	return looks, wrap("read looks", err)
 }
 
+// FirstLooks returns, for each of the times, the number of the first look of an
+// experiment's version that was taken at or after it; 0 when there is none yet.
+// Looks are append-only: what is not 0 never changes.
+func (db *DB) FirstLooks(ctx context.Context, experimentID int64, version int, times []time.Time) ([]int, error) {
+	const query = `
+		select coalesce((
+			select l.number from looks l
+			where l.experiment_id = $1 and l.version = $2 and l.at >= due.at
+			order by l.number limit 1), 0)
+		from unnest($3::timestamptz[]) with ordinality as due(at, k) order by due.k`
+	if len(times) > MaxLooks {
+		return nil, experiment.Errorf(experiment.CodeTooLarge, "", "at most %d looks at once", MaxLooks)
+	}
+	due := make([]string, len(times))
+	for i, t := range times {
+		due[i] = t.UTC().Format(time.RFC3339Nano)
+	}
+	numbers := make([]int, 0, len(times))
+	err := eachRow(ctx, db.sql, func(rows *sql.Rows) error {
+		var n int
+		if err := rows.Scan(&n); err != nil {
+			return err
+		}
+		numbers = append(numbers, n)
+		return nil
+	}, query, experimentID, version, pq.Array(due))
+	return numbers, wrap("find the first looks", err)
+}
+
 // newestLook is the condition of readLooks for the look with the highest number.
 const newestLook = `= (select max(number) from looks where experiment_id = $1 and version = $2)`
 

@@ -146,3 +146,28 @@ func TestCountsFold(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstLooks(t *testing.T) {
+	t.Parallel()
+	s := openJobStore(t)
+	exp := s.launch(t, "read", experiment.UnitViewer)
+	other := s.launch(t, "other", experiment.UnitViewer)
+	s.appendLooks(t, &exp, 1, 5)
+	s.appendLooks(t, &other, 1, 9)
+	minute := func(m float64) time.Time { return jobStart.Add(time.Duration(m * float64(time.Minute))) }
+	got, err := s.FirstLooks(t.Context(), exp.ID, exp.Version, []time.Time{minute(5), minute(2.5), minute(-9), minute(3), minute(5.1)})
+	if err != nil {
+		t.Fatalf("FirstLooks: %v", err)
+	}
+	if want := []int{5, 3, 1, 3, 0}; !slices.Equal(got, want) {
+		t.Errorf("FirstLooks = %v, want %v", got, want)
+	}
+	if got, err := s.FirstLooks(t.Context(), exp.ID, exp.Version+1, []time.Time{minute(0)}); err != nil || !slices.Equal(got, []int{0}) {
+		t.Errorf("FirstLooks of another version = %v, %v", got, err)
+	}
+	if got, err := s.FirstLooks(t.Context(), exp.ID, exp.Version, make([]time.Time, MaxLooks)); err != nil || len(got) != MaxLooks {
+		t.Errorf("FirstLooks of %d times: %d, %v", MaxLooks, len(got), err)
+	}
+	_, err = s.FirstLooks(t.Context(), exp.ID, exp.Version, make([]time.Time, MaxLooks+1))
+	wantCode(t, "FirstLooks of one more", err, experiment.CodeTooLarge)
+}

@@ -17,6 +17,7 @@ func Build(in Input) Report {
 		b.history.catalogue = metrics.Builtin()
 	}
 	b.counts = b.armCounts()
+	b.taken, b.planned = in.schedule()
 	r := Report{Head: b.head()}
 	r.Primary = b.rows(RolePrimary)
 	r.Secondary = b.rows(RoleSecondary)
@@ -40,6 +41,8 @@ type builder struct {
 	plan    experiment.Plan
 	history history
 	counts  []metrics.ArmCounts // as of Now, one an arm
+	taken   []plannedLook       // of a group-sequential plan
+	planned *PlannedLooks       // nil: the plan has no planned looks
 }
 
 // armCounts returns the newest counts, one an arm in order.
@@ -69,7 +72,8 @@ func (b *builder) head() Head {
 		Version: e.Version, Versions: b.in.Versions,
 		PlanHash: e.PlanHash, PlanIntact: b.planIntact(),
 		Alpha: b.plan.Alpha, Power: b.plan.Power, MDE: b.plan.MDE, NOpt: b.plan.Units, End: b.plan.End,
-		BuiltAt: b.in.Now,
+		PlannedLooks: b.planned,
+		BuiltAt:      b.in.Now,
 	}
 	weights := sum(e.Weights())
 	for i, a := range e.Arms {

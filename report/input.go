@@ -13,7 +13,8 @@ type Input struct {
 	Versions   []Version // all versions, oldest first; may be empty
 	// Looks are those of the experiment's version, oldest first; the last is the
 	// one reported on and needs its dimension cells, of the others the totals
-	// are enough. A report reads the looks of ShownLooks and ignores others.
+	// are enough. A report reads the looks of ShownLooks, and of a group-sequential
+	// plan the first at or after each of PlannedTimes, and ignores others.
 	Looks []metrics.Look
 	// Counts are the units known now, per arm in order; empty: those of the
 	// newest look.
@@ -74,8 +75,8 @@ func (in *Input) shown() []metrics.Look {
 
 // At returns the input as it stood at look number look, so that Build gives the
 // report of that time; ok is false when the input does not hold that look. It
-// needs the looks of ShownLooks(look), which an input that was made for a later
-// look may lack. When the look has no dimension cells the report says that its
+// needs the looks of ShownLooks(look) and the planned ones until then, which an
+// input that was made for a later look may lack. When the look has no dimension cells the report says that its
 // segments were not read.
 func (in Input) At(look int) (past Input, ok bool) {
 	for i := range in.Looks {

@@ -59,6 +59,8 @@ type Head struct {
 	MDE        float64          `json:"mde"`
 	NOpt       int64            `json:"n_opt"` // planned units of all arms: where the intervals are tightest
 	End        *experiment.Date `json:"end,omitempty"`
+	// PlannedLooks are those of a group-sequential plan; nil: any look decides.
+	PlannedLooks *PlannedLooks `json:"planned_looks,omitempty"`
 
 	Arms  []Arm `json:"arms"`  // the first is control
 	Units int64 `json:"units"` // exposed units of all arms that are analysed

@@ -142,7 +142,7 @@ func walk(t *testing.T, path string, v reflect.Value) {
 // whole history: the past does not change.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"typical", "six_arms", "srm", "guardrail_breach"} {
+	for _, name := range []string{"typical", "six_arms", "srm", "guardrail_breach", "group_sequential"} {
 		in := reporttest.Fixtures()[name]
 		full := report.Build(in)
 		for look := 1; look <= len(in.Looks); look++ {

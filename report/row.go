@@ -45,6 +45,10 @@ type Row struct {
 	Effect    *Effect   `json:"effect,omitempty"`   // relative to control; nil: see Refusal
 	Absolute  *Absolute `json:"absolute,omitempty"` // in the unit of the metric
 	Refusal   *Refusal  `json:"refusal,omitempty"`
+	// GroupSequential decides the State of a goal whose plan has planned looks, and
+	// Effect then stands beside it: valid at any look, but not what decides. nil:
+	// the interval of Effect decides.
+	GroupSequential *GroupSequential `json:"group_sequential,omitempty"`
 
 	State State `json:"state"`
 	// SinceLook is the first look of the unbroken run of looks with this State.
@@ -151,7 +155,7 @@ type Evidence struct {
 
 // Precision is how narrow the interval is compared with what the plan needs.
 type Precision struct {
-	HalfWidth float64 `json:"half_width"` // of the interval valid at every look, fraction of control
+	HalfWidth float64 `json:"half_width"` // of the interval that decides, fraction of control
 	Target    float64 `json:"target"`     // the plan's smallest effect worth having, or the margin
 	Reached   float64 `json:"reached"`    // Target over HalfWidth, at most 1
 }

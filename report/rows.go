@@ -77,8 +77,22 @@ func (b *builder) row(ask asked, arm int) Row {
 		r.Uncapped = b.uncapped(&q, arm, r.Effect)
 	}
 	r.PerUnit = b.perUnit(&q, arm, r.Effect)
+	if b.planned != nil && ask.role != RoleGuardrail {
+		b.decide(&r, &q, control.key, treatment.key)
+	}
 	r.Words = rowWords(&r, b.armLabel(arm))
 	return r
+}
+
+// decide lets the planned looks of a group-sequential plan decide a goal, where
+// they can.
+func (b *builder) decide(r *Row, q *question, control, treatment cellKey) {
+	if !decidesAtPlannedLooks(q.definition) {
+		r.Explain.Method += "; decided at any look, also in this plan: planned looks decide means, rates and ratios"
+		return
+	}
+	r.settle(b.groupSequential(q, control, treatment, r.Role), b.plan.MDE)
+	r.Explain.Method += "; decided by the repeated interval of the last planned look (Jennison and Turnbull 1989), " + spendingWords(b.plan.Spending)
 }
 
 // follow asks the question at every look: it fills in the series, how long the

@@ -115,14 +115,14 @@ func (b *builder) judge(c *armCase) {
 		c.sentence = fmt.Sprintf("%s hurts: %s.", c.label, list(harm))
 		return
 	}
-	known := slices.DeleteFunc(slices.Clone(c.primary), func(r *Row) bool { return r.Effect == nil })
+	known := slices.DeleteFunc(slices.Clone(c.primary), func(r *Row) bool { _, ok := r.deciding(); return !ok })
 	helped := inState(c.primary, StateBetter)
 	switch {
 	case len(known) == 0:
 		c.state = VerdictCollecting
 		c.sentence = fmt.Sprintf("Still collecting for %s.", c.label)
 		if len(c.primary) > 0 {
-			c.sentence += " " + c.primary[0].Refusal.Message
+			c.sentence += " " + c.primary[0].undecided()
 		}
 	case len(c.hurt) > 0:
 		c.state = VerdictHold
@@ -132,8 +132,7 @@ func (b *builder) judge(c *armCase) {
 		c.sentence = c.shipSentence(helped)
 	case len(known) == len(c.primary) && !slices.ContainsFunc(c.primary, b.mayReachMDE):
 		c.state = VerdictStopNoEffect
-		c.sentence = fmt.Sprintf("%s does not help enough to matter: %s. An improvement of %s, the smallest worth having, is ruled out.",
-			c.label, rowList(c.primary), planned(b.plan.MDE))
+		c.sentence = b.noEffectSentence(c)
 	default:
 		c.state = VerdictKeepRunning
 		c.sentence = b.keepRunningSentence(c, known, helped)
@@ -155,7 +154,7 @@ func (c *armCase) harm() []string {
 		}
 	}
 	for _, r := range inState(c.primary, StateWorse) {
-		out = append(out, fmt.Sprintf("%s, a primary metric, changes for the worse by %s", lower(r.Metric.Name), effectWords(r.Effect)))
+		out = append(out, fmt.Sprintf("%s, a primary metric, changes for the worse by %s", lower(r.Metric.Name), r.claim()))
 	}
 	return out
 }
@@ -163,14 +162,44 @@ func (c *armCase) harm() []string {
 // mayReachMDE reports whether the interval of a primary row still allows an
 // improvement of at least the smallest effect worth having.
 func (b *builder) mayReachMDE(r *Row) bool {
-	if r.Effect == nil {
+	interval, ok := r.deciding()
+	if !ok {
 		return true
 	}
-	best := r.Effect.Chart.Upper
-	if r.Metric.Direction == 0 {
-		best = max(best, -r.Effect.Chart.Lower)
+	if r.GroupSequential != nil && r.GroupSequential.GiveUp {
+		return false
 	}
-	return best >= b.plan.MDE
+	return reaches(interval, r.Metric.Direction, b.plan.MDE)
+}
+
+// reaches reports whether an interval holds an improvement, or of a metric without
+// a good side a change, of at least the size.
+func reaches(interval ChartInterval, direction int, size float64) bool {
+	best := interval.Upper
+	if direction == 0 {
+		best = max(best, -interval.Lower)
+	}
+	return best >= size
+}
+
+// noEffectSentence says why an effect worth having is not expected any more: no
+// interval holds one, or the plan advises to give up.
+func (b *builder) noEffectSentence(c *armCase) string {
+	head := fmt.Sprintf("%s does not help enough to matter: %s.", c.label, rowList(c.primary))
+	if b.advised(c) {
+		return fmt.Sprintf("%s The plan advises to give up: so little by now would be unlikely if there was an improvement of %s, the smallest worth having.",
+			head, planned(b.plan.MDE))
+	}
+	return fmt.Sprintf("%s An improvement of %s, the smallest worth having, is ruled out.", head, planned(b.plan.MDE))
+}
+
+// advised reports whether some primary metric of a treatment is given up on advice
+// alone: its interval still holds an improvement worth having.
+func (b *builder) advised(c *armCase) bool {
+	return slices.ContainsFunc(c.primary, func(r *Row) bool {
+		interval, ok := r.deciding()
+		return ok && reaches(interval, r.Metric.Direction, b.plan.MDE)
+	})
 }
 
 func (c *armCase) shipSentence(helped []*Row) string {
@@ -208,7 +237,10 @@ func (b *builder) keepRunningSentence(c *armCase, known, helped []*Row) string {
 		return fmt.Sprintf("%s helps: %s. Not yet proven within the margin: %s.", c.label, rowList(helped), list(open))
 	}
 	r := known[0]
-	s := fmt.Sprintf("Not decided yet. %s in %s could be anywhere %s.", r.Metric.Name, c.label, r.Effect.Range)
+	s := fmt.Sprintf("Not decided yet. %s in %s could be anywhere %s.", r.Metric.Name, c.label, r.rangeWords())
+	if r.GroupSequential != nil {
+		return s + b.nextLook(r)
+	}
 	return s + b.wait(r)
 }
 
@@ -253,10 +285,10 @@ func (b *builder) clauses(c *armCase) []Clause {
 }
 
 func detail(r *Row) string {
-	if r.Effect == nil {
+	if _, ok := r.deciding(); !ok {
 		return "."
 	}
-	return ": " + effectWords(r.Effect) + "."
+	return ": " + r.claim() + "."
 }
 
 // met says whether a row is in the wanted state; one that allows both is unknown.
@@ -290,8 +322,8 @@ func (c *armCase) before(o *armCase) bool {
 func (c *armCase) provenGain() float64 {
 	best := math.Inf(-1)
 	for _, r := range c.primary {
-		if r.Effect != nil {
-			best = max(best, r.Effect.Chart.Lower)
+		if interval, ok := r.deciding(); ok {
+			best = max(best, interval.Lower)
 		}
 	}
 	return best
@@ -324,9 +356,18 @@ func (b *builder) action(c *armCase) string {
 	case VerdictHold:
 		return "Do not ship to everyone: mend the segment, or restrict the audience and run again."
 	case VerdictStopNoEffect:
+		if b.advised(c) {
+			return "Stop, or go on until the planned end: going on costs time and no false positives."
+		}
 		return "Stop: more data will not make it worth having."
 	case VerdictCollecting:
+		if b.planned != nil {
+			return "Wait for the first planned look. Guardrails are watched at every look meanwhile."
+		}
 		return "Wait: the first windows must close and the first units come in."
+	}
+	if b.planned != nil {
+		return "Keep running. Goals are decided at planned looks; guardrails are watched at every look meanwhile."
 	}
 	return "Keep running. The intervals are valid at every look, so look as often as you like."
 }
@@ -345,8 +386,8 @@ func inState(rows []*Row, want State) []*Row {
 func rowList(rows []*Row) string {
 	parts := make([]string, 0, len(rows))
 	for _, r := range rows {
-		if r.Effect != nil {
-			parts = append(parts, lower(r.Metric.Name)+" "+effectWords(r.Effect))
+		if _, ok := r.deciding(); ok {
+			parts = append(parts, lower(r.Metric.Name)+" "+r.claim())
 		}
 	}
 	return list(parts)

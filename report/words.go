@@ -4,12 +4,25 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
 
 // rowWords says a row in one sentence, for a reader who cannot see the chart.
 func rowWords(r *Row, arm string) string {
 	head := r.Metric.Name + ", " + arm + ": "
+	if g := r.GroupSequential; g != nil {
+		var said string
+		if g.Interval == nil {
+			said = "not decided. " + r.undecided()
+		} else {
+			said = g.Interval.Text + ", " + g.Interval.Range + " " + g.Interval.label() + ": " + stateWords(r) + "."
+		}
+		if r.Effect != nil {
+			said += " Valid at any look: " + r.Effect.Text + ", " + r.Effect.Range + "."
+		}
+		return head + said
+	}
 	if r.Effect == nil {
 		return head + "no estimate. " + r.Refusal.Message
 	}
@@ -42,6 +55,18 @@ func marginWords(r *Row) string { return planned(*r.Margin) }
 
 // effectWords says an effect within a sentence.
 func effectWords(e *Effect) string { return e.Text + " (" + e.Range + " at any look)" }
+
+// spendingWords names how a plan spends alpha.
+func spendingWords(s experiment.Spending) string {
+	switch s {
+	case experiment.SpendingPocock:
+		return "Lan and DeMets' spending after Pocock"
+	case experiment.SpendingKimDeMets:
+		return "Kim and DeMets' spending, alpha t²"
+	case experiment.SpendingOBrienFleming:
+	}
+	return "Lan and DeMets' spending after O'Brien and Fleming"
+}
 
 func definitionWords(d *metrics.Definition) string {
 	switch d.Kind {

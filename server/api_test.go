@@ -50,6 +50,16 @@ func TestApply(t *testing.T) {
 			status: 400, has: []string{`"location":"`, "plan.primary", "happiness"},
 		},
 		{
+			name: "planned looks without an end", method: "POST", path: path, as: "write", header: asYAML,
+			body:   strings.Replace(yamlOf("three", "bitrate", "draft"), "[bitrate]", "[bitrate], method: group_sequential, looks: 5", 1),
+			status: 400, has: []string{`"plan.end"`, "planned end"},
+		},
+		{
+			name: "planned looks that are over", method: "POST", path: path, as: "write", header: asYAML,
+			body:   strings.Replace(yamlOf("three", "bitrate", "running"), "[bitrate]", "[bitrate], method: group_sequential, looks: 5, end: 2026-11-02", 1),
+			status: 409, has: []string{`"plan.end"`},
+		},
+		{
 			name: "one of two is bad: none is stored", method: "POST", path: path, as: "write", status: 400,
 			body: `{"experiments":[` + strings.Replace(one, `"one"`, `"four"`, 1) + `,` + strings.Replace(one, `"one"`, `"no key!"`, 1) + `]}`,
 			has:  []string{"experiments[1].key"},

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,15 @@ type reportCache struct {
 	db      *postgres.DB
 	running func() []experiment.Experiment
 
-	mu    sync.Mutex
-	looks map[lookKey]metrics.Look
+	mu      sync.Mutex
+	looks   map[lookKey]metrics.Look
+	planned map[plannedKey]int // number of the first look that was taken when a planned one was due
+}
+
+type plannedKey struct {
+	experiment int64
+	version    int
+	due        time.Time
 }
 
 type lookKey struct {
@@ -32,7 +40,7 @@ type lookKey struct {
 }
 
 func newReportCache(db *postgres.DB, running func() []experiment.Experiment) *reportCache {
-	return &reportCache{db: db, running: running, looks: map[lookKey]metrics.Look{}}
+	return &reportCache{db: db, running: running, looks: map[lookKey]metrics.Look{}, planned: map[plannedKey]int{}}
 }
 
 // build returns the report of an experiment as of look number look, 0 for the
@@ -60,18 +68,66 @@ func (c *reportCache) build(ctx context.Context, exp *experiment.Experiment, loo
 			return report.Report{}, 0, err
 		}
 	}
-	if in.Looks, err = c.read(ctx, exp, look, look == newest); err != nil {
+	numbers, err := c.numbers(ctx, &in, look, mark.At)
+	if err != nil {
+		return report.Report{}, 0, err
+	}
+	if in.Looks, err = c.read(ctx, exp, numbers, look == newest); err != nil {
 		return report.Report{}, 0, err
 	}
 	return report.Build(in), newest, nil
 }
 
-// read returns the looks that a report as of look shows.
-func (c *reportCache) read(ctx context.Context, exp *experiment.Experiment, look int, newest bool) ([]metrics.Look, error) {
+// numbers returns the looks that a report as of look is made from: those that it
+// shows, and the planned ones until then. newestAt is when the newest was taken.
+func (c *reportCache) numbers(ctx context.Context, in *report.Input, look int, newestAt time.Time) ([]int, error) {
 	if look == 0 {
 		return nil, nil
 	}
 	numbers := report.ShownLooks(look)
+	exp := &in.Experiment
+	var missing []time.Time
+	c.mu.Lock()
+	for _, due := range report.PlannedTimes(exp, in.Versions) {
+		n, ok := c.planned[plannedKey{exp.ID, exp.Version, due}]
+		switch {
+		case ok && n <= look:
+			numbers = append(numbers, n)
+		case !ok && !due.After(newestAt):
+			missing = append(missing, due)
+		}
+	}
+	c.mu.Unlock()
+	if len(missing) > 0 {
+		found, err := c.db.FirstLooks(ctx, exp.ID, exp.Version, missing)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		if len(c.planned)+len(found) > maxCachedLooks {
+			clear(c.planned)
+		}
+		for i, n := range found {
+			if n == 0 {
+				continue
+			}
+			c.planned[plannedKey{exp.ID, exp.Version, missing[i]}] = n
+			if n <= look {
+				numbers = append(numbers, n)
+			}
+		}
+		c.mu.Unlock()
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers), nil
+}
+
+// read returns looks of the experiment; those with newest end with the newest one.
+func (c *reportCache) read(ctx context.Context, exp *experiment.Experiment, numbers []int, newest bool) ([]metrics.Look, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	look := numbers[len(numbers)-1]
 	out := make([]metrics.Look, len(numbers))
 	var missing []int
 	var at []int

@@ -74,7 +74,7 @@ func entries() map[string]any {
 		"RateRatioExact": stats.RateRatioExact, "RateSequence.OneSided": stats.RateSequence.OneSided,
 		"RateSequence.TwoSided": stats.RateSequence.TwoSided, "Regression.ClusteredEffect": stats.Regression.ClusteredEffect,
 		"Regression.Effect": stats.Regression.Effect, "Regression.SerialEffect": stats.Regression.SerialEffect,
-		"RelativeLift": stats.RelativeLift, "Rule.Drift": stats.Rule.Drift, "SampleRatio": stats.SampleRatio,
+		"RelativeLift": stats.RelativeLift, "Rule.Drift": stats.Rule.Drift, "Rule.ExpectedShare": stats.Rule.ExpectedShare, "SampleRatio": stats.SampleRatio,
 		"Switchback.Estimate": stats.Switchback.Estimate, "OptimalG": stats.OptimalG, "TMixture.NormalRadius": stats.TMixture.NormalRadius,
 		"TMixture.Radius": stats.TMixture.Radius, "TMixture.TwoSided": stats.TMixture.TwoSided,
 		"TTestDesign.MinimumDetectable": stats.TTestDesign.MinimumDetectable, "TTestDesign.Power": stats.TTestDesign.Power,

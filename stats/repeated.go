@@ -48,28 +48,37 @@ func (g GroupSequential) RepeatedP(look int, z float64) (float64, error) {
 		upTo.Information = g.Information[:look+1]
 		upTo.Final = g.Final && look == len(g.Information)-1
 	}
-	rejects := func(logAlpha float64) bool {
+	// How far the bound lies above z; 0 once they agree to the digits that bounds are
+	// solved to, where the search ends.
+	above := func(logAlpha float64) float64 {
 		upTo.Alpha = math.Exp(logAlpha)
 		bounds, err := upTo.Bounds()
-		return err == nil && z >= bounds.Z[look]
+		if err != nil {
+			return farthestBound
+		}
+		gap := min(bounds.Z[look], farthestBound) - z
+		if math.Abs(gap) < boundDigits {
+			return 0
+		}
+		return gap
 	}
-	const least, most = -27.631021115928547, -1e-9 // ln 1e-12
-	if !rejects(math.Log(mostRepeatedAlpha)) {
+	const least = -27.631021115928547 // ln 1e-12
+	most := math.Log(mostRepeatedAlpha)
+	if above(most) > 0 {
 		return 1, nil
 	}
-	low, high := least, math.Log(mostRepeatedAlpha)
-	if rejects(low) {
-		return math.Exp(low), nil
+	if above(least) <= 0 {
+		return math.Exp(least), nil
 	}
-	for high-low > most*low { // to 1e-9 of the logarithm
-		if middle := low + (high-low)/2; rejects(middle) {
-			high = middle
-		} else {
-			low = middle
-		}
-	}
-	return math.Exp(high), nil
+	return math.Exp(brent(above, least, most)), nil
 }
+
+// Of the search for a repeated p: bounds are solved to boundDigits, and one beyond
+// farthestBound is as good as infinite.
+const (
+	boundDigits   = 1e-10
+	farthestBound = 40
+)
 
 // mostRepeatedAlpha is the level up to which plans are solved in search of a
 // repeated p; above it nobody decides anything.
