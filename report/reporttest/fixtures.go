@@ -11,7 +11,6 @@ import (
 	"math"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
@@ -30,6 +29,9 @@ func Fixtures() map[string]report.Input {
 var fixtures = sync.OnceValue(func() map[string]report.Input {
 	out := map[string]report.Input{}
 	for name, s := range scenarios() {
+		out[name] = s.input()
+	}
+	for name, s := range plannedScenarios() {
 		out[name] = s.input()
 	}
 	out["no_number"] = noNumber()
@@ -116,28 +118,11 @@ func scenarios() map[string]*scenario {
 			seed: 22, arms: []truth{usual(), slow, better(0.4), usual(), worst, usual()}, looks: 3, unitsPerLook: 6_000,
 			edit: func(e *experiment.Experiment) { e.Plan = qualityPlan() },
 		},
-		"group_sequential": {
-			seed: 21, arms: []truth{usual(), better(0.3)}, looks: 16, unitsPerLook: 1_000, edit: fiveLooks,
-		},
-		"group_sequential_waiting": {
-			seed: 22, arms: []truth{usual(), better(0.3)}, looks: 2, unitsPerLook: 1_000, edit: fiveLooks,
-		},
-		"group_sequential_given_up": {
-			seed: 23, arms: []truth{usual(), better(0.1)}, looks: 12, unitsPerLook: 1_000,
-			edit: func(e *experiment.Experiment) { fiveLooks(e); e.Plan.MDE = 0.12 },
-		},
 		"unknown_metric": {
 			seed: 19, arms: same, looks: 3, unitsPerLook: 400,
 			edit: func(e *experiment.Experiment) { e.Plan.Secondary = []string{"metric_of_tomorrow"} },
 		},
 	}
-}
-
-// fiveLooks plans five looks: numbers 3, 7, 11, 15 and 20 of those that a scenario
-// takes twice a day.
-func fiveLooks(e *experiment.Experiment) {
-	e.Plan.Method, e.Plan.Looks = experiment.MethodGroupSequential, 5
-	e.Plan.End = &experiment.Date{Time: time.Date(2026, 11, 13, 0, 0, 0, 0, time.UTC)}
 }
 
 // noNumber is an input whose storage went bad: cells hold what is no number.
