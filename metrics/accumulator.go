@@ -14,7 +14,8 @@ type Accumulator struct {
 	segmented   []bool // by definition: cells by dimension, too
 	adjusted    []bool // by definition: cells with joint moments
 	arms        int
-	groups      [WindowCount]group // in the order of Windows
+	windows     []Window // in the order of looks
+	groups      []group  // by window
 	slots       [DimensionCount]slotTable
 }
 
@@ -39,7 +40,8 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 		return nil, experiment.Invalidf("arms", "must be %d to %d, not %d",
 			experiment.MinArms, experiment.MaxArms, spec.Arms)
 	}
-	a := &Accumulator{definitions: spec.Definitions, arms: spec.Arms}
+	a := &Accumulator{definitions: spec.Definitions, arms: spec.Arms, windows: windowsOf(spec.Definitions)}
+	a.groups = make([]group, len(a.windows))
 	seen := map[string]bool{}
 	for _, d := range spec.Definitions {
 		if seen[d.Key] {
@@ -71,7 +73,22 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 	return a, nil
 }
 
-func (a *Accumulator) group(w Window) *group { return &a.groups[w.index()] }
+// windowsOf returns the named windows, and the others that definitions have.
+func windowsOf(definitions []Definition) []Window {
+	out := slices.Clone(windows[:])
+	for i := range definitions {
+		out = append(out, definitions[i].Window)
+	}
+	slices.SortFunc(out, Window.compare)
+	return slices.Compact(out)
+}
+
+// group returns what is added up of a window, which is one of a.windows.
+func (a *Accumulator) group(w Window) *group { return &a.groups[slices.Index(a.windows, w)] }
+
+// Windows returns the named windows and those of the metrics, in the order in
+// which a look reads them.
+func (a *Accumulator) Windows() []Window { return slices.Clone(a.windows) }
 
 // Uses reports whether a metric is made from outcomes of window w.
 func (a *Accumulator) Uses(w Window) bool { return len(a.group(w).series) > 0 }
@@ -79,6 +96,11 @@ func (a *Accumulator) Uses(w Window) bool { return len(a.group(w).series) > 0 }
 // Asked returns the quantities of the past that metrics of window w are adjusted
 // by; none when no metric is.
 func (a *Accumulator) Asked(w Window) []Quantity { return a.group(w).asked }
+
+// Customs returns the custom quantities that metrics of window w need.
+func (a *Accumulator) Customs(w Window) Customs {
+	return CustomsOf(slices.DeleteFunc(slices.Clone(a.definitions), func(d Definition) bool { return d.Window != w })...)
+}
 
 // Add adds one outcome of window w. Outcomes are added in closing order, those
 // of a look by window in the order of Windows.

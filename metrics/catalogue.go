@@ -132,6 +132,11 @@ func (c *Catalogue) LookupVersion(key string, version int) (Definition, bool) {
 			return d.PerUnit()
 		}
 	}
+	if of, step, ok := stepOf(key); ok {
+		if d, ok := c.LookupVersion(of, version); ok {
+			return d.Step(step)
+		}
+	}
 	return Definition{}, false
 }
 

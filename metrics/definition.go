@@ -24,7 +24,8 @@ const (
 	KindCount Kind = "count"
 	// KindRetention is the share of the units that came back in a return window.
 	KindRetention Kind = "retention"
-	// KindFunnel is a ratio of the last of several steps to the first.
+	// KindFunnel is a ratio of the last of several steps to the first, or the share
+	// of the units that reached the last of those that reached the first.
 	KindFunnel Kind = "funnel"
 	// KindMeanOfRatios is the mean over the units of numerator / denominator. A
 	// unit counts as much as any other, however little it watched.
@@ -60,8 +61,8 @@ const (
 
 // Quotient names the two quantities of a metric.
 type Quotient struct {
-	Numerator   Quantity `json:"numerator"`
-	Denominator Quantity `json:"denominator"`
+	Numerator   Term `json:"numerator"`
+	Denominator Term `json:"denominator"`
 }
 
 // Definition is one version of a metric. A version is never edited: a change is
@@ -81,7 +82,10 @@ type Definition struct {
 	Level float64 `json:"level,omitempty"` // of a quantile, 0.95 for p95
 	// Steps of a funnel, each within the one before; Numerator is the last of
 	// them and Denominator the first.
-	Steps []Quantity `json:"steps,omitempty"`
+	Steps []Term `json:"steps,omitempty"`
+	// FromStep, when above 0, is the step that Denominator is, counted from 1: of
+	// the companions of a funnel.
+	FromStep int `json:"from_step,omitempty"`
 	// UnitFloor is the least denominator from which the ratio of a single unit
 	// says something: of KindMeanOfRatios, and of what a ratio is compared with.
 	UnitFloor float64 `json:"unit_floor,omitempty"`
@@ -101,20 +105,29 @@ type Definition struct {
 // ofBroadcasts reports whether the metric is made of quantities that only
 // broadcasters have.
 func (d *Definition) ofBroadcasts() bool {
-	if d.Uncapped != nil && (d.Uncapped.Numerator.OfBroadcasts() || d.Uncapped.Denominator.OfBroadcasts()) {
-		return true
-	}
-	return d.Numerator.OfBroadcasts() || d.Denominator.OfBroadcasts() || slices.ContainsFunc(d.Steps, Quantity.OfBroadcasts)
+	return slices.ContainsFunc(d.terms(), Term.OfBroadcasts)
 }
+
+// terms returns what the metric is made of.
+func (d *Definition) terms() []Term {
+	out := append([]Term{d.Numerator, d.Denominator}, d.Steps...)
+	if u := d.Uncapped; u != nil {
+		out = append(out, u.Numerator, u.Denominator)
+	}
+	return out
+}
+
+// custom reports whether the metric needs more than base quantities.
+func (d *Definition) custom() bool { return slices.ContainsFunc(d.terms(), Term.IsCustom) }
 
 // Capped reports whether the metric has a cap, and so a form without it.
 func (d *Definition) Capped() bool { return d.Uncapped != nil || d.CapAt > 0 }
 
 // Adjustable reports whether effects on the metric can be adjusted by the past of
 // the units: those on sums can, those on quantiles and on means of quotients that
-// some units lack cannot.
+// some units lack cannot. Of custom quantities and of broadcasts no past is read.
 func (d *Definition) Adjustable() bool {
-	return d.Kind.Estimator() != KindQuantile && d.Kind != KindMeanOfRatios
+	return d.Kind.Estimator() != KindQuantile && d.Kind != KindMeanOfRatios && !d.custom() && !d.ofBroadcasts()
 }
 
 // perUnitSuffix ends the keys of companions.

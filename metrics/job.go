@@ -31,7 +31,7 @@ const (
 	WatermarkLag = 2 * time.Second
 	// DrainTime is how long after its end an experiment is still looked at: its
 	// last window and grace, and a week in which the job may have been down.
-	DrainTime = ReturnD7Span + DayGrace + 7*24*time.Hour
+	DrainTime = (MaxReturnDay+1)*DaySpan + DayGrace + 7*24*time.Hour
 	// outcomeChunk is how many outcomes are written at once: a few MB. A store
 	// that sorts them by unit maintains its key at half the cost of a thousand.
 	outcomeChunk = 10_000
@@ -177,7 +177,7 @@ func (l *looker) take(ctx context.Context) error {
 		return err
 	}
 	cells.Load(last.Cells)
-	for _, w := range Windows() {
+	for _, w := range cells.Windows() {
 		if w.IsReturn() && !cells.Uses(w) {
 			continue // reading it would cost as much as the day again
 		}
@@ -257,6 +257,7 @@ func PlanDefinitions(p *experiment.Plan, c *Catalogue) []Definition {
 		if companion, ok := d.PerUnit(); ok {
 			out = append(out, companion)
 		}
+		out = append(out, d.stepCompanions()...)
 	}
 	return out
 }
@@ -285,9 +286,16 @@ func SegmentedMetrics(p *experiment.Plan) []string {
 // outcomes, and adds them to the cells.
 func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
 	var chunk []Outcome // most looks write few
+	customs := cells.Customs(w)
 	flush := func() error {
 		if len(chunk) == 0 {
 			return nil
+		}
+		if err := l.addEvents(ctx, w, &customs, chunk); err != nil {
+			return err
+		}
+		for i := range chunk {
+			cells.Add(w, &chunk[i])
 		}
 		if err := l.tx.AppendOutcomes(ctx, w, next.Number, chunk); err != nil {
 			return fmt.Errorf("append outcomes: %w", err)
@@ -313,7 +321,7 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 		if len(asked) > 0 {
 			chunk[len(chunk)-1].Covariates = ObserveHistory(c, ask.HistoryDays, asked)
 		}
-		cells.Add(w, &chunk[len(chunk)-1])
+		customs.Observe(c, w, &chunk[len(chunk)-1])
 		written++
 		if len(chunk) == outcomeChunk {
 			return flush()
@@ -334,5 +342,22 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 	default:
 		l.did.Return += written
 	}
+	return nil
+}
+
+// addEvents adds to outcomes the events of their units that metrics need.
+func (l *looker) addEvents(ctx context.Context, w Window, customs *Customs, outcomes []Outcome) error {
+	if len(customs.Events()) == 0 {
+		return nil
+	}
+	windows := make([]UnitWindow, len(outcomes))
+	for i := range outcomes {
+		windows[i] = UnitWindowOf(&outcomes[i], w)
+	}
+	sums, err := l.tx.EventSums(ctx, customs.Events(), windows)
+	if err != nil {
+		return fmt.Errorf("sum events: %w", err)
+	}
+	customs.AddEvents(outcomes, sums)
 	return nil
 }

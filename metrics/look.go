@@ -28,6 +28,9 @@ type Outcome struct {
 	ExposedAt  time.Time
 	ClosesAt   time.Time
 	Quantities Quantities
+	// Custom are the custom quantities that the metrics of the experiment need, and
+	// that are known of the unit.
+	Custom     []CustomValue
 	Covariates Covariates             // of windows in which metrics are adjusted
 	Dims       [DimensionCount]string // in the order of Dimensions(); empty: unknown
 }

@@ -25,6 +25,7 @@ type memStore struct {
 	sessions map[string]telemetry.Session
 	links    map[string]string // session → unit
 	parts    []telemetry.Broadcast
+	events   map[string]storetest.Event // by unit, name and id
 }
 
 // runKey names a version of an experiment.
@@ -46,13 +47,15 @@ type memRun struct {
 type memExposure struct {
 	experiment.Exposure
 	arm      int
-	closes   map[metrics.Window]time.Time
 	crossed  bool
 	recorded time.Time
+	counted  time.Time // when the exposure that counts was recorded
 }
 
+func (x *memExposure) closes(w metrics.Window) time.Time { return w.ClosesAt(x.At, x.counted) }
+
 func newMemStore() *memStore {
-	return &memStore{runs: map[runKey]*memRun{}, sessions: map[string]telemetry.Session{}, links: map[string]string{}}
+	return &memStore{runs: map[runKey]*memRun{}, sessions: map[string]telemetry.Session{}, links: map[string]string{}, events: map[string]storetest.Event{}}
 }
 
 func (m *memStore) Launch(_ context.Context, spec experiment.Spec) (experiment.Experiment, error) {
@@ -91,18 +94,14 @@ func (m *memStore) Expose(_ context.Context, recordedAt time.Time, xs []experime
 }
 
 func (r *memRun) expose(x experiment.Exposure, arm int, recordedAt time.Time) {
-	closes := map[metrics.Window]time.Time{}
-	for _, w := range metrics.Windows() {
-		closes[w] = w.ClosesAt(x.At, recordedAt)
-	}
 	old, seen := r.exposures[x.Unit]
 	switch {
 	case !seen:
-		r.exposures[x.Unit] = &memExposure{Exposure: x, arm: arm, closes: closes, recorded: recordedAt}
+		r.exposures[x.Unit] = &memExposure{Exposure: x, arm: arm, recorded: recordedAt, counted: recordedAt}
 	case old.arm != arm:
 		old.crossed = true
-	case x.At.Before(old.At) && old.closes[metrics.WindowFirst].After(recordedAt):
-		old.Exposure, old.closes = x, closes // no outcome can be fixed yet
+	case x.At.Before(old.At) && old.closes(metrics.WindowFirst).After(recordedAt):
+		old.Exposure, old.counted = x, recordedAt // no outcome can be fixed yet
 	}
 }
 
@@ -125,6 +124,18 @@ func (m *memStore) ReportBroadcasts(_ context.Context, parts []telemetry.Broadca
 			continue
 		}
 		m.parts[at] = telemetry.MergeBroadcasts(m.parts[at], b)
+	}
+	return nil
+}
+
+func (m *memStore) ReportEvents(_ context.Context, events []storetest.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range events {
+		key := fmt.Sprintf("%s/%s/%s/%s", e.UnitType, e.Unit, e.Name, e.ID)
+		if _, seen := m.events[key]; !seen {
+			m.events[key] = e
+		}
 	}
 	return nil
 }
@@ -203,11 +214,11 @@ func (tx *memTx) closed(ask metrics.Reading) []metrics.Closed {
 	defer tx.store.mu.Unlock()
 	var out []metrics.Closed
 	for _, x := range tx.run.exposures {
-		if at := x.closes[w]; !at.After(ask.After) || at.After(ask.UpTo) {
+		if at := x.closes(w); !at.After(ask.After) || at.After(ask.UpTo) {
 			continue
 		}
 		c := metrics.Closed{
-			Unit: x.Unit, Arm: x.arm, ExposedAt: x.At, ClosesAt: x.closes[w],
+			Unit: x.Unit, Arm: x.arm, ExposedAt: x.At, ClosesAt: x.closes(w),
 			Crossed: x.crossed, Override: x.Override, Dims: x.Attributes,
 		}
 		for _, s := range tx.store.sessions {
@@ -240,6 +251,30 @@ func (tx *memTx) broadcasts(w metrics.Window, x *memExposure) []telemetry.Broadc
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(tx.store.parts), func(b telemetry.Broadcast) bool { return !began[b.StreamID] })
+}
+
+func (tx *memTx) EventSums(_ context.Context, names []string, windows []metrics.UnitWindow) ([]metrics.UnitSum, error) {
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	var out []metrics.UnitSum
+	for _, w := range windows {
+		for _, name := range names {
+			sum := metrics.UnitSum{Unit: w.Unit, Name: name}
+			for _, e := range tx.store.events {
+				if e.UnitType == tx.run.unit && e.Unit == w.Unit && e.Name == name &&
+					e.AtMs >= w.FromMs && e.AtMs < w.ToMs && e.RecvMs <= w.KnownMs {
+					sum.N++
+					if e.Value != nil {
+						sum.Sum += *e.Value
+					}
+				}
+			}
+			if sum.N > 0 {
+				out = append(out, sum)
+			}
+		}
+	}
+	return out, nil
 }
 
 func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {

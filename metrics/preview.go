@@ -49,9 +49,9 @@ type Shape struct {
 
 // StepTotal is how often a step of a funnel was reached.
 type StepTotal struct {
-	Step  Quantity `json:"step"`
-	Total float64  `json:"total"`
-	Share float64  `json:"share"` // of the first step; 0 while that is 0
+	Step  Term    `json:"step"`
+	Total float64 `json:"total"`
+	Share float64 `json:"share"` // of the first step; 0 while that is 0
 }
 
 // Previewer adds the outcomes of a preview up.
@@ -70,29 +70,39 @@ func NewPreviewer(d Definition) *Previewer {
 	}
 }
 
-// Needs returns the quantities that Add reads.
+// Needs returns the base quantities that Add reads; see CustomsOf for others.
 func (p *Previewer) Needs() []Quantity {
-	out := []Quantity{p.d.Numerator, p.d.Denominator}
-	if u := p.d.Uncapped; u != nil {
-		out = append(out, u.Numerator, u.Denominator)
+	var out []Quantity
+	for _, t := range p.d.terms() {
+		if !t.IsCustom() {
+			out = append(out, t.Base)
+		}
 	}
-	out = append(out, p.d.Steps...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
 // Add adds a unit's outcome, of which the needed quantities are known.
-func (p *Previewer) Add(q *Quantities) {
-	if !p.capped.add(q) {
+func (p *Previewer) Add(o *Outcome) {
+	y, ok := p.capped.add(o)
+	if !ok {
 		p.missing++
 		return
 	}
-	p.uncapped.add(q)
-	if q[p.d.Numerator] == 0 {
+	p.uncapped.add(o)
+	if y == 0 {
 		p.zeros++
 	}
 	for i, step := range p.d.Steps {
-		p.steps[i] += q[step]
+		if p.capped.reach.to == 0 {
+			p.steps[i] += o.Quantities[step.Base]
+			continue
+		}
+		upTo := p.capped.reach
+		upTo.to = i + 1
+		if reached, _, ok := upTo.value(o); ok {
+			p.steps[i] += reached
+		}
 	}
 }
 
@@ -125,17 +135,17 @@ type shapeSums struct {
 
 func newShapeSums(s series) shapeSums { return shapeSums{series: s} }
 
-func (s *shapeSums) add(q *Quantities) bool {
-	y, x, ok := s.value(q)
+func (s *shapeSums) add(o *Outcome) (value float64, ok bool) {
+	y, x, ok := s.value(o)
 	if !ok {
-		return false
+		return 0, false
 	}
 	s.pair.Add(y, x)
 	s.values = append(s.values, y)
 	if s.quantile {
 		s.hist.Add(y)
 	}
-	return true
+	return y, true
 }
 
 func (s *shapeSums) shape(d *Definition) Shape {

@@ -18,7 +18,7 @@ func previewOf(t *testing.T, definition string, outcomes ...metrics.Quantities) 
 	}
 	p := metrics.NewPreviewer(d)
 	for i := range outcomes {
-		p.Add(&outcomes[i])
+		p.Add(&metrics.Outcome{Quantities: outcomes[i]})
 	}
 	return p.Preview()
 }
@@ -85,7 +85,7 @@ func TestPreviewFunnel(t *testing.T) {
 	a[metrics.Units], a[metrics.Attempts], a[metrics.Starts] = 1, 3, 2
 	b[metrics.Units], b[metrics.Attempts] = 1, 1
 	want := []metrics.StepTotal{
-		{Step: metrics.Units, Total: 2, Share: 1}, {Step: metrics.Attempts, Total: 4, Share: 2}, {Step: metrics.Starts, Total: 2, Share: 1},
+		{Step: metrics.BaseTerm(metrics.Units), Total: 2, Share: 1}, {Step: metrics.BaseTerm(metrics.Attempts), Total: 4, Share: 2}, {Step: metrics.BaseTerm(metrics.Starts), Total: 2, Share: 1},
 	}
 	if diff := cmp.Diff(want, previewOf(t, funnelMetric, a, b).Steps); diff != "" {
 		t.Errorf("steps differ (-want +got):\n%s", diff)

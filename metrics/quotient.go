@@ -110,7 +110,7 @@ func (q Quantity) Counts() bool { return q >= 0 && int(q) < QuantityCount && cou
 // tiersOf returns the telemetry tiers that can observe a quotient.
 func tiersOf(q Quotient) string {
 	tiers := "ABCD"
-	for _, part := range [...]Quantity{q.Numerator, q.Denominator} {
+	for _, part := range [...]Term{q.Numerator, q.Denominator} {
 		if t := part.tiers(); len(t) < len(tiers) {
 			tiers = t
 		}

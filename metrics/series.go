@@ -15,6 +15,8 @@ type series struct {
 	perUnit  bool    // a unit's value is its own quotient
 	floor    float64 // units with a smaller denominator are left out
 	capAt    float64 // of the numerator
+	any      bool    // a unit counts 1 when its numerator is above 0
+	reach    reach   // of a funnel of units
 }
 
 func seriesOf(d *Definition, uncapped bool) series {
@@ -24,6 +26,8 @@ func seriesOf(d *Definition, uncapped bool) series {
 	if d.Kind == KindMeanOfRatios {
 		s.floor = d.UnitFloor
 	}
+	s.any = d.Numerator.IsCustom() && d.Kind.Estimator() == KindProportion
+	s.reach = reachOf(d)
 	if d.CapAt > 0 && !uncapped {
 		s.capAt = d.CapAt
 	}
@@ -59,7 +63,7 @@ func (g *group) adjust(s series, arms int) {
 	for arm := range arms {
 		g.total[i*arms+arm].joint = &jointTally{}
 	}
-	for _, q := range [...]Quantity{s.Numerator, s.Denominator} {
+	for _, q := range [...]Quantity{s.Numerator.Base, s.Denominator.Base} {
 		if !slices.Contains(g.asked, q) {
 			g.asked = append(g.asked, q)
 		}
@@ -97,7 +101,7 @@ func newTallies(of []series, arms int) tallies {
 func (ts tallies) add(of []series, arms int, o *Outcome) {
 	for i := range of {
 		s := &of[i]
-		y, x, ok := s.value(&o.Quantities)
+		y, x, ok := s.value(o)
 		if !ok {
 			continue
 		}
@@ -108,19 +112,28 @@ func (ts tallies) add(of []series, arms int, o *Outcome) {
 		t.add(y, x)
 		if t.joint != nil {
 			past := &o.Covariates
-			t.joint.add(&[JointVariables]float64{y, x, past.Quantities[s.Numerator], past.Quantities[s.Denominator], past.indicator()})
+			t.joint.add(&[JointVariables]float64{y, x, past.Quantities[s.Numerator.Base], past.Quantities[s.Denominator.Base], past.indicator()})
 		}
 	}
 }
 
 // value returns a unit's pair; ok is false for a unit that is no part of the
 // metric: not observed is not zero.
-func (s *series) value(q *Quantities) (y, x float64, ok bool) {
-	x = q[s.Denominator]
-	if !(x > 0) || x < s.floor {
+func (s *series) value(o *Outcome) (y, x float64, ok bool) {
+	if s.reach.to > 0 {
+		return s.reach.value(o)
+	}
+	x, ok = s.Denominator.of(o)
+	if !ok || !(x > 0) || x < s.floor {
 		return 0, 0, false
 	}
-	y = min(q[s.Numerator], s.capAt)
+	if y, ok = s.Numerator.of(o); !ok {
+		return 0, 0, false
+	}
+	y = min(y, s.capAt)
+	if s.any && y > 0 {
+		y = 1
+	}
 	if s.perUnit {
 		return y / x, 1, true
 	}

@@ -30,6 +30,10 @@ type LookTx interface {
 	// call AppendOutcomes, so that a long backlog needs little memory: an
 	// implementation reads in pages and holds no open result meanwhile.
 	Closed(ctx context.Context, ask Reading, each func(*Closed) error) error
+	// EventSums returns, for each window of at most MaxUnitWindows, of which a unit
+	// has one, what the events of its unit by these names add up to. Units without
+	// such events have no row.
+	EventSums(ctx context.Context, names []string, windows []UnitWindow) ([]UnitSum, error)
 	// AppendOutcomes stores outcomes of window w, fixed at look number look.
 	// The slice is valid during the call only. A unit that has an outcome of
 	// the window is an error: it would be counted twice.

@@ -56,6 +56,7 @@ func (s *stream) add(b *telemetry.Broadcast) {
 		*into[i] += *from[i]
 	}
 	s.StarvationMaxMs = longest
+	s.Measures = s.Measures.Plus(b.Measures)
 	s.Observed &= b.Observed
 }
 

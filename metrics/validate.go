@@ -143,8 +143,8 @@ func (d *Definition) validate(add addFault) {
 	if d.Decimals < 0 || d.Decimals > maxDecimals {
 		add("decimals", "must be 0 to %d", maxDecimals)
 	}
-	if d.Window.index() < 0 {
-		add("window", "must be one of %v", windows)
+	if !d.Window.Valid() {
+		add("window", "must be one of %v, or return_K_L for day K to day L after the exposure, up to %d", windows, MaxReturnDay)
 	}
 	if !validTiers(d.Tiers) {
 		add("tiers", "must be letters of A to D in order, each once")
@@ -179,6 +179,12 @@ func (d *Definition) validateOwn(add addFault) {
 	}
 	if d.Uncapped != nil {
 		add("uncapped", "is made from cap_at")
+	}
+	if _, _, step := stepOf(d.Key); step {
+		add("key", "keys that end with %s and a number belong to the companions of funnels", stepSuffix)
+	}
+	if d.FromStep != 0 {
+		add("from_step", "belongs to the companions of funnels")
 	}
 }
 
@@ -236,7 +242,8 @@ func (d *Definition) validateShape(add addFault) {
 		add("window", "return windows are those of a retention, and the other way around")
 		return
 	}
-	perUnit := d.Denominator == Units || d.Denominator == WatchUnits || d.Denominator == LiveUnits || d.Window == WindowFirst && d.Denominator.Counts()
+	den, num := d.Denominator, d.Numerator
+	perUnit := den.Is(Units) || den.Is(WatchUnits) || den.Is(LiveUnits) || d.Window == WindowFirst && den.Counts() && !den.IsCustom()
 	if e := d.Kind.Estimator(); (e == KindMean || e == KindProportion) && d.Kind != KindMeanOfRatios && !perUnit {
 		add("denominator", "%s is not 0 or 1 in window %s, as a %s needs", d.Denominator, d.Window, d.Kind)
 	}
@@ -246,12 +253,17 @@ func (d *Definition) validateShape(add addFault) {
 			add("numerator", "%s does not count anything", d.Numerator)
 		}
 	case KindProportion:
-		if !d.Numerator.Counts() || d.Window != WindowFirst && d.Numerator != WatchUnits && d.Numerator != LiveUnits {
+		if !num.IsCustom() && (!num.Counts() || d.Window != WindowFirst && !num.Is(WatchUnits) && !num.Is(LiveUnits)) {
 			add("numerator", "%s is not 0 or 1 in window %s, as a proportion needs", d.Numerator, d.Window)
 		}
 	case KindRetention:
-		if d.Numerator != Returned && d.Numerator != StreamedAgain || d.Denominator != Units {
-			add("numerator", "a retention is %s or %s over %s", Returned, StreamedAgain, Units)
+		source, _ := num.split()
+		if !num.Is(Returned) && !num.Is(StreamedAgain) && source != SourceEvent || !den.Is(Units) {
+			add("numerator", "a retention is %s, %s or %sNAME over %s", Returned, StreamedAgain, SourceEvent, Units)
+		}
+	case KindQuantile:
+		if source, _ := num.split(); source == SourceValue {
+			add("numerator", "values may be below 0, where a quantile is not resolved")
 		}
 	default:
 	}
@@ -270,11 +282,14 @@ func (d *Definition) validateSteps(add addFault) {
 		if !step.Counts() {
 			add("steps", "%s does not count anything", step)
 		}
-		if i > 0 {
+		if i > 0 && !d.ofUnits() {
 			Quotient{step, d.Steps[i-1]}.validate("steps: ", add)
 		}
+		if slices.Contains(d.Steps[:i], step) {
+			add("steps", "%s is there twice", step)
+		}
 	}
-	if want := (Quotient{d.Steps[len(d.Steps)-1], d.Steps[0]}); d.Quotient != want {
+	if want := (Quotient{d.Steps[len(d.Steps)-1], d.Steps[max(1, d.FromStep)-1]}); d.Quotient != want {
 		add("numerator", "of a funnel is its last step, and the denominator its first")
 	}
 }
@@ -286,7 +301,10 @@ func (q Quotient) validate(prefix string, add addFault) {
 		add(prefix+"numerator", "is the denominator")
 		return
 	}
-	if over := q.Numerator.Over(); !slices.Contains(over, q.Denominator) {
+	if q.Numerator.IsCustom() && q.Denominator.IsCustom() {
+		return
+	}
+	if over := q.Numerator.Over(); q.Denominator.IsCustom() || !slices.Contains(over, q.Denominator.Base) {
 		add(prefix+"denominator", "%s is not observed where %s is: it can be divided by one of %v", q.Numerator, q.Denominator, over)
 	}
 }

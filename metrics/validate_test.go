@@ -83,6 +83,20 @@ func TestParseDefinitionNamesTheField(t *testing.T) {
 		{"cap_at", `"unit":"s"`, `"unit":"s","cap":"five","cap_at":-5`},
 		{"cap_at", `"ratio"`, `"quantile","level":0.5,"cap":"five","cap_at":5`},
 		{"unit_floor", `"unit":"s"`, `"unit":"s","unit_floor":-1`},
+		{"numerator", `"stall_ms"`, `"event:Bad Name"`},
+		{"numerator", `"stall_ms"`, `"events:follow"`},
+		{"denominator", `"numerator":"stall_ms"`, `"numerator":"event:follow"`}, // over sessions of other quantities
+		{"denominator", `"stall_sessions"`, `"event:follow"`},                   // what sessions tell over what they do not
+		{"numerator", `"ratio","numerator":"stall_ms"`, `"count","numerator":"value:tip"`},
+		{"window", `"ratio"`, `"retention","window":"return_0_3"`},
+		{"window", `"ratio"`, `"retention","window":"return_1_29"`},
+		{"window", `"ratio"`, `"retention","window":"return_3_2"`},
+		{"window", `"ratio"`, `"retention","window":"return_01_2"`},
+		{"numerator", `"ratio","numerator":"stall_ms"`, `"retention","window":"return_1_28","numerator":"measure:chat"`},
+		{"of", `"ratio","numerator":"stall_ms"`, `"ratio","of":"viewer","numerator":"stream_measure:scenes"`},
+		{"of", `"unit":"s"`, `"unit":"s","of":"crowd"`},
+		{"key", `"key":"m"`, `"key":"m.step2"`},
+		{"from_step", `"unit":"s"`, `"unit":"s","from_step":1`},
 		{"uncapped", `"unit":"s"`, `"unit":"s","cap":"c","uncapped":{"numerator":"stall_ms_uncapped","denominator":"stall_sessions"}`},
 		{"role", `"unit":"s"`, `"unit":"s","role":"trust"`},
 		{"scale", `0.001`, `-1`},
@@ -164,7 +178,7 @@ func TestWith(t *testing.T) {
 	if got := len(c.Versions("bitrate")); got != 2 {
 		t.Errorf("%d versions, want 2", got)
 	}
-	if d, ok := c.LookupVersion(metrics.PerUnitKey("bitrate"), 2); !ok || d.Kind != metrics.KindMeanOfRatios || d.Numerator != metrics.StallMs {
+	if d, ok := c.LookupVersion(metrics.PerUnitKey("bitrate"), 2); !ok || d.Kind != metrics.KindMeanOfRatios || !d.Numerator.Is(metrics.StallMs) {
 		t.Errorf("companion = %+v, %v", d, ok)
 	}
 	if _, ok := c.LookupVersion(metrics.PerUnitKey("start_success"), 1); ok {

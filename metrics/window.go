@@ -1,7 +1,10 @@
 package metrics
 
 import (
-	"slices"
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/splitcast/splitcast/telemetry"
@@ -10,7 +13,10 @@ import (
 // Window names a metric group's window: which of a unit's sessions count.
 type Window string
 
-// The windows of viewer A/B experiments.
+// The windows that every experiment has, and the two of built-in retentions. Those
+// that people define their own retentions with are "return_K_L": the sessions that
+// started on day K up to day L after the exposure, where day 0 is WindowDay and L
+// is at most MaxReturnDay.
 const (
 	// WindowFirst holds the first session that started within FirstSpan of the exposure.
 	WindowFirst Window = "first"
@@ -27,59 +33,78 @@ const (
 // Spans and graces of the windows. Grace is how long after the span a session's
 // records may still arrive and count.
 const (
-	FirstSpan    = 30 * time.Minute
-	FirstGrace   = 2 * time.Minute
-	DaySpan      = 24 * time.Hour
-	DayGrace     = time.Hour
-	ReturnD1Span = 2 * DaySpan
-	ReturnD7Span = 8 * DaySpan
+	FirstSpan  = 30 * time.Minute
+	FirstGrace = 2 * time.Minute
+	DaySpan    = 24 * time.Hour
+	DayGrace   = time.Hour
 )
 
-// WindowCount is the number of windows.
+// MaxReturnDay is the last day of a return window: four weeks hold every weekly
+// rhythm, and telemetry is not kept for ever.
+const MaxReturnDay = 28
+
+// WindowCount is the number of windows that Windows returns.
 const WindowCount = 4
 
 // windows is in the order in which a look reads them.
 var windows = [WindowCount]Window{WindowFirst, WindowDay, WindowReturnD1, WindowReturnD7}
 
-// Windows returns the windows in the order in which a look reads them. A unit's
+// Windows returns the named windows in the order in which a look reads them. A unit's
 // first window closes before its day does, and the day before its returns, so
 // the values of a dimension that come first are the same however looks fall.
 func Windows() [WindowCount]Window { return windows }
 
-// index returns the window's place in Windows, and -1 for no window.
-func (w Window) index() int {
+// Valid reports whether there is such a window.
+func (w Window) Valid() bool {
+	_, _, isReturn := w.returnDays()
+	return isReturn || w == WindowFirst || w == WindowDay
+}
+
+// returnDays returns the first and the last day of a return window.
+func (w Window) returnDays() (first, last int, ok bool) {
 	switch w {
-	case WindowFirst:
-		return 0
-	case WindowDay:
-		return 1
+	case WindowFirst, WindowDay: // by far the most frequent
+		return 0, 0, false
+	case WindowReturnD1:
+		return 1, 1, true
+	case WindowReturnD7:
+		return 1, 7, true
 	}
-	return slices.Index(windows[:], w)
+	days, ok := strings.CutPrefix(string(w), "return_")
+	k, l, two := strings.Cut(days, "_")
+	first, firstErr := strconv.Atoi(k)
+	last, lastErr := strconv.Atoi(l)
+	ok = ok && two && firstErr == nil && lastErr == nil && 1 <= first && first <= last && last <= MaxReturnDay &&
+		string(w) == fmt.Sprintf("return_%d_%d", first, last) // one name a window
+	return first, last, ok
+}
+
+// compare orders windows as looks read them: the named ones first, return windows
+// by when they close.
+func (w Window) compare(v Window) int {
+	return cmp.Or(compareBool(w.IsReturn(), v.IsReturn()), cmp.Compare(w.Span(), v.Span()), cmp.Compare(w.From(), v.From()), strings.Compare(string(w), string(v)))
 }
 
 // IsReturn reports whether the window only says whether the unit came back:
-// its outcomes hold Units and Returned, and nothing else.
-func (w Window) IsReturn() bool { return w == WindowReturnD1 || w == WindowReturnD7 }
+// its outcomes hold Units, Returned, StreamedAgain and events, and nothing else.
+func (w Window) IsReturn() bool {
+	_, _, ok := w.returnDays()
+	return ok
+}
 
 // From returns how long after the exposure a session must start to count.
 func (w Window) From() time.Duration {
-	if w.IsReturn() {
-		return DaySpan
-	}
-	return 0
+	first, _, _ := w.returnDays() // 0 of others
+	return time.Duration(first) * DaySpan
 }
 
 // Span returns how long after the exposure a session may start to count.
 func (w Window) Span() time.Duration {
-	switch w {
-	case WindowFirst:
+	if w == WindowFirst {
 		return FirstSpan
-	case WindowReturnD1:
-		return ReturnD1Span
-	case WindowReturnD7:
-		return ReturnD7Span
 	}
-	return DaySpan
+	_, last, _ := w.returnDays() // 0 of others
+	return time.Duration(last+1) * DaySpan
 }
 
 // Grace returns how long after the span the outcome is fixed.

@@ -31,15 +31,23 @@ func (r *closedReader) readBroadcasts(ctx context.Context, q queryer, page *clos
 	for i := range page.rows {
 		units[i], exposed[i] = page.rows[i].unit, page.rows[i].exposedMs
 	}
+	return eachBroadcast(ctx, q, r.window, units, exposed, func(unit string, b telemetry.Broadcast) {
+		page.broadcasts[unit] = append(page.broadcasts[unit], b)
+	})
+}
+
+// eachBroadcast calls take for the broadcasts in the windows of broadcasters that
+// were exposed at those moments, in Unix ms.
+func eachBroadcast(ctx context.Context, q queryer, w metrics.Window, units []string, exposed []int64, take func(unit string, b telemetry.Broadcast)) error {
 	return eachRow(ctx, q, func(rows *sql.Rows) error {
 		var unit string
 		var b telemetry.Broadcast
 		if err := rows.Scan(append([]any{&unit}, broadcastFields(&b)...)...); err != nil {
 			return err
 		}
-		page.broadcasts[unit] = append(page.broadcasts[unit], b)
+		take(unit, b)
 		return nil
-	}, closedBroadcasts, pq.Array(units), pq.Array(exposed), r.window.From().Milliseconds(), r.window.Span().Milliseconds())
+	}, closedBroadcasts, pq.Array(units), pq.Array(exposed), w.From().Milliseconds(), w.Span().Milliseconds())
 }
 
 // setBroadcasts gives a unit of the page its broadcasts.

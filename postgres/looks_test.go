@@ -63,12 +63,20 @@ func (s jobStore) ReportBroadcasts(ctx context.Context, parts []telemetry.Broadc
 	return s.MergeBroadcasts(ctx, parts)
 }
 
+func (s jobStore) ReportEvents(ctx context.Context, events []storetest.Event) error {
+	received := make([]ReceivedEvent, len(events))
+	for i, e := range events {
+		received[i] = ReceivedEvent{RecvMs: e.RecvMs, UnitEvent: e.UnitEvent}
+	}
+	return s.InsertUnitEvents(ctx, received)
+}
+
 func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error) {
 	var out []metrics.Outcome
 	err := eachRow(ctx, s.sql, func(rows *sql.Rows) error {
 		var o metrics.Outcome
-		var quantities, dims, covariates []byte
-		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims, &covariates); err != nil {
+		var quantities, dims, covariates, custom []byte
+		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims, &covariates, &custom); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(quantities, &o.Quantities); err != nil {
@@ -87,10 +95,15 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 				o.Covariates.Quantities[int(pairs[i])] = pairs[i+1]
 			}
 		}
+		if custom != nil {
+			if err := json.Unmarshal(custom, &o.Custom); err != nil {
+				return fmt.Errorf("custom: %w", err)
+			}
+		}
 		out = append(out, o)
 		return nil
 	}, `
-		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates)
+		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates), custom
 		from outcomes where experiment_id = $1 and version = $2 and win = $3
 		order by closes_at, unit_id`, exp.ID, exp.Version, string(w))
 	return out, err

@@ -20,7 +20,7 @@ type fixedKey struct {
 }
 
 const copyOutcomes = `
-	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates)
+	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates, custom)
 	from stdin`
 
 // AppendOutcomes implements metrics.LookTx. That no unit has two outcomes of a
@@ -104,7 +104,11 @@ func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 		}
 		buf = appendElement(buf, value)
 	}
-	return appendCovariates(append(buf, '}', '\t'), &o.Covariates)
+	buf = append(appendCovariates(append(buf, '}', '\t'), &o.Covariates), '\t')
+	if len(o.Custom) == 0 {
+		return appendNull(buf)
+	}
+	return appendText(buf, mustJSON(o.Custom))
 }
 
 // appendCovariates writes whether there is a past, and of each quantity that is

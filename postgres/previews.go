@@ -37,10 +37,11 @@ func (db *DB) PreviewMetric(ctx context.Context, d metrics.Definition, unit expe
 		return metrics.Preview{}, from, wrap("find recent outcomes", err)
 	}
 	p := metrics.NewPreviewer(d)
+	ask := customReader{db: db, unit: unit, window: d.Window, Customs: metrics.CustomsOf(d)}
 	seen := map[string]bool{}
 	for _, run := range runs {
 		before := len(seen)
-		if err := db.previewRun(ctx, p, &d, run.Run, from.Since, seen); err != nil {
+		if err := db.previewRun(ctx, p, &ask, run.Run, from.Since, seen); err != nil {
 			return metrics.Preview{}, from, wrap("read recent outcomes", err)
 		}
 		if len(seen) > before {
@@ -89,40 +90,61 @@ func (db *DB) recentRuns(ctx context.Context, unit experiment.UnitType, since ti
 	return runs[:min(len(runs), maxPreviewRuns)], nil
 }
 
+// previewChunk is how many outcomes are asked about at once where there are
+// custom quantities.
+const previewChunk = 5_000
+
 // previewRun adds the units of a run that were not seen before.
-func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, d *metrics.Definition, run Run, since time.Time, seen map[string]bool) error {
+func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, ask *customReader, run Run, since time.Time, seen map[string]bool) error {
 	needs := p.Needs()
 	var columns strings.Builder
 	for _, q := range needs {
 		fmt.Fprintf(&columns, ", quantities[%d]", int(q)+1) // SQL counts from 1
 	}
 	values := make([]sql.NullFloat64, len(needs))
-	var name string
-	into := []any{&name}
+	var one metrics.Outcome
+	into := []any{&one.Unit, &one.ExposedAt, &one.ClosesAt}
 	for i := range values {
 		into = append(into, &values[i])
 	}
-	return eachRow(ctx, db.sql, func(rows *sql.Rows) error {
+	var chunk []metrics.Outcome
+	flush := func() error {
+		if err := ask.fill(ctx, chunk); err != nil {
+			return err
+		}
+		for i := range chunk {
+			p.Add(&chunk[i])
+		}
+		chunk = chunk[:0]
+		return nil
+	}
+	err := eachRow(ctx, db.sql, func(rows *sql.Rows) error {
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		if seen[name] || len(seen) == maxPreviewUnits {
+		if seen[one.Unit] || len(seen) == maxPreviewUnits {
 			return nil
 		}
-		seen[name] = true
-		var q metrics.Quantities
+		seen[one.Unit] = true
+		o := metrics.Outcome{Unit: one.Unit, ExposedAt: one.ExposedAt, ClosesAt: one.ClosesAt}
 		for i, v := range values {
 			if !v.Valid { // written before the quantity was invented
 				p.AddMissing()
 				return nil
 			}
-			q[needs[i]] = v.Float64
+			o.Quantities[needs[i]] = v.Float64
 		}
-		p.Add(&q)
+		if chunk = append(chunk, o); len(chunk) == previewChunk {
+			return flush()
+		}
 		return nil
 	}, `
-		select unit_id`+columns.String()+` from outcomes
+		select unit_id, exposed_at, closes_at`+columns.String()+` from outcomes
 		where experiment_id = $1 and version = $2 and win = $3 and day >= $4 and arm = 0
 		order by day desc, unit_id limit $5`,
-		run.ExperimentID, run.Version, string(d.Window), since.Format(time.DateOnly), maxPreviewUnits)
+		run.ExperimentID, run.Version, string(ask.window), since.Format(time.DateOnly), maxPreviewUnits)
+	if err != nil {
+		return err
+	}
+	return flush()
 }

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
 
@@ -36,12 +38,12 @@ func TestUnitEventsOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const day = 24 * 3_600_000
 	var all []ReceivedEvent
-	want := map[string]UnitSum{}
+	want := map[string]metrics.UnitSum{}
 	for i := range 300 {
 		e := event(fmt.Sprint("v", r.IntN(4)), []string{"chat", "purchase"}[r.IntN(2)], fmt.Sprint("id", i), r.Int64N(2*day), float64(r.IntN(8)))
 		all = append(all, e)
 		s := want[e.Unit+e.Name]
-		want[e.Unit+e.Name] = UnitSum{e.Unit, e.Name, s.N + 1, s.Sum + *e.Value}
+		want[e.Unit+e.Name] = metrics.UnitSum{Unit: e.Unit, Name: e.Name, N: s.N + 1, Sum: s.Sum + *e.Value}
 	}
 	sent := slices.Concat(all, all[:150])
 	for i := 300; i < len(sent); i++ {
@@ -58,22 +60,22 @@ func TestUnitEventsOnce(t *testing.T) {
 	}
 	wg.Wait()
 	now := testNow.UnixMilli()
-	var windows []UnitWindow
-	var sums []UnitSum
+	var windows []metrics.UnitWindow
+	var sums []metrics.UnitSum
 	for i := range 5 { // the fifth has none
 		unit := fmt.Sprint("v", i)
-		windows = append(windows, UnitWindow{Unit: unit, FromMs: now, ToMs: now + 2*day, KnownMs: now + 3*day})
+		windows = append(windows, metrics.UnitWindow{Unit: unit, FromMs: now, ToMs: now + 2*day, KnownMs: now + 3*day})
 		for _, name := range []string{"chat", "purchase"} {
 			if s, ok := want[unit+name]; ok {
 				sums = append(sums, s)
 			}
 		}
 	}
-	got, err := db.EventSums(t.Context(), experiment.UnitViewer, windows)
+	got, err := db.EventSums(t.Context(), experiment.UnitViewer, []string{"chat", "purchase"}, windows)
 	if diff := gocmp.Diff(sums, got); err != nil || diff != "" {
 		t.Errorf("EventSums: %v (-want +got):\n%s", err, diff)
 	}
-	if got, err := db.EventSums(t.Context(), experiment.UnitDevice, windows); err != nil || len(got) != 0 {
+	if got, err := db.EventSums(t.Context(), experiment.UnitDevice, []string{"chat"}, windows); err != nil || len(got) != 0 {
 		t.Errorf("EventSums of devices = %v, %v; want none", got, err)
 	}
 }
@@ -91,44 +93,67 @@ func TestEventSumsWithinWindow(t *testing.T) {
 	late.RecvMs = testNow.UnixMilli() + 5001
 	insertEvents(t, db, late, event("v", "n", "b", 1000, 128)) // the first with an id stays
 	now := testNow.UnixMilli()
-	for knownMs, want := range map[int64][]UnitSum{
-		5000: {{"v", "m", 1, -32}, {"v", "n", 3, 6}},
-		5001: {{"v", "m", 1, -32}, {"v", "n", 4, 70}},
+	for knownMs, want := range map[int64][]metrics.UnitSum{
+		5000: {{Unit: "v", Name: "m", N: 1, Sum: -32}, {Unit: "v", Name: "n", N: 3, Sum: 6}},
+		5001: {{Unit: "v", Name: "m", N: 1, Sum: -32}, {Unit: "v", Name: "n", N: 4, Sum: 70}},
 	} {
-		got, err := db.EventSums(t.Context(), experiment.UnitViewer, []UnitWindow{{"v", now + 1000, now + 3000, now + knownMs}})
+		got, err := db.EventSums(t.Context(), experiment.UnitViewer, []string{"m", "n"}, []metrics.UnitWindow{{Unit: "v", FromMs: now + 1000, ToMs: now + 3000, KnownMs: now + knownMs}})
 		if diff := gocmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("EventSums as known after %d ms: %v (-want +got):\n%s", knownMs, err, diff)
 		}
 	}
-	_, err := db.EventSums(t.Context(), experiment.UnitViewer, make([]UnitWindow, MaxUnitWindows+1))
+	_, err := db.EventSums(t.Context(), experiment.UnitViewer, nil, make([]metrics.UnitWindow, metrics.MaxUnitWindows+1))
 	wantCode(t, "too many windows", err, experiment.CodeTooLarge)
 	wantCode(t, "too many events", db.InsertUnitEvents(t.Context(), make([]ReceivedEvent, MaxUnitEventBatch+1)), experiment.CodeTooLarge)
 }
 
 // Measures of heartbeats are those of the newest record, and add up over the
-// sessions of a unit that began in its window, also of linked ones.
-func TestMeasureSums(t *testing.T) {
+// sessions of a unit that began in its window, also of linked ones. Of a unit of
+// which a session that started does not report one, it is not known.
+func TestCustomReader(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	now := testNow.UnixMilli()
 	send := func(session, viewer string, seq, recvMs int64, measures telemetry.Measures) {
-		hb := telemetry.Heartbeat{SessionID: session, Seq: seq, Kind: telemetry.KindBeat, MonoMs: seq, Measures: measures}
+		hb := telemetry.Heartbeat{SessionID: session, Seq: seq, Kind: telemetry.KindBeat, MonoMs: seq, PlayMs: 1, Measures: measures}
 		hb.ViewerID = viewer
 		if err := db.MergeSessions(t.Context(), telemetry.FoldBatch([]telemetry.Heartbeat{hb}, recvMs)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	const day = 24 * 3_600_000
 	send("a", "v", 2, now, `{"chat":5,"spent":0.5}`)
 	send("a", "v", 1, now+1, `{"chat":4}`) // late
 	send("b", "v", 1, now+999, `{"chat":2}`)
-	send("c", "v", 1, now+1000, `{"chat":100}`) // after the window
-	send("d", "", 1, now+5, `{"follow":1}`)     // linked
-	send("e", "v", 1, now+5, "")
-	send("f", "w", 1, now, `{"chat":7}`)
+	send("c", "v", 1, now+day, `{"chat":100}`)       // after the window
+	send("d", "", 1, now+5, `{"chat":1,"follow":1}`) // linked
+	send("e", "w", 1, now, `{"chat":7}`)
 	mustExec(t, db, fmt.Sprintf(`insert into session_links values ('d', 'viewer', 'v', '%s')`, testNow.Format("2006-01-02")))
-	got, err := db.MeasureSums(t.Context(), experiment.UnitViewer, []UnitWindow{{Unit: "v", FromMs: now, ToMs: now + 1000}, {Unit: "x", FromMs: now, ToMs: now + 1000}})
-	want := []UnitSum{{"v", "chat", 2, 7}, {"v", "follow", 1, 1}, {"v", "spent", 1, 0.5}}
-	if diff := gocmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("MeasureSums: %v (-want +got):\n%s", err, diff)
+	insertEvents(t, db, event("v", "tip", "1", 5, 2.5), event("v", "tip", "2", day, 9), event("v", "other", "3", 5, 9))
+	var definitions []metrics.Definition
+	for _, name := range []string{"measure:chat", "measure:spent", "event:tip", "value:tip"} {
+		d := metrics.Definition{Window: metrics.WindowDay}
+		if err := d.Numerator.UnmarshalText([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		definitions = append(definitions, d)
+	}
+	ask := customReader{db: db, unit: experiment.UnitViewer, window: metrics.WindowDay, Customs: metrics.CustomsOf(definitions...)}
+	outcomes := []metrics.Outcome{{Unit: "v"}, {Unit: "w"}, {Unit: "x"}}
+	for i := range outcomes {
+		outcomes[i].ExposedAt, outcomes[i].ClosesAt = testNow, testNow.Add(25*time.Hour)
+	}
+	if err := ask.fill(t.Context(), outcomes); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]metrics.CustomValue{
+		"v": {{Name: "measure:chat", Value: 8}, {Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 2.5}}, // b tells nothing of spent
+		"w": {{Name: "measure:chat", Value: 7}, {Name: "event:tip"}, {Name: "value:tip"}},
+		"x": {{Name: "measure:chat"}, {Name: "measure:spent"}, {Name: "event:tip"}, {Name: "value:tip"}},
+	}
+	for i := range outcomes {
+		if diff := gocmp.Diff(want[outcomes[i].Unit], outcomes[i].Custom); diff != "" {
+			t.Errorf("custom quantities of %s differ (-want +got):\n%s", outcomes[i].Unit, diff)
+		}
 	}
 }

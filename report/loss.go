@@ -34,7 +34,7 @@ func (b *builder) checkStartTimes() Check {
 
 func (b *builder) planUses(numerator metrics.Quantity) bool {
 	for _, key := range b.plan.Metrics() {
-		if d, ok := b.history.definition(key); ok && d.Numerator == numerator {
+		if d, ok := b.history.definition(key); ok && d.Numerator.Is(numerator) {
 			return true
 		}
 	}

@@ -65,8 +65,8 @@ func (m Measures) List() []Measure {
 	return out
 }
 
-// plus returns the sums by name: the totals of two epochs.
-func (m Measures) plus(n Measures) Measures {
+// Plus returns the sums by name: the totals of two epochs.
+func (m Measures) Plus(n Measures) Measures {
 	if m == "" || n == "" {
 		return m + n
 	}

@@ -145,7 +145,7 @@ func (c *Counters) add(d Counters) {
 	c.StallMaxMs = max(c.StallMaxMs, d.StallMaxMs)
 	c.LatencyMaxMs = max(c.LatencyMaxMs, d.LatencyMaxMs)
 	c.Observed |= d.Observed
-	c.Measures = c.Measures.plus(d.Measures)
+	c.Measures = c.Measures.Plus(d.Measures)
 }
 
 // fields returns the quantities that add up over epochs.

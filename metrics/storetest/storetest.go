@@ -29,8 +29,16 @@ type Subject interface {
 	// ReportBroadcasts stores parts of broadcasts by the rules of
 	// telemetry.MergeBroadcasts.
 	ReportBroadcasts(ctx context.Context, parts []telemetry.Broadcast) error
+	// ReportEvents stores events of units, each once.
+	ReportEvents(ctx context.Context, events []Event) error
 	// Outcomes returns the outcomes of a window in the order (closes_at, unit).
 	Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error)
+}
+
+// Event is an event of a unit and when the server had it.
+type Event struct {
+	RecvMs int64
+	telemetry.UnitEvent
 }
 
 // Exercise runs the suite; newSubject returns an empty store for each test.
@@ -47,6 +55,8 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"crossed and forced units are marked and counted apart", testMarked},
 		{"sessions are joined by viewer and by link", testJoin},
 		{"broadcasts are joined by broadcaster, with all their parts", testBroadcasts},
+		{"events are summed by unit, name and window", testEvents},
+		{"custom quantities reach outcomes and cells", testCustom},
 		{"return windows follow the day", testReturnWindows},
 		{"the past comes when it is asked for", testHistory},
 		{"attributes of the exposure arrive", testAttributes},

@@ -1,0 +1,102 @@
+package metrics
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/splitcast/splitcast/experiment"
+)
+
+// A funnel of base quantities is of sessions: each step counts sessions that lie
+// within those of the step before. A funnel with a custom step is of units: a unit
+// reaches a step when it reached all those before and its quantity of the step is
+// above 0 in the window. The steps are in the order of the definition, not in that
+// of time: sums do not tell what came first.
+
+// ofUnits reports whether the steps of a funnel are reached by units.
+func (d *Definition) ofUnits() bool { return slices.ContainsFunc(d.Steps, Term.IsCustom) }
+
+// stepSuffix comes before the number of a step in the keys of its companions.
+const stepSuffix = ".step"
+
+// StepKey returns the key of the companion of a funnel that tells how many of
+// those who reached the step before went on to this one, counted from 1.
+func StepKey(key string, step int) string { return key + stepSuffix + strconv.Itoa(step) }
+
+// Step returns the companion of a funnel for a step from the second on: the share
+// of those who reached the step before that reached it. ok is false for other
+// kinds, steps that there are not, and for keys too long to carry the suffix.
+func (d *Definition) Step(step int) (companion Definition, ok bool) {
+	key := StepKey(d.Key, step)
+	if d.Kind != KindFunnel || step < 2 || step > len(d.Steps) || !experiment.ValidKey(key) {
+		return Definition{}, false
+	}
+	companion = *d
+	companion.Key = key
+	companion.Name = fmt.Sprintf("%s, step %d of those at step %d", d.Name, step, step-1)
+	companion.Steps = d.Steps[:step]
+	companion.FromStep = step - 1
+	companion.Quotient = Quotient{Numerator: d.Steps[step-1], Denominator: d.Steps[step-2]}
+	return companion, true
+}
+
+// stepCompanions returns the companions of a funnel of three steps or more; of
+// two, the funnel is its own.
+func (d *Definition) stepCompanions() []Definition {
+	var out []Definition
+	if len(d.Steps) < 3 {
+		return nil
+	}
+	for step := 2; step <= len(d.Steps); step++ {
+		if companion, ok := d.Step(step); ok {
+			out = append(out, companion)
+		}
+	}
+	return out
+}
+
+// stepOf takes the key of a companion apart.
+func stepOf(key string) (of string, step int, ok bool) {
+	at := strings.LastIndex(key, stepSuffix)
+	if at < 0 {
+		return "", 0, false
+	}
+	step, err := strconv.Atoi(key[at+len(stepSuffix):])
+	return key[:at], step, err == nil
+}
+
+// reach is a funnel of units: which of its steps a pair is made of.
+type reach struct {
+	steps    [MaxFunnelSteps]Term
+	from, to int // counted from 1; from 0: not of units
+}
+
+func reachOf(d *Definition) reach {
+	if d.Kind != KindFunnel || !d.ofUnits() {
+		return reach{}
+	}
+	r := reach{from: max(1, d.FromStep), to: len(d.Steps)}
+	copy(r.steps[:], d.Steps)
+	return r
+}
+
+// value returns 1 and whether a unit that reached step from reached step to; ok is
+// false for a unit that did not reach from, and for one of which a step that
+// decides it is not known.
+func (r *reach) value(o *Outcome) (y, x float64, ok bool) {
+	for i := range r.to {
+		v, known := r.steps[i].of(o)
+		switch {
+		case !known:
+			return 0, 0, false
+		case v > 0:
+		case i < r.from:
+			return 0, 0, false
+		default:
+			return 0, 1, true
+		}
+	}
+	return 1, 1, true
+}
