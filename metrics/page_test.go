@@ -49,7 +49,8 @@ randomised, so the uncertainty is that of viewers, not of sessions or minutes. *
 denominator are summed over the same sessions, those whose player reports both; a unit without any is no part of the metric.
 
 - **Windows.** ` + "`first`" + `: the first play attempt, if within 30 minutes of the exposure. ` + "`day`" + `: sessions that began within
-  24 hours of it. ` + "`return_d1`, `return_d7`" + `: the second day, and the seven days after the first. An outcome is fixed when its
+  24 hours of it. ` + "`return_d1`, `return_d7`" + `: the second day, and the seven days after the first;
+  ` + "`return_K_L`" + `: day K up to day L, where day 0 is the first and L at most 28. An outcome is fixed when its
   window has closed, and an hour (of ` + "`first`" + `, two minutes) has passed for late records. Return windows are read only for
   experiments whose plan asks for them.
 - **Units.** Most metrics can be measured whatever was randomised; those that are *of a broadcaster* only where broadcasters were. Their
@@ -57,19 +58,51 @@ denominator are summed over the same sessions, those whose player reports both; 
 - **Kinds.** A *ratio* is the sum of the numerator over the sum of the denominator; a *mean* and a *count* are per unit; a
   *proportion* and a *retention* are shares of units; a *quantile* is over units; a *mean of ratios* gives every unit the same weight,
   from its unit floor on. A *funnel* is the ratio of its last step to its first.
+  A funnel with custom steps is of units: the share that reached the last step of those who reached the first, where a unit reaches a
+  step when it reached all before and its quantity of the step is above 0. The order is that of the definition, not that of time.
 - **Caps** are constants. The value without the cap stands beside the one with it.
 - **Tiers** are the sources that can observe it: A our heartbeat, B CMCD v2 with player states, C CMCD v2 without, D media requests.
 - **Versions.** A definition never changes; a change is another version. A plan fixes the versions of its metrics at launch, and its
   hash covers them. ` + "`POST /api/v1/metrics`" + ` defines a metric; ` + "`/api/v1/metrics/{key}/preview`" + ` shows what it would be like.
 - **Companions.** For every ratio of a plan the mean of the units' own ratios is added up, too. Where the two move in different
-  directions, heavy and light viewers fare differently, and the report says so.
+  directions, heavy and light viewers fare differently, and the report says so. Of a funnel of three steps or more the share that
+  goes on from each step to the next is added up as ` + "`KEY.step2`, `KEY.step3`" + ` and so on.
+
+## Custom quantities
+
+Definitions of people's own may be made of counters and events that an application sends, without any change here:
+
+| quantity | meaning |
+| --- | --- |
+| ` + "`measure:NAME`" + ` | sum of the counter ` + "`NAME`" + ` in the ` + "`measures`" + ` of heartbeats, over the unit's sessions in the window. Known when every session that started reports it, so send it from 0 on; of a unit without sessions it is 0 |
+| ` + "`stream_measure:NAME`" + ` | the same of the broadcasts of a broadcaster |
+| ` + "`event:NAME`" + ` | how many events ` + "`NAME`" + ` of the unit happened in the window and were received before it closed; 0 when none was sent |
+| ` + "`value:NAME`" + ` | sum of the values of those events |
+
+One may be divided by another, or by %s. As the numerator of a proportion or a
+retention it counts units that have it above 0. A name need not have been seen yet: a metric can be planned before the first counter
+is sent. ` + "`POST /api/v1/metrics/preview`" + ` tells what there was in the last seven days. An outcome keeps the custom quantities that the
+metrics of its experiment need.
+
+    {"key": "follows", "name": "Viewers who follow", "description": "Share of viewers who follow someone within a day.",
+     "kind": "proportion", "numerator": "event:follow", "denominator": "units", "direction": 1, "unit": "%%", "scale": 100}
+
+    {"key": "path", "name": "From watching to following", "description": "Of viewers who started, those who chat and then follow.",
+     "kind": "funnel", "steps": ["starts", "measure:chat", "event:follow"], "direction": 1, "unit": "%%", "scale": 100}
+
+    {"key": "week_two", "name": "Return in the second week", "description": "Tried to play on days 7 to 13 after the exposure.",
+     "kind": "retention", "numerator": "returned", "denominator": "units", "window": "return_7_13", "direction": 1, "unit": "%%", "scale": 100}
 `
 
 // pageOf writes the page.
 func pageOf(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	b.WriteString(pageHead)
+	var over []string
+	for _, q := range (metrics.Term{Custom: metrics.SourceEvent}).Over() {
+		over = append(over, "`"+q.String()+"`")
+	}
+	fmt.Fprintf(&b, pageHead, strings.Join(over, ", "))
 	for _, role := range []metrics.Role{metrics.RoleGoal, metrics.RoleGuardrail, metrics.RoleDiagnostic, metrics.RoleTrust} {
 		fmt.Fprintf(&b, "\n## %s\n", map[metrics.Role]string{
 			metrics.RoleGoal: "Goals", metrics.RoleGuardrail: "Guardrails", metrics.RoleDiagnostic: "Diagnostics", metrics.RoleTrust: "Trust",

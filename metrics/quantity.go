@@ -306,4 +306,6 @@ func (q Quantity) MarshalText() ([]byte, error) { return []byte(q.String()), nil
 type UnknownQuantityError struct{ Name string }
 
 // Error names the offender.
-func (e *UnknownQuantityError) Error() string { return "\"" + e.Name + "\" is not a base quantity" }
+func (e *UnknownQuantityError) Error() string {
+	return "\"" + e.Name + "\" is neither a base quantity nor a custom one, such as " + SourceEvent + "follow or " + SourceMeasure + "chat"
+}

@@ -20,6 +20,7 @@ type metricList struct {
 	Body struct {
 		Metrics    []metrics.Definition `json:"metrics"`
 		Quantities []quantityInfo       `json:"quantities" doc:"what metrics can be made of"`
+		Custom     []quantityInfo       `json:"custom" doc:"custom quantities: source and a name of yours; any may be divided by any other"`
 	}
 }
 
@@ -143,6 +144,13 @@ func (s *Server) listMetrics(ctx context.Context) (*metricList, error) {
 			info.Over = append(info.Over, o.String())
 		}
 		out.Body.Quantities = append(out.Body.Quantities, info)
+	}
+	for _, source := range metrics.Sources() {
+		info := quantityInfo{Name: source + "NAME", Over: []string{}}
+		for _, o := range (metrics.Term{Custom: info.Name}).Over() {
+			info.Over = append(info.Over, o.String())
+		}
+		out.Body.Custom = append(out.Body.Custom, info)
 	}
 	return out, nil
 }
