@@ -124,10 +124,14 @@ func (s *Server) applyOptions(ctx context.Context, who string) postgres.ApplyOpt
 
 // published puts a change in force at this server, so that its next evaluation
 // knows it; others learn of it within milliseconds. When the refresh fails the
-// watcher tries again.
+// watcher tries again. What was stopped is concluded while its newest look has
+// its dimensions; when that fails, the page of conclusions tries again.
 func (s *Server) published(ctx context.Context) {
 	if err := s.live.Refresh(ctx); err != nil {
 		s.log.Warn("configuration not refreshed after a change", "error", err)
+	}
+	if err := s.conclude(ctx); err != nil {
+		s.log.Warn("conclusions not kept after a change", "error", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -21,6 +22,9 @@ const (
 	pathAudit     = "/audit"
 	pathTelemetry = "/telemetry"
 	pathLearn     = web.LearnPath
+
+	pathConclusions = "/conclusions"
+	pathProgramme   = "/programme"
 )
 
 // auditPageSize is how many entries a page of the audit log shows.
@@ -29,8 +33,10 @@ const auditPageSize = 50
 // navigation lists the pages of the top bar.
 var navigation = []web.Link{
 	{Text: "Experiments", URL: pathExperiments},
-	{Text: "Planner", URL: pathPlanner},
+	{Text: "Conclusions", URL: pathConclusions},
+	{Text: "Programme", URL: pathProgramme},
 	{Text: "Metrics", URL: pathCatalogue},
+	{Text: "Planner", URL: pathPlanner},
 }
 
 // furtherPages lists those of the menu beside it.
@@ -48,6 +54,8 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)
+	r.Get(pathConclusions, s.conclusionsPage)
+	r.Get(pathProgramme, s.programmePage)
 	r.Get(pathLearn, s.learnPage)
 	r.Get(pathLearn+"/{topic}", s.learnPage)
 }
@@ -63,7 +71,12 @@ func (s *Server) cataloguePage(w http.ResponseWriter, r *http.Request) {
 		s.problemPage(w, r, err)
 		return
 	}
-	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: catalogue.All()}
+	conclusions, err := s.conclusions(r.Context(), "", postgres.MaxConclusions)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: catalogue.All(), Conclusions: conclusions}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Catalogue(b, view) })
 }
 

@@ -110,6 +110,7 @@ func TestPagesFit(t *testing.T) {
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
+		"/conclusions", "/conclusions/none", "/programme", "/programme/none",
 	} {
 		t.Run(path[1:], func(t *testing.T) {
 			for _, width := range []int{360, 1280} {

@@ -12,6 +12,9 @@ import (
 type CatalogueView struct {
 	Chrome
 	Metrics []metrics.Definition
+	// Conclusions are those of which the metrics tell: who moved them, and how
+	// narrow their intervals were.
+	Conclusions []Conclusion
 }
 
 // cataloguePage is the catalogue ready for the template.
@@ -29,7 +32,18 @@ type catalogueMetric struct {
 	Key, Name, Description string
 	Better                 string
 	Facts                  []catalogueFact
+	Moved                  []catalogueMove // experiments that moved it, the last stopped first
+	Sensitivity            string          // how narrow its intervals were; empty: not known
 }
+
+// catalogueMove is an experiment that was proven to move a metric.
+type catalogueMove struct {
+	Name, URL, Text string
+	State           wording
+}
+
+// maxCatalogueMoves bounds what one metric shows; the library has all.
+const maxCatalogueMoves = 5
 
 type catalogueFact struct{ Name, Text string }
 
@@ -52,7 +66,9 @@ func newCataloguePage(v CatalogueView) cataloguePage {
 		g := catalogueGroup{Title: r.title, Lead: r.lead}
 		for i := range sorted {
 			if sorted[i].Role == r.role {
-				g.Metrics = append(g.Metrics, newCatalogueMetric(&sorted[i]))
+				m := newCatalogueMetric(&sorted[i])
+				m.history(v.Conclusions)
+				g.Metrics = append(g.Metrics, m)
 			}
 		}
 		if len(g.Metrics) > 0 {
@@ -84,6 +100,34 @@ func newCatalogueMetric(d *metrics.Definition) catalogueMetric {
 	fact("Telemetry", "tiers "+strings.Join(strings.Split(d.Tiers, ""), ", "))
 	fact("Mind", d.Pitfalls)
 	return m
+}
+
+// history says what experiments that are over had to do with the metric.
+func (m *catalogueMetric) history(all []Conclusion) {
+	var half []float64
+	for i := range all {
+		c := &all[i]
+		if !c.trusted() {
+			continue
+		}
+		for j := range c.Findings {
+			f := &c.Findings[j]
+			if f.Metric != m.Key {
+				continue
+			}
+			if f.Known {
+				half = append(half, (f.Upper-f.Lower)/2)
+			}
+			if f.moved() && len(m.Moved) < maxCatalogueMoves {
+				m.Moved = append(m.Moved, catalogueMove{cmp.Or(c.Name, c.Key), c.URL, tight(f.Text), rowWording(f.State, f.Role)})
+			}
+		}
+	}
+	if len(half) > 0 {
+		slices.Sort(half)
+		m.Sensitivity = "±" + share(half[(len(half)-1)/2]) + " half the time when experiments were stopped, ±" + share(half[0]) + " at best (" +
+			plural(len(half), "comparison", "comparisons") + ")"
+	}
 }
 
 // computedAs words the quotient of a definition.

@@ -57,7 +57,9 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 			faults = append(faults, experiment.Invalidf("arms", "there are too few"))
 			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Metrics: metrics.All(), Form: form, Faults: faults})
 		},
-		"/catalogue":          func(w io.Writer) error { return r.Catalogue(w, CatalogueView{chrome, metrics.All()}) },
+		"/catalogue": func(w io.Writer) error {
+			return r.Catalogue(w, CatalogueView{chrome, metrics.All(), sampleConclusions()})
+		},
 		"/layers":             func(w io.Writer) error { return r.Layers(w, layers) },
 		"/layers/none":        func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
 		"/telemetry":          bind(r.Telemetry, sampleTelemetry(chrome)),
@@ -68,6 +70,10 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		"/learn/guardrails":   bind(r.Learn, LearnView{chrome, LearnGuardrails}),
 		"/learn/interference": bind(r.Learn, LearnView{chrome, LearnInterference}),
 		"/learn/interval":     bind(r.Learn, LearnView{chrome, LearnInterval}),
+		"/conclusions":        bind(r.Conclusions, ConclusionsView{Chrome: chrome, Base: "/conclusions", Conclusions: sampleConclusions(), Programme: "/programme"}),
+		"/conclusions/none":   bind(r.Conclusions, ConclusionsView{Chrome: chrome, Base: "/conclusions", Programme: "/programme"}),
+		"/programme":          bind(r.Programme, sampleProgramme(chrome)),
+		"/programme/none":     bind(r.Programme, ProgrammeView{Chrome: chrome, Library: "/conclusions"}),
 		"/audit":              func(w io.Writer) error { return r.Audit(w, audit) },
 		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}

@@ -30,7 +30,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "signin", "problem"}
+var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -109,6 +109,24 @@ func (r *Renderer) Telemetry(w io.Writer, v TelemetryView) error {
 		return fmt.Errorf("prepare telemetry page: %w", err)
 	}
 	return r.write(w, "telemetry", page)
+}
+
+// Conclusions writes the library of what was learnt.
+func (r *Renderer) Conclusions(w io.Writer, v ConclusionsView) error {
+	page, err := newConclusionsPage(v)
+	if err != nil {
+		return fmt.Errorf("prepare conclusions page: %w", err)
+	}
+	return r.write(w, "conclusions", page)
+}
+
+// Programme writes the page about experimenting as a whole.
+func (r *Renderer) Programme(w io.Writer, v ProgrammeView) error {
+	page, err := newProgrammePage(v)
+	if err != nil {
+		return fmt.Errorf("prepare programme page: %w", err)
+	}
+	return r.write(w, "programme", page)
 }
 
 // Learn writes a page of good practice.
