@@ -28,12 +28,13 @@ var allowed = map[string][]string{
 	"metrics":              {"experiment", "stats", "telemetry"},
 	"report":               {"experiment", "metrics", "stats"},
 	"planning":             {"stats"},
+	"launch":               {"experiment", "metrics", "planning", "stats"}, // what is known before a launch: a plan's cost and its checklist
 	"migrations":           {},
 	"postgres":             {"experiment", "metrics", "migrations", "stats", "telemetry"},
 	"postgres/private":     {},
-	"web":                  {"experiment", "metrics", "planning", "report", "stats", "web/chart"},
+	"web":                  {"experiment", "launch", "metrics", "planning", "report", "stats", "web/chart"},
 	"web/chart":            {},
-	"server":               {"assignment", "client/browser", "experiment", "extract", "metrics", "planning", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001; planning: the sample size of a metric
+	"server":               {"assignment", "client/browser", "experiment", "extract", "launch", "metrics", "planning", "postgres", "report", "telemetry", "web"}, // postgres: docs/adr/0001; planning: the sample size of a metric
 	"client":               {"assignment", "experiment"},
 	"client/browser":       {},
 	"client/openfeature":   {"assignment", "client", "experiment"},

@@ -200,6 +200,9 @@ func (e *Spec) validateHead(f *faultList) {
 	if len(e.Owner) > MaxNameBytes {
 		f.addf("owner", "must be at most %d bytes", MaxNameBytes)
 	}
+	if e.Change != "" && !ValidChangeKind(e.Change) {
+		f.addf("change", "must be player, abr, encoder, edge or ui")
+	}
 	if !ValidUnitType(e.Unit) {
 		f.addf("unit", "must be viewer, broadcaster, device, session or block")
 	}

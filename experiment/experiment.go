@@ -44,14 +44,16 @@ type Arm struct {
 // Spec is an experiment as a person writes it: the entry of a document and
 // the body of POST /api/v1/experiments.
 type Spec struct {
-	Key        string   `json:"key"`
-	Name       string   `json:"name"`
-	Hypothesis string   `json:"hypothesis,omitempty"`
-	Owner      string   `json:"owner,omitempty"`
-	Unit       UnitType `json:"unit"`
-	Design     Design   `json:"design"`
-	Layer      string   `json:"layer,omitempty"`
-	Slots      int      `json:"slots,omitempty"`
+	Key        string `json:"key"`
+	Name       string `json:"name"`
+	Hypothesis string `json:"hypothesis,omitempty"`
+	Owner      string `json:"owner,omitempty"`
+	// Change is what the experiment changes in the product; empty: not said.
+	Change ChangeKind `json:"change,omitempty"`
+	Unit   UnitType   `json:"unit"`
+	Design Design     `json:"design"`
+	Layer  string     `json:"layer,omitempty"`
+	Slots  int        `json:"slots,omitempty"`
 	// Ramp lets the slots grow by a plan.
 	Ramp []RampStep `json:"ramp,omitempty"`
 	// StartAt lets a draft run from then on; StopAt stops it.

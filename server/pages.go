@@ -43,8 +43,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 		r.Group(func(r chi.Router) {
 			r.Use(s.signedIn)
 			r.Get(pathExperiments, s.experimentsPage)
-			r.Get(pathLaunch, s.launchPage)
-			r.Post(pathLaunch, s.launch)
+			s.launchRoutes(r)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)

@@ -3,8 +3,14 @@ package server
 import (
 	"bytes"
 	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/go-chi/chi/v5"
+	"sigs.k8s.io/yaml"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -12,56 +18,199 @@ import (
 // which goes before that of keys.
 const pathLaunch = pathExperiments + "/new"
 
-func (s *Server) launchPage(w http.ResponseWriter, r *http.Request) {
-	s.showLaunch(w, r, http.StatusOK, web.LaunchView{})
+// maxLaunchForm bounds what a step sends: values of arms and a hypothesis.
+const maxLaunchForm = 256 << 10
+
+// launchRoutes are the launch wizard. Every step is POST, redirect, GET: going
+// back and forward in the browser sends nothing twice and loses nothing.
+func (s *Server) launchRoutes(r chi.Router) {
+	r.Get(pathLaunch, s.launchStart)
+	r.Post(pathLaunch, s.launchBegin)
+	r.Get(pathLaunch+"/{draft}/{step}", s.launchStep)
+	r.Post(pathLaunch+"/{draft}/{step}", s.launchSave)
+	r.Post(pathLaunch+"/{draft}", s.launchDiscard)
 }
 
-func (s *Server) showLaunch(w http.ResponseWriter, r *http.Request, status int, view web.LaunchView) {
-	catalogue, err := s.db.Catalogue(r.Context())
+// launchStart shows the first step, before anything is kept, and the drafts to go
+// on with.
+func (s *Server) launchStart(w http.ResponseWriter, r *http.Request) {
+	s.showLaunchStart(w, r, http.StatusOK, web.LaunchView{Form: web.NewLaunchForm(experiment.ChangeKind(r.URL.Query().Get("change")))})
+}
+
+func (s *Server) showLaunchStart(w http.ResponseWriter, r *http.Request, status int, view web.LaunchView) {
+	drafts, err := s.db.LaunchDrafts(r.Context(), s.user(r), s.wall())
 	if err != nil {
 		s.problemPage(w, r, err)
 		return
 	}
-	view.Chrome, view.Base, view.Metrics, view.Planner = s.chrome(r), pathLaunch, catalogue.All(), pathPlanner
+	for i := range drafts {
+		at := pathLaunch + "/" + drafts[i].ID
+		view.Drafts = append(view.Drafts, web.LaunchDraft{
+			Name: drafts[i].Form.Get("name"), URL: at + "/" + string(launch.StepReview), Discard: at, At: drafts[i].UpdatedAt,
+		})
+	}
+	view.Chrome, view.Base, view.Step, view.Experiment = s.chrome(r), pathLaunch, launch.StepChange, pathExperiments
 	s.page(w, r, status, func(b *bytes.Buffer) error { return s.pages.Launch(b, view) })
 }
 
-// launch makes the experiment of the form, and shows its report, or the form with
-// what is wrong.
-func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBody)
-	if err := r.ParseForm(); err != nil {
-		s.problemPage(w, r, formFault(err))
+func (s *Server) user(r *http.Request) string { return s.web.GetString(r.Context(), sessionUser) }
+
+// launchBegin keeps the first step as a draft.
+func (s *Server) launchBegin(w http.ResponseWriter, r *http.Request) {
+	if !s.readLaunchForm(w, r) {
 		return
 	}
-	catalogue, err := s.db.Catalogue(r.Context())
+	form := web.MergeLaunch(web.NewLaunchForm(""), launch.StepChange, r.PostForm)
+	_, faults := s.readLaunch(r, form)
+	if web.LaunchStepFault(launch.StepChange, faults) {
+		s.showLaunchStart(w, r, http.StatusBadRequest, web.LaunchView{Form: form, Faults: faults})
+		return
+	}
+	id, err := s.db.CreateLaunchDraft(r.Context(), s.user(r), form, s.wall())
 	if err != nil {
 		s.problemPage(w, r, err)
 		return
 	}
-	spec, faults := web.ReadLaunch(r.PostForm)
-	spec.Normalize()
-	faults = append(faults, experiment.Faults(spec.Validate(catalogue.Known))...)
-	if len(faults) == 0 {
-		faults, err = s.create(r, spec)
+	s.launchGo(w, r, id, launch.StepChange, form)
+}
+
+// launchStep shows a step of a draft.
+func (s *Server) launchStep(w http.ResponseWriter, r *http.Request) {
+	step := launch.Step(chi.URLParam(r, "step"))
+	if !slices.Contains(launch.Steps(), step) {
+		s.problemPage(w, r, experiment.Errorf(experiment.CodeNotFound, "", "the wizard has no step %q", step))
+		return
 	}
-	switch {
-	case len(faults) > 0:
-		s.showLaunch(w, r, statusOf(faults[0].Code), web.LaunchView{Form: r.PostForm, Faults: faults})
-	case err != nil:
+	draft, err := s.db.LaunchDraft(r.Context(), chi.URLParam(r, "draft"), s.user(r), s.wall())
+	if err != nil {
 		s.problemPage(w, r, err)
+		return
+	}
+	view := web.LaunchView{Draft: draft.ID, Step: step, Form: draft.Form, SavedAt: draft.UpdatedAt}
+	s.showLaunchStep(w, r, http.StatusOK, view)
+}
+
+func (s *Server) showLaunchStep(w http.ResponseWriter, r *http.Request, status int, view web.LaunchView) {
+	prepared, err := s.prepare(r, view.Form, view.Step)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	document, err := documentOf(&prepared.input.Spec)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view.Chrome, view.Base, view.Experiment = s.chrome(r), pathLaunch, pathExperiments
+	view.Planner, view.Catalogue = pathPlanner, pathCatalogue
+	view.Now, view.Spec, view.Document = s.now(), prepared.input.Spec, document
+	view.Metrics, view.Faults = prepared.catalogue.All(), append(view.Faults, prepared.input.Faults...)
+	view.Previews, view.Assessment = prepared.input.Previews, prepared.assessment
+	s.page(w, r, status, func(b *bytes.Buffer) error { return s.pages.Launch(b, view) })
+}
+
+// documentOf writes an experiment as people apply it.
+func documentOf(spec *experiment.Spec) (string, error) {
+	shown := *spec
+	shown.Status = experiment.StatusRunning
+	if shown.StartAt != nil {
+		shown.Status = experiment.StatusDraft
+	}
+	b, err := yaml.Marshal(experiment.Document{Experiments: []experiment.Spec{shown}})
+	return string(b), err
+}
+
+// launchSave keeps a step and goes where its button leads.
+func (s *Server) launchSave(w http.ResponseWriter, r *http.Request) {
+	if !s.readLaunchForm(w, r) {
+		return
+	}
+	id, step := chi.URLParam(r, "draft"), launch.Step(chi.URLParam(r, "step"))
+	draft, err := s.db.ReviseLaunchDraft(r.Context(), id, s.user(r), s.wall(), func(form url.Values) url.Values {
+		return web.MergeLaunch(form, step, r.PostForm)
+	})
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	switch to := r.PostForm.Get(web.ParamGo); to {
+	case web.GoLaunch, web.GoDraft:
+		s.launchDraft(w, r, draft.ID, draft.Form, to == web.GoLaunch)
 	default:
-		s.published(r.Context())
-		http.Redirect(w, r, pathExperiments+"/"+spec.Key, http.StatusSeeOther)
+		s.launchGo(w, r, id, step, draft.Form)
 	}
 }
 
-// create makes a new experiment; one that is there is not changed by a form that
-// did not show it.
-func (s *Server) create(r *http.Request, spec experiment.Spec) (experiment.Errors, error) {
-	if _, err := s.db.Get(r.Context(), spec.Key); err == nil {
-		return experiment.Errors{experiment.Errorf(experiment.CodeConflict, "key", "there is an experiment %q already", spec.Key)}, nil
+// launchGo redirects to the step that a button asks for. Only the way on is
+// closed by faults; every other step can be seen at any time.
+func (s *Server) launchGo(w http.ResponseWriter, r *http.Request, id string, step launch.Step, form url.Values) {
+	steps := launch.Steps()
+	to := launch.Step(r.PostForm.Get(web.ParamGo))
+	if !slices.Contains(steps, to) {
+		to = step
 	}
-	_, err := s.db.Apply(r.Context(), []experiment.Spec{spec}, s.applyOptions(r.Context(), s.web.GetString(r.Context(), sessionUser)))
-	return experiment.Faults(err), err
+	if at := slices.Index(steps, step); r.PostForm.Get(web.ParamGo) == web.GoNext && at >= 0 && at+1 < len(steps) {
+		if _, faults := s.readLaunch(r, form); !web.LaunchStepFault(step, faults) {
+			to = steps[at+1]
+		}
+	}
+	http.Redirect(w, r, pathLaunch+"/"+id+"/"+string(to), http.StatusSeeOther)
+}
+
+// launchDraft makes the experiment of a draft, and shows its report, or the
+// checklist with what stands against it.
+func (s *Server) launchDraft(w http.ResponseWriter, r *http.Request, id string, form url.Values, run bool) {
+	prepared, err := s.prepare(r, form, launch.StepReview)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	spec := prepared.input.Spec
+	if run && spec.StartAt == nil {
+		spec.Status = experiment.StatusRunning
+	}
+	var faults experiment.Errors
+	if prepared.assessment.Blockers(launch.LevelHard) == 0 {
+		opts := s.applyOptions(r.Context(), s.user(r))
+		opts.Reason = prepared.assessment.OpenPoints()
+		_, err := s.db.Apply(r.Context(), []experiment.Spec{spec}, opts)
+		if faults = experiment.Faults(err); err != nil && len(faults) == 0 {
+			s.problemPage(w, r, err)
+			return
+		}
+		if err == nil {
+			s.launched(w, r, id, spec.Key)
+			return
+		}
+	}
+	view := web.LaunchView{Draft: id, Step: launch.StepReview, Form: form, Faults: faults}
+	s.showLaunchStep(w, r, http.StatusConflict, view)
+}
+
+// launched forgets the draft, which is an experiment now.
+func (s *Server) launched(w http.ResponseWriter, r *http.Request, id, key string) {
+	s.published(r.Context())
+	if err := s.db.DiscardLaunchDraft(r.Context(), id, s.user(r)); err != nil {
+		s.log.Warn("a draft that was launched is still there", "error", err)
+	}
+	http.Redirect(w, r, pathExperiments+"/"+key, http.StatusSeeOther)
+}
+
+func (s *Server) launchDiscard(w http.ResponseWriter, r *http.Request) {
+	if err := s.db.DiscardLaunchDraft(r.Context(), chi.URLParam(r, "draft"), s.user(r)); err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	http.Redirect(w, r, pathLaunch, http.StatusSeeOther)
+}
+
+// readLaunchForm reads what a step sends; it answers and returns false for what is
+// no form.
+func (s *Server) readLaunchForm(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLaunchForm)
+	if err := r.ParseForm(); err != nil {
+		s.problemPage(w, r, formFault(err))
+		return false
+	}
+	return true
 }

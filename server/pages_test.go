@@ -343,38 +343,3 @@ func TestDecide(t *testing.T) {
 		t.Errorf("a form of another site = %d, want 403", code)
 	}
 }
-
-// An experiment made by the form is the one that the API shows.
-func TestLaunchByForm(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	cookie := b.signIn(t)
-	header := map[string]string{"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-	form := url.Values{
-		"name": {"Launched by form"}, "unit": {"viewer"}, "slots": {"100"}, "plan.primary": {"stall_ratio"}, "plan.mde": {"2"}, "plan.units": {"100000"},
-		"arms[0].key": {"control"}, "arms[0].weight": {"1"}, "arms[0].value": {"1"},
-		"arms[1].key": {"treatment"}, "arms[1].weight": {"1"}, "arms[1].value": {"2"}, "status": {"running"},
-	}
-	post := func() answer {
-		return b.send(t, scenario{method: "POST", path: pathLaunch, header: header, body: form.Encode()})
-	}
-	if page := b.send(t, scenario{method: "GET", path: pathLaunch, header: header}); page.status != http.StatusOK {
-		t.Errorf("the form = %d", page.status)
-	}
-	if a := post(); a.status != http.StatusSeeOther || a.header.Get("Location") != "/experiments/launched-by-form" {
-		t.Fatalf("launch = %d to %q: %s", a.status, a.header.Get("Location"), a.body)
-	}
-	e, err := b.db.Get(t.Context(), "launched-by-form")
-	if err != nil || e.Status != "running" || len(e.Arms) != 2 || e.Plan.Units != 100_000 {
-		t.Errorf("made %+v, %v", e, err)
-	}
-	if a := post(); a.status != http.StatusConflict || !strings.Contains(a.body, "already") {
-		t.Errorf("a second time = %d: %s", a.status, a.body)
-	}
-	form.Set("key", "other")
-	form.Set("arms[1].weight", "0")
-	form.Set("plan.primary", "nothing")
-	if a := post(); a.status != http.StatusBadRequest || !strings.Contains(a.body, "aria-invalid") || !strings.Contains(a.body, "Launched by form") {
-		t.Errorf("a form with faults = %d: %s", a.status, a.body)
-	}
-}

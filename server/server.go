@@ -81,6 +81,7 @@ type Server struct {
 	addressHeader string
 	ingest        *ingest
 	reports       *reportCache
+	recent        recentData
 	flagd         *Flagd
 	tasks         sync.WaitGroup // what ends when done is closed
 	done          chan struct{}

@@ -108,7 +108,9 @@ func TestPagesFit(t *testing.T) {
 	for _, path := range []string{
 		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms",
 		"/experiments", "/first", "/sign-in", "/problem",
-		"/launch", "/launch/faults", "/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
+		"/launch", "/launch/change", "/launch/metrics", "/launch/audience", "/launch/power", "/launch/traffic", "/launch/review",
+		"/launch/change-hostile", "/launch/metrics-hostile", "/launch/traffic-hostile", "/launch/review-hostile",
+		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
 		"/conclusions", "/conclusions/none", "/programme", "/programme/none",
 	} {

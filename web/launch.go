@@ -3,30 +3,22 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
-	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/launch"
 )
-
-// LaunchView is the form that makes an experiment: what a document of
-// `splitcast apply` says, field by field.
-type LaunchView struct {
-	Chrome
-	Base    string            // path of this page
-	Form    url.Values        // as it was sent; nil: the first visit
-	Faults  experiment.Errors // what is wrong with it
-	Metrics []metrics.Definition
-	Planner string // address of the planner; empty: there is none
-}
 
 // Rows of the form that may be left empty.
 const (
 	launchArms       = 4
 	launchRules      = 3
-	launchGuardrails = 4
+	launchGuardrails = 5
 )
 
 // The fields of the form have the names of the fields of experiment.Spec, so that
@@ -36,6 +28,7 @@ const (
 	fieldName      = "name"
 	fieldWhy       = "hypothesis"
 	fieldOwner     = "owner"
+	fieldChange    = "change"
 	fieldUnit      = "unit"
 	fieldLayer     = "layer"
 	fieldShare     = "slots" // in percent of the layer
@@ -44,6 +37,9 @@ const (
 	fieldMDE       = "plan.mde" // in percent
 	fieldUnits     = "plan.units"
 	fieldEnd       = "plan.end"
+	fieldRamp      = "ramp" // a name of launchRamps; empty: all at once
+	fieldStartAt   = "start_at"
+	fieldStopAt    = "stop_at"
 )
 
 func armField(i int, part string) string  { return fmt.Sprintf("arms[%d].%s", i, part) }
@@ -52,28 +48,71 @@ func guardField(i int, part string) string {
 	return fmt.Sprintf("plan.guardrails[%d].%s", i, part)
 }
 
-// launchDefaults are the form of the first visit.
-func launchDefaults() url.Values {
+// NewLaunchForm is the form with what a kind of change proposes; of an unknown
+// kind only arms and traffic are filled in.
+func NewLaunchForm(kind experiment.ChangeKind) url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{
-		fieldUnit: string(experiment.UnitViewer), fieldShare: "100", fieldPrimary: "stall_ratio", fieldMDE: "2", fieldUnits: "100000",
+		fieldUnit: string(experiment.UnitViewer), fieldShare: "100", fieldMDE: "2", fieldRamp: rampDaily,
 		armField(0, "key"): "control", armField(0, "weight"): "1", armField(0, "value"): "false",
 		armField(1, "key"): "treatment", armField(1, "weight"): "1", armField(1, "value"): "true",
-		guardField(0, "metric"): "start_success", guardField(0, "margin"): "0.5",
-		guardField(1, "metric"): "telemetry_coverage", guardField(1, "margin"): "1",
 	} {
 		v.Set(name, value)
+	}
+	p, ok := launch.Propose(kind)
+	if !ok {
+		return v
+	}
+	v.Set(fieldChange, string(kind))
+	v.Set(fieldUnit, string(p.Unit))
+	v.Set(fieldPrimary, p.Primary)
+	v[fieldSecondary] = p.Secondary
+	for i, g := range p.Guardrails {
+		v.Set(guardField(i, "metric"), g.Metric)
+		v.Set(guardField(i, "margin"), strconv.FormatFloat(100*g.Margin, 'g', -1, 64))
 	}
 	return v
 }
 
+// proposedFields are those that a kind of change fills in.
+func proposedFields() []string {
+	out := []string{fieldUnit, fieldPrimary, fieldSecondary}
+	for i := range launchGuardrails {
+		out = append(out, guardField(i, "metric"), guardField(i, "margin"))
+	}
+	return out
+}
+
+// repropose takes the proposals of another kind of change, except where somebody
+// wrote something else than was proposed before.
+func repropose(form url.Values, before, now experiment.ChangeKind) {
+	old, next := NewLaunchForm(before), NewLaunchForm(now)
+	fields := proposedFields()
+	for _, name := range fields[2:] { // guardrails are one thing: a changed margin keeps all of them
+		if form.Get(name) != old.Get(name) {
+			fields = fields[:2]
+			break
+		}
+	}
+	for _, name := range fields {
+		if !slices.Equal(form[name], old[name]) && strings.Join(form[name], "") != "" {
+			continue
+		}
+		delete(form, name)
+		if v, ok := next[name]; ok {
+			form[name] = v
+		}
+	}
+}
+
 // ReadLaunch returns the experiment that a form describes, and a fault for each
 // field that cannot be read. Rows left empty are left out; experiment.Spec says
-// what else is wrong.
-func ReadLaunch(form url.Values) (experiment.Spec, experiment.Errors) {
+// what else is wrong. A ramp begins at the planned start, else now.
+func ReadLaunch(form url.Values, now time.Time) (experiment.Spec, experiment.Errors) {
 	f := launchReader{form: form}
 	spec := experiment.Spec{
 		Key: f.text(fieldKey), Name: f.text(fieldName), Hypothesis: f.text(fieldWhy), Owner: f.text(fieldOwner),
+		Change: experiment.ChangeKind(f.text(fieldChange)), StartAt: f.moment(fieldStartAt), StopAt: f.moment(fieldStopAt),
 		Unit: experiment.UnitType(f.text(fieldUnit)), Design: experiment.DesignAB, Layer: f.text(fieldLayer),
 		Slots: int(f.number(fieldShare)*experiment.TotalSlots/100 + 0.5), Status: experiment.Status(f.text(ParamStatus)),
 		Audience: f.audience(), Arms: f.arms(),
@@ -82,6 +121,7 @@ func ReadLaunch(form url.Values) (experiment.Spec, experiment.Errors) {
 	if spec.Key == "" {
 		spec.Key = keyOf(spec.Name)
 	}
+	spec.Slots, spec.Ramp = rampOf(f.text(fieldRamp), spec.Slots, spec.StartAt, now)
 	if primary := f.text(fieldPrimary); primary != "" {
 		spec.Plan.Primary = []string{primary}
 	}
@@ -136,10 +176,27 @@ func (f *launchReader) number(name string) float64 {
 		return 0
 	}
 	x, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 		f.fault(name, "must be a number")
+		return 0
 	}
 	return x
+}
+
+// moment reads a time in UTC, as a browser or a person writes it; nil when empty.
+func (f *launchReader) moment(name string) *time.Time {
+	text := f.text(name)
+	if text == "" {
+		return nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			at = at.UTC()
+			return &at
+		}
+	}
+	f.fault(name, "must be a time such as 2026-12-01T08:00")
+	return nil
 }
 
 func (f *launchReader) arms() []experiment.Arm {

@@ -1,28 +1,99 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/metrics"
 )
 
-// launchPage is the form ready for the template.
+// LaunchView is a step of the launch wizard, with what is known about the
+// experiment so far.
+type LaunchView struct {
+	Chrome
+	Base    string // address where a draft begins; drafts are below it
+	Draft   string // id; empty: nothing is kept yet
+	Step    launch.Step
+	Form    url.Values        // as it was sent; nil: the first visit
+	Spec    experiment.Spec   // what the form says
+	Faults  experiment.Errors // what is wrong with it, in any step
+	SavedAt time.Time
+	Now     time.Time
+	Metrics []metrics.Definition
+	// Assessment is filled in as far as the step needs it, Previews likewise.
+	Assessment launch.Assessment
+	Previews   map[string]launch.MetricPreview
+	Drafts     []LaunchDraft // of the reader, on the first visit
+	Document   string        // the experiment as `splitcast apply` takes it
+	Planner    string        // address of the planner; empty: there is none
+	Catalogue  string        // address of the metric catalogue
+	Experiment string        // address below which experiments are
+}
+
+// LaunchDraft is a draft to go on with.
+type LaunchDraft struct {
+	Name, URL, Discard string
+	At                 time.Time
+}
+
+// launchPage is a step ready for the template.
 type launchPage struct {
 	Chrome
-	Base, Planner string
-	Faults        []string // those that no field shows
-	About         []launchField
-	Units         []option
-	Traffic       []launchField
-	Rules         []launchRow
-	Arms          []launchRow
-	Primary       []option
-	PrimaryFault  string
-	Secondary     []option
-	Guardrails    []launchRow
-	Plan          []launchField
+	Action, Title, Experiments, Planner, Catalogue string
+
+	Step       string
+	Begun      bool // there is a draft
+	Steps      []launchStepLink
+	Back, Next string // steps; empty: there is none
+	NextTitle  string
+	Saved      stamp
+	Drafts     []launchDraftRow
+	Faults     []string // those that no field shows
+
+	Kinds        []launchKind
+	KindFault    string
+	About, More  []launchField
+	Arms         []launchRow
+	Units        []option
+	Rules        []launchRow
+	Primary      []option
+	PrimaryFault string
+	Secondary    []option
+	Guardrails   []launchRow
+	Plan         []launchField
+	Traffic      []launchField
+	Schedule     []launchField
+
+	Proposal     *launchProposal
+	Interference *launchInterference
+	Previews     []launchPreview
+	Audience     *launchAudience
+	Power        *launchPower
+	Place        *launchPlace
+	Review       *launchReview
+}
+
+// launchStepLink is a step in the list of steps.
+type launchStepLink struct {
+	Step, Title, State string // of State: "" nobody was there, "done", "fault"
+	Current            bool
+	Number             int
+}
+
+// launchKind is a choice of what changes.
+type launchKind struct {
+	Value, Name, Examples string
+	Checked               bool
+}
+
+// launchDraftRow is a draft to go on with.
+type launchDraftRow struct {
+	Name, URL, Discard string
+	At                 stamp
 }
 
 // launchField is one input.
@@ -61,36 +132,107 @@ var launchOps = []struct {
 	{experiment.OpAbsent, "is not there"},
 }
 
-// newLaunchPage prepares the form with what was typed.
+// newLaunchPage prepares a step with what was typed.
 func newLaunchPage(v LaunchView) launchPage {
-	p := launchPage{Chrome: v.Chrome, Base: v.Base, Planner: v.Planner}
+	p := launchPage{
+		Chrome: v.Chrome, Action: v.Base, Planner: v.Planner, Catalogue: v.Catalogue, Experiments: v.Experiment,
+		Step: string(v.Step), Begun: v.Draft != "", Title: "New experiment", Saved: newStamp(&v.SavedAt, "15:04:05 UTC"),
+	}
+	if v.Draft != "" {
+		p.Action = v.Base + "/" + v.Draft + "/" + string(v.Step)
+		p.Title = cmp.Or(v.Spec.Name, p.Title)
+	}
+	p.steps(&v)
+	for _, d := range v.Drafts {
+		p.Drafts = append(p.Drafts, launchDraftRow{cmp.Or(d.Name, "Without a name"), d.URL, d.Discard, newStamp(&d.At, listFormat)})
+	}
 	b := launchBuilder{form: v.Form, faults: map[string]string{}, shown: map[string]bool{}}
 	if b.form == nil {
-		b.form = launchDefaults()
+		b.form = NewLaunchForm("")
 	}
+	seen := v.Draft == "" || slices.Contains(b.form[fieldSeen], string(v.Step))
 	for _, f := range v.Faults {
-		if b.faults[f.Field] == "" {
+		if seen && launch.StepOf(f.Field) == v.Step && b.faults[f.Field] == "" {
 			b.faults[f.Field] = f.Message
 		}
 	}
+	p.fields(&v, &b)
+	p.panels(&v)
+	for field, message := range b.faults {
+		if !b.shown[field] && v.Step != launch.StepReview {
+			p.Faults = append(p.Faults, (&experiment.Error{Field: field, Message: message}).Error())
+		}
+	}
+	slices.Sort(p.Faults)
+	return p
+}
+
+// steps fills in the list of steps, and where the buttons lead.
+func (p *launchPage) steps(v *LaunchView) {
+	all := launch.Steps()
+	at := slices.Index(all, v.Step)
+	for i, step := range all {
+		link := launchStepLink{Step: string(step), Title: launchTitle(step), Current: i == at, Number: i + 1}
+		if slices.Contains(v.Form[fieldSeen], string(step)) {
+			link.State = "done"
+			if LaunchStepFault(step, v.Faults) {
+				link.State = "fault"
+			}
+		}
+		p.Steps = append(p.Steps, link)
+	}
+	if at > 0 {
+		p.Back = string(all[at-1])
+	}
+	if at >= 0 && at+1 < len(all) {
+		p.Next, p.NextTitle = string(all[at+1]), launchTitle(all[at+1])
+	}
+}
+
+// fields makes the inputs of the step.
+func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
+	switch v.Step {
+	case launch.StepMetrics:
+		p.metricFields(v, b)
+	case launch.StepAudience:
+		for _, u := range []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession} {
+			p.Units = append(p.Units, option{Value: string(u), Text: string(u), Selected: b.form.Get(fieldUnit) == string(u)})
+		}
+		for i := range launchRules {
+			p.Rules = append(p.Rules, launchRow{Fields: []launchField{
+				b.field(ruleField(i, "attr"), "Attribute", ""), b.choice(ruleField(i, "op"), "Comparison", opOptions(b.form.Get(ruleField(i, "op")))),
+				b.field(ruleField(i, "value"), "Value", ""),
+			}})
+		}
+	case launch.StepPower:
+		p.Plan = []launchField{
+			b.field(fieldMDE, "Smallest lift worth finding, %", "of control's value; half of it needs four times the units"),
+			b.field(fieldUnits, "Planned units", "where the intervals are tightest; left empty: what the preview asks for"),
+			b.date(fieldEnd, "Planned end", "optional"),
+		}
+	case launch.StepTraffic:
+		p.trafficFields(b)
+	case launch.StepReview:
+	default:
+		p.changeFields(b)
+	}
+}
+
+func (p *launchPage) changeFields(b *launchBuilder) {
+	for _, proposal := range launch.Proposals() {
+		p.Kinds = append(p.Kinds, launchKind{
+			Value: string(proposal.Change), Name: proposal.Name, Examples: proposal.Examples,
+			Checked: b.form.Get(fieldChange) == string(proposal.Change),
+		})
+	}
+	p.KindFault = b.fault(fieldChange)
 	p.About = []launchField{
 		b.required(fieldName, "Name", "as people call it"),
-		b.field(fieldKey, "Key", "what services ask for; made of the name if left empty"),
-		b.field(fieldOwner, "Owner", "a person or a team"),
 		b.long(fieldWhy, "Hypothesis", "what changes, for whom, and why"),
 	}
-	for _, u := range []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession} {
-		p.Units = append(p.Units, option{Value: string(u), Text: string(u), Selected: b.form.Get(fieldUnit) == string(u)})
-	}
-	p.Traffic = []launchField{
-		b.field(fieldShare, "Share of the layer, %", "it can grow later; nobody moves"),
-		b.field(fieldLayer, "Layer", "name one to keep experiments on the same thing apart; left empty: its own"),
-	}
-	for i := range launchRules {
-		p.Rules = append(p.Rules, launchRow{Fields: []launchField{
-			b.field(ruleField(i, "attr"), "Attribute", ""), b.choice(ruleField(i, "op"), "Comparison", opOptions(b.form.Get(ruleField(i, "op")))),
-			b.field(ruleField(i, "value"), "Value", ""),
-		}})
+	p.More = []launchField{
+		b.field(fieldKey, "Key", "what services ask for; made of the name if left empty"),
+		b.field(fieldOwner, "Owner", "a person or a team"),
 	}
 	for i := range launchArms {
 		label := "Control"
@@ -102,7 +244,13 @@ func newLaunchPage(v LaunchView) launchPage {
 			b.field(armField(i, "weight"), "Weight", ""), b.field(armField(i, "value"), "Value, JSON", ""),
 		}})
 	}
+}
+
+func (p *launchPage) metricFields(v *LaunchView, b *launchBuilder) {
 	p.Primary, p.PrimaryFault = b.metrics(v.Metrics, fieldPrimary), b.fault(fieldPrimary)
+	if b.form.Get(fieldPrimary) == "" {
+		p.Primary = append([]option{{Text: "choose one", Selected: true}}, p.Primary...)
+	}
 	p.Secondary = b.metrics(v.Metrics, fieldSecondary)
 	for i := range launchGuardrails {
 		name := guardField(i, "metric")
@@ -111,17 +259,22 @@ func newLaunchPage(v LaunchView) launchPage {
 			b.choice(name, "Metric", options), b.field(guardField(i, "margin"), "Margin, %", ""),
 		}})
 	}
-	p.Plan = []launchField{
-		b.field(fieldMDE, "Smallest lift worth finding, %", "of control's value"),
-		b.field(fieldUnits, "Planned units", "where the intervals are tightest; ask the planner"),
-		b.date(fieldEnd, "Planned end", "optional"),
+}
+
+func (p *launchPage) trafficFields(b *launchBuilder) {
+	var ramps []option
+	for _, r := range launchRamps() {
+		ramps = append(ramps, option{Value: r.Name, Text: r.Text, Selected: b.form.Get(fieldRamp) == r.Name})
 	}
-	for _, f := range v.Faults {
-		if !b.shown[f.Field] {
-			p.Faults = append(p.Faults, f.Error())
-		}
+	p.Traffic = []launchField{
+		b.field(fieldShare, "Share of the layer, %", "it can grow later; nobody moves"),
+		b.field(fieldLayer, "Layer", "name one to keep experiments on the same thing apart; left empty: its own"),
+		b.choice(fieldRamp, "Ramp", ramps),
 	}
-	return p
+	p.Schedule = []launchField{
+		b.moment(fieldStartAt, "Start, UTC", "left empty: at launch"),
+		b.moment(fieldStopAt, "Stop, UTC", "left empty: when somebody decides"),
+	}
 }
 
 func opOptions(chosen string) []option {
@@ -163,6 +316,12 @@ func (b *launchBuilder) long(name, label, hint string) launchField {
 func (b *launchBuilder) date(name, label, hint string) launchField {
 	f := b.field(name, label, hint)
 	f.Type = "date"
+	return f
+}
+
+func (b *launchBuilder) moment(name, label, hint string) launchField {
+	f := b.field(name, label, hint)
+	f.Type = "datetime-local"
 	return f
 }
 

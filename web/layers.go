@@ -45,7 +45,8 @@ type layerPart struct {
 type stripPart struct {
 	From, Width int
 	Title       string
-	Hue         int // of stripHues
+	Hue         int  // of stripHues
+	New         bool // would be taken by an experiment that is being prepared
 }
 
 type layerOwner struct {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/planning"
 )
@@ -40,22 +42,13 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		},
 		{ID: 7, At: time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC), Actor: "key:<b>ci</b>", Action: "key.create", Subject: "12", Hash: strings.Repeat("9c", 32)},
 	}}
-	return map[string]pageWriter{
+	out := map[string]pageWriter{
 		"/planner":        planner(""),
 		"/planner/answer": planner("share=4&mde=5&per_day=200000&traffic=10"),
 		"/planner/nodays": planner("mean=0.62&sd=1.4&mde=2&weights=9,1&alpha=1"),
 		"/planner/faults": planner("share=400&mde=x&weights=1%3B2&alpha=70&primary=1.5&cluster=0.5"),
 		"/launch": func(w io.Writer) error {
-			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Metrics: metrics.All(), Planner: "/planner"})
-		},
-		"/launch/faults": func(w io.Writer) error {
-			form := launchDefaults()
-			form.Set(fieldName, `A "name"`)
-			form.Set(armField(1, "value"), "{")
-			form.Set(fieldUnits, "many")
-			_, faults := ReadLaunch(form)
-			faults = append(faults, experiment.Invalidf("arms", "there are too few"))
-			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Metrics: metrics.All(), Form: form, Faults: faults})
+			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Step: launch.StepChange})
 		},
 		"/catalogue": func(w io.Writer) error {
 			return r.Catalogue(w, CatalogueView{chrome, metrics.All(), sampleConclusions()})
@@ -77,6 +70,8 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		"/audit":              func(w io.Writer) error { return r.Audit(w, audit) },
 		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}
+	maps.Copy(out, launchSamples(r, chrome))
+	return out
 }
 
 func TestPlatformPages(t *testing.T) {
@@ -95,8 +90,7 @@ func TestPlatformPages(t *testing.T) {
 		"/planner/answer": {"577,120 units find a lift of 5 %, whenever you look: 30 days.", "--share=0.04", "× 1.91", "Takes part"},
 		"/planner/nodays": {"Group-sequential", "splitcast plan --mean=0.62 --sd=1.4", "<details open>"},
 		"/planner/faults": {"must be a number", "must be a whole number", "must be whole numbers with commas", `value="1;2"`},
-		"/launch":         {"Smallest lift worth finding", `<option value="stall_ratio" selected>`, `value="start_success" selected`},
-		"/launch/faults":  {"must be JSON", "must be a number", "arms: there are too few", `value="A &#34;name&#34;"`},
+		"/launch":         {"What changes?", "Adaptation"},
 		"/catalogue":      {"Stall ratio", "lower is better", `id="start_success"`},
 		"/layers":         {"35 % free", "abr-buffer 45 %", "0 to 3999, 9500 to 9999", `x="9500"`},
 		"/layers/none":    {"No layers yet"},
@@ -150,57 +144,5 @@ func TestPlannerCommand(t *testing.T) {
 		" --units-per-day=1e+06 --traffic=0.1 --window-days=1 --cluster-size=40 --cluster-icc=0.02"
 	if got != want {
 		t.Errorf("command %q, want %q", got, want)
-	}
-}
-
-// What the form of the first visit says, with a name, is valid as it stands; and
-// every field comes out where it belongs.
-func TestReadLaunch(t *testing.T) {
-	t.Parallel()
-	form := launchDefaults()
-	form.Set(fieldName, "ABR safety 0.75!")
-	spec, faults := ReadLaunch(form)
-	spec.Normalize()
-	if err := spec.Validate(metrics.Known); err != nil || len(faults) > 0 {
-		t.Fatalf("the form of the first visit: %v, %v", err, faults)
-	}
-	if spec.Key != "abr-safety-0.75" || spec.Slots != experiment.TotalSlots || spec.Plan.MDE != 0.02 || spec.Plan.Guardrails[0].Margin != 0.005 {
-		t.Errorf("read %+v", spec)
-	}
-	for name, value := range map[string]string{
-		fieldKey: "k", fieldLayer: "player", fieldShare: "12.5", fieldEnd: "2026-12-24", ParamStatus: "running",
-		ruleField(0, "attr"): "player", ruleField(0, "op"): "in", ruleField(0, "value"): "hls.js, dash.js",
-		ruleField(1, "attr"): "app", ruleField(1, "op"): "semver_ge", ruleField(1, "value"): "5.2.0",
-		ruleField(2, "attr"): "kids", ruleField(2, "op"): "eq", ruleField(2, "value"): "false",
-		armField(2, "key"): "c", armField(2, "weight"): "2", armField(2, "value"): `{"safety": 0.7}`,
-	} {
-		form.Set(name, value)
-	}
-	form[fieldSecondary] = []string{"bitrate", "stalls_per_hour"}
-	spec, faults = ReadLaunch(form)
-	encoded, err := json.Marshal(spec)
-	if err != nil || len(faults) > 0 {
-		t.Fatal(err, faults)
-	}
-	for _, want := range []string{
-		`"key":"k"`, `"layer":"player"`, `"slots":1250`, `"end":"2026-12-24"`, `"status":"running"`,
-		`{"all":[{"attr":"player","op":"in","values":["hls.js","dash.js"]},{"attr":"app","op":"semver_ge","value":"5.2.0"},{"attr":"kids","op":"eq","value":false}]}`,
-		`{"key":"c","weight":2,"value":{"safety":0.7}}`, `"secondary":["bitrate","stalls_per_hour"]`,
-	} {
-		if !strings.Contains(string(encoded), want) {
-			t.Errorf("%s lacks %s", encoded, want)
-		}
-	}
-}
-
-func TestKeyOf(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"": "", "--- !": "", "ABR safety 0.75": "abr-safety-0.75", "Über 2.": "ber-2", ".x": "x",
-		strings.Repeat("a", 80): strings.Repeat("a", 60),
-	} {
-		if got := keyOf(name); got != want || got != "" && !experiment.ValidKey(got) {
-			t.Errorf("keyOf(%q) = %q, want %q", name, got, want)
-		}
 	}
 }

@@ -77,7 +77,7 @@ func (r *Renderer) Report(w io.Writer, v ReportView) error {
 	return r.write(w, "report", page)
 }
 
-// Launch writes the form that makes an experiment.
+// Launch writes a step of the launch wizard.
 func (r *Renderer) Launch(w io.Writer, v LaunchView) error {
 	return r.write(w, "launch", newLaunchPage(v))
 }
