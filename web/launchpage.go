@@ -315,13 +315,17 @@ func (b *launchBuilder) long(name, label, hint string) launchField {
 
 func (b *launchBuilder) date(name, label, hint string) launchField {
 	f := b.field(name, label, hint)
-	f.Type = "date"
+	if _, err := time.Parse(time.DateOnly, f.Value); err == nil || f.Value == "" {
+		f.Type = "date" // as above
+	}
 	return f
 }
 
 func (b *launchBuilder) moment(name, label, hint string) launchField {
 	f := b.field(name, label, hint)
-	f.Type = "datetime-local"
+	if _, err := time.Parse("2006-01-02T15:04", f.Value); err == nil || f.Value == "" {
+		f.Type = "datetime-local" // a browser drops what it cannot show in one
+	}
 	return f
 }
 
