@@ -39,6 +39,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.exposureAuditAPI(api)
 		s.reportAPI(api)
 		s.extractAPI(api)
+		s.shareAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)
 		s.telemetryAPI(api)

@@ -40,6 +40,8 @@ func (s *Server) pageRoutes(r chi.Router) {
 		r.Get(pathSignIn, s.signIn)
 		r.Post(pathSignIn, s.signIn)
 		r.Post(pathSignOut, s.signOut)
+		r.With(s.identify).Get(pathShared+"{token}", s.sharedReport)
+		r.Get(pathShared+"{token}/chart.svg", s.sharedChart)
 		r.Group(func(r chi.Router) {
 			r.Use(s.signedIn)
 			r.Get(pathExperiments, s.experimentsPage)
@@ -47,6 +49,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
+			r.Post(pathExperiments+"/{key}/shares", s.sharing)
 			s.platformPages(r)
 		})
 	})

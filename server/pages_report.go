@@ -31,12 +31,20 @@ func (s *Server) reportView(r *http.Request) (web.ReportView, error) {
 	if err != nil {
 		return web.ReportView{}, err
 	}
+	links, err := s.shareLinks(r.Context(), exp.Key)
+	if err != nil {
+		return web.ReportView{}, err
+	}
 	page, api := pathExperiments+"/"+exp.Key, apiPath+"/experiments/"+exp.Key
-	return web.ReportView{
+	view := web.ReportView{
 		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
 		Decide: page, Choice: web.ReadChoice(r.URL.Query()), Charts: page + "/chart.svg",
-		JSON: api + "/report", CSV: api + "/report.csv",
-	}, nil
+		JSON: api + "/report", CSV: api + "/report.csv", Share: page + "/shares",
+	}
+	for _, l := range links {
+		view.Shares = append(view.Shares, web.ShareView{ID: l.ID, URL: l.Path, Look: l.Look, By: l.CreatedBy, At: l.CreatedAt, Expires: l.ExpiresAt})
+	}
+	return view, nil
 }
 
 // reportPage shows a report, or leads programs to the same as JSON.
@@ -60,6 +68,11 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 // chartFile sends one chart of a report as a file.
 func (s *Server) chartFile(w http.ResponseWriter, r *http.Request) {
 	view, err := s.reportView(r)
+	s.sendChart(w, r, view, err)
+}
+
+// sendChart sends the chart that the request names, or the problem in the way.
+func (s *Server) sendChart(w http.ResponseWriter, r *http.Request, view web.ReportView, err error) {
 	if err != nil {
 		s.problemPage(w, r, err)
 		return

@@ -82,6 +82,7 @@ type Server struct {
 	ingest        *ingest
 	reports       *reportCache
 	recent        recentData
+	shares        *shareTokens
 	flagd         *Flagd
 	tasks         sync.WaitGroup // what ends when done is closed
 	done          chan struct{}
@@ -109,6 +110,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
 	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
+	s.shares = &shareTokens{db: cfg.DB}
 	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
 	s.handler = s.routes(cfg.Version)

@@ -28,6 +28,13 @@ type ReportView struct {
 	// Decide is the address that takes decisions; empty: the reader may not decide.
 	Decide string
 	Choice Choice
+	// Frozen, when set, says that the report is shown to somebody who has its link
+	// and may only read.
+	Frozen *Frozen
+	// Share is the address that makes and ends links to frozen reports; empty: the
+	// reader may not. Shares are the links that are open.
+	Share  string
+	Shares []ShareView
 }
 
 // Choice is what the reader asked to see, from the query of the page. A choice
@@ -82,7 +89,9 @@ type reportPage struct {
 	Where       *wherePart  // nil before the first look
 	Robust      *robustPart // nil: nothing was computed another way
 	Influences  []report.Influence
-	Definitions []howPart  // what the rows of a long page have in common
+	Definitions []howPart // what the rows of a long page have in common
+	Frozen      *frozenPart
+	Sharing     *sharingPart
 	Elsewhere   []viewLink // the report in other forms
 	Versions    []versionPart
 }
@@ -149,6 +158,7 @@ func newReportPage(v ReportView) (reportPage, error) {
 		Verdict:     newVerdict(r),
 		Elsewhere:   elsewhere(&v, links),
 	}
+	p.Frozen, p.Sharing = newFrozen(&v), newSharing(&v)
 	if links.look == 0 { // the past is not decided on
 		p.Decide = newDecide(r, v.Decide)
 	}
