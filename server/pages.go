@@ -181,6 +181,10 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	filter := web.ReadFilter(r.URL.Query())
+	if r.URL.Query().Get(web.ParamView) == web.ViewTimeline {
+		s.timelinePage(w, r, filter, all)
+		return
+	}
 	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: address(r)}
 	after := r.URL.Query().Get("after")
 	for i := range all {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -58,6 +59,29 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathProgramme, s.programmePage)
 	r.Get(pathLearn, s.learnPage)
 	r.Get(pathLearn+"/{topic}", s.learnPage)
+}
+
+// timelinePage shows the experiments of the list by when they run.
+func (s *Server) timelinePage(w http.ResponseWriter, r *http.Request, filter web.Filter, all []experiment.Experiment) {
+	view := web.TimelineView{
+		Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Choice: web.ReadTimelineChoice(r.URL.Query()),
+		Now: s.now().UTC(), Total: len(all),
+	}
+	var since time.Time // the first freeze there was
+	if view.Choice.Days > 0 {
+		since = view.Now.AddDate(0, 0, -view.Choice.Days)
+	}
+	var err error
+	if view.Freezes, err = s.db.Freezes(r.Context(), since); err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	for i := range all {
+		if filter.Matches(&all[i]) {
+			view.Experiments = append(view.Experiments, all[i])
+		}
+	}
+	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Timeline(b, view) })
 }
 
 func (s *Server) plannerPage(w http.ResponseWriter, r *http.Request) {

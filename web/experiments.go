@@ -82,6 +82,7 @@ type experimentsPage struct {
 	New      string
 	Query    string
 	Statuses []option
+	Views    []Link
 	Filtered bool
 	Rows     []listRow
 	Shown    string
@@ -145,13 +146,8 @@ func newExperimentsPage(v ExperimentsView) (experimentsPage, error) {
 	if p.Filtered {
 		p.Shown = count(len(v.Rows)) + " of " + plural(v.Total, "experiment", "experiments")
 	}
-	p.Statuses = []option{{Text: "All but archived", Selected: v.Filter.Status == ""}}
-	for _, s := range []experiment.Status{
-		experiment.StatusDraft, experiment.StatusRunning, experiment.StatusPaused,
-		experiment.StatusStopped, experiment.StatusArchived,
-	} {
-		p.Statuses = append(p.Statuses, option{Value: string(s), Text: statusWord(s), Selected: s == v.Filter.Status})
-	}
+	p.Statuses = statusOptions(v.Filter.Status)
+	p.Views = listViews(v.Base, v.Filter)
 	for i := range v.Rows {
 		row, err := newListRow(&v.Rows[i])
 		if err != nil {
@@ -160,6 +156,30 @@ func newExperimentsPage(v ExperimentsView) (experimentsPage, error) {
 		p.Rows = append(p.Rows, row)
 	}
 	return p, nil
+}
+
+// statusOptions are the choices of a status.
+func statusOptions(chosen experiment.Status) []option {
+	out := []option{{Text: "All but archived", Selected: chosen == ""}}
+	for _, s := range []experiment.Status{
+		experiment.StatusDraft, experiment.StatusRunning, experiment.StatusPaused,
+		experiment.StatusStopped, experiment.StatusArchived,
+	} {
+		out = append(out, option{Value: string(s), Text: statusWord(s), Selected: s == chosen})
+	}
+	return out
+}
+
+// listViews are the list and the timeline of the same experiments.
+func listViews(base string, f Filter) []Link {
+	q := url.Values{ParamView: {ViewTimeline}}
+	if f.Status != "" {
+		q.Set(ParamStatus, string(f.Status))
+	}
+	if f.Query != "" {
+		q.Set(ParamQuery, f.Query)
+	}
+	return []Link{{Text: "List", URL: base, Current: true}, {Text: "Timeline", URL: base + "?" + q.Encode()}}
 }
 
 // newListRow prepares one experiment.

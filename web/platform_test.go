@@ -67,6 +67,9 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		"/conclusions/none":   bind(r.Conclusions, ConclusionsView{Chrome: chrome, Base: "/conclusions", Programme: "/programme"}),
 		"/programme":          bind(r.Programme, sampleProgramme(chrome)),
 		"/programme/none":     bind(r.Programme, ProgrammeView{Chrome: chrome, Library: "/conclusions"}),
+		"/timeline":           bind(r.Timeline, sampleTimeline(chrome, TimelineChoice{groupLayer, 365})),
+		"/timeline/owner":     bind(r.Timeline, sampleTimeline(chrome, TimelineChoice{groupOwner, 90})),
+		"/timeline/none":      bind(r.Timeline, TimelineView{Chrome: chrome, Base: "/experiments", Now: telemetryNow, Total: 3, Choice: TimelineChoice{groupLayer, 90}}),
 		"/audit":              func(w io.Writer) error { return r.Audit(w, audit) },
 		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}

@@ -30,7 +30,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "signin", "problem"}
+var pageNames = [...]string{"experiments", "timeline", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -66,6 +66,15 @@ func (r *Renderer) Experiments(w io.Writer, v ExperimentsView) error {
 		return fmt.Errorf("prepare experiments page: %w", err)
 	}
 	return r.write(w, "experiments", page)
+}
+
+// Timeline writes the experiments by when they run.
+func (r *Renderer) Timeline(w io.Writer, v TimelineView) error {
+	page, err := newTimelinePage(v)
+	if err != nil {
+		return fmt.Errorf("prepare timeline page: %w", err)
+	}
+	return r.write(w, "timeline", page)
 }
 
 // Report writes the report of one experiment.
