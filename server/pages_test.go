@@ -290,7 +290,7 @@ func TestPlatformPages(t *testing.T) {
 		{name: "audit", method: "GET", path: pathAudit, header: signedIn, status: 200, has: []string{"key.create"}},
 		{name: "older", method: "GET", path: pathAudit + "?before=2", header: signedIn, status: 200, has: []string{`<th scope="row">1<`}},
 		{name: "no such place", method: "GET", path: pathAudit + "?before=x", header: signedIn, status: 400, has: []string{"must be the number of an entry"}},
-		{name: "timeline", method: "GET", path: pathExperiments + "?view=timeline&group=owner&days=0", header: signedIn, status: 200, has: []string{"ABR safety", "since 2 Nov 2026", `aria-current="true">All`}, lacks: []string{"later"}},
+		{name: "timeline", method: "GET", path: pathExperiments + "?view=timeline&group=owner&back=0", header: signedIn, status: 200, has: []string{"ABR safety", "since 2 Nov 2026", `aria-current="true">All`}, lacks: []string{"later"}},
 		{name: "timeline of what matches", method: "GET", path: pathExperiments + "?view=timeline&status=draft", header: signedIn, status: 200, has: []string{"Nothing in this time"}},
 		{name: "learn", method: "GET", path: pathLearn, header: signedIn, status: 200, has: []string{`href="/learn/peeking"`}},
 		{name: "a topic", method: "GET", path: pathLearn + "/peeking", header: signedIn, status: 200, has: []string{"37.4", `aria-current="page">Learn`}},

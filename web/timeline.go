@@ -35,7 +35,7 @@ type TimelineChoice struct {
 // The query parameters of the timeline.
 const (
 	ParamGroup = "group"
-	ParamDays  = "days"
+	ParamBack  = "back" // days
 
 	// ViewTimeline is the value of ParamView that shows it.
 	ViewTimeline = "timeline"
@@ -71,7 +71,7 @@ func ReadTimelineChoice(q url.Values) TimelineChoice {
 		c.Group = groupOwner
 	}
 	for _, d := range timelineDays {
-		if q.Get(ParamDays) == fmt.Sprint(d.days) {
+		if q.Get(ParamBack) == fmt.Sprint(d.days) {
 			c.Days = d.days
 		}
 	}
@@ -175,7 +175,7 @@ func (p *timelinePage) links(v *TimelineView) {
 		if view != "" {
 			q.Set(ParamView, view)
 			q.Set(ParamGroup, group)
-			q.Set(ParamDays, fmt.Sprint(days))
+			q.Set(ParamBack, fmt.Sprint(days))
 		}
 		if len(q) == 0 {
 			return v.Base
@@ -190,7 +190,7 @@ func (p *timelinePage) links(v *TimelineView) {
 	for _, d := range timelineDays {
 		p.Spans = append(p.Spans, Link{Text: d.text, URL: to(ViewTimeline, c.Group, d.days), Current: d.days == c.Days})
 	}
-	p.Kept = []hidden{{ParamView, ViewTimeline}, {ParamGroup, c.Group}, {ParamDays, fmt.Sprint(c.Days)}}
+	p.Kept = []hidden{{ParamView, ViewTimeline}, {ParamGroup, c.Group}, {ParamBack, fmt.Sprint(c.Days)}}
 }
 
 // timelineStart is when an experiment started, or is to; nil: neither is known.

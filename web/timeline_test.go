@@ -54,7 +54,7 @@ func TestTimelinePage(t *testing.T) {
 	})
 	for _, want := range []string{
 		"layers of their own", "Shipped treatment", "since 13 Oct 2026, ends 24 Nov 2026", "starts 7 Nov 2026", "Ancient", "World finals &lt;live&gt;",
-		"8 experiments", `href="/experiments?days=365&amp;group=owner&amp;view=timeline"`, `aria-current="true">Year`,
+		"8 experiments", `href="/experiments?back=365&amp;group=owner&amp;view=timeline"`, `aria-current="true">Year`,
 	} {
 		if !strings.Contains(year, want) {
 			t.Errorf("the timeline of a year lacks %q", want)
@@ -75,7 +75,7 @@ func TestTimelinePage(t *testing.T) {
 func TestReadTimelineChoice(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]TimelineChoice{
-		"": {groupLayer, 90}, "group=owner&days=365": {groupOwner, 365}, "days=0": {groupLayer, 0}, "group=x&days=7": {groupLayer, 90},
+		"": {groupLayer, 90}, "group=owner&back=365": {groupOwner, 365}, "back=0": {groupLayer, 0}, "group=x&back=7": {groupLayer, 90},
 	} {
 		q, err := url.ParseQuery(query)
 		if err != nil {
