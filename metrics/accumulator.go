@@ -114,6 +114,9 @@ func (a *Accumulator) Add(w Window, o *Outcome) {
 		slot := a.slots[d].slot(o.Dims[d])
 		g.slot(d, slot, a.arms).add(g.bySegment, a.arms, o)
 	}
+	if o.Suspected {
+		g.suspects(a.arms).add(g.bySegment, a.arms, o)
+	}
 }
 
 // Load continues from the cells of a look. Cells of metrics that the
@@ -160,6 +163,9 @@ func (a *Accumulator) tallyOf(d *Definition, c *Cell) *tally {
 	}
 	dim, ok := DimensionIndex(c.Dimension)
 	i := slices.Index(g.bySegment, want)
+	if i >= 0 && c.IsSuspected() {
+		return &g.suspects(a.arms)[i*a.arms+c.Arm]
+	}
 	if !ok || i < 0 {
 		return nil
 	}
@@ -206,6 +212,11 @@ func (a *Accumulator) appendSegments(out []Cell, d *Definition, g *group) []Cell
 				Dimension: dimensionNames[dim], Value: a.slots[dim].names[slot],
 			}, tallies, at)
 		}
+	}
+	if g.suspected != nil {
+		out = a.appendCells(out, Cell{
+			Metric: d.Key, MetricVersion: d.Version, Dimension: TrafficDimension, Value: TrafficSuspected,
+		}, g.suspected, at)
 	}
 	return out
 }

@@ -31,5 +31,11 @@ func SortCells(cells []Cell) {
 	slices.SortFunc(cells, func(a, b Cell) int { return a.Compare(&b) })
 }
 
+// IsSuspected reports whether the cell is over the units of its arm that are likely
+// to be programs.
+func (c *Cell) IsSuspected() bool {
+	return c.Dimension == TrafficDimension && c.Value == TrafficSuspected
+}
+
 // IsTotal reports whether the cell is over all units of its arm.
 func (c *Cell) IsTotal() bool { return c.Dimension == "" }

@@ -22,6 +22,11 @@ const (
 	DimensionOther = "other"
 	// DimensionUnknown holds the units without the attribute.
 	DimensionUnknown = "unknown"
+	// TrafficDimension is no attribute at exposure and so not among Dimensions: its
+	// only value, TrafficSuspected, has cells of the units that are likely to be
+	// programs. What is left of a total without them are people.
+	TrafficDimension = "traffic"
+	TrafficSuspected = "suspected"
 	// MaxSegments is the most dimension values that cells can show, the two
 	// reserved ones of each dimension included. Because it is fixed, a
 	// correction for looking at this many segments is the same at every look.

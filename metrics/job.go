@@ -133,7 +133,7 @@ func (j *Job) Loop(ctx context.Context, every time.Duration, clock Clock, done f
 func (j *Job) look(ctx context.Context, exp *experiment.Experiment, catalogue *Catalogue, now time.Time, sum *Summary) error {
 	var did Summary
 	ran, err := j.Store.Look(ctx, exp, func(tx LookTx) error {
-		l := looker{exp: exp, tx: tx, now: now, catalogue: catalogue}
+		l := looker{exp: exp, tx: tx, now: now, catalogue: catalogue, health: make([]Health, len(exp.Arms))}
 		err := l.take(ctx)
 		did = l.did
 		return err
@@ -160,6 +160,7 @@ type looker struct {
 	now       time.Time
 	catalogue *Catalogue
 	did       Summary
+	health    []Health // by arm, of what this look adds
 }
 
 func (l *looker) take(ctx context.Context) error {
@@ -191,11 +192,37 @@ func (l *looker) take(ctx context.Context) error {
 	if next.Arms, err = l.tx.Counts(ctx, next.Watermark); err != nil {
 		return fmt.Errorf("count units: %w", err)
 	}
+	if err := l.settle(ctx, &last, &next); err != nil {
+		return err
+	}
 	next.Cells = cells.Cells()
 	if err := l.tx.AppendLook(ctx, next); err != nil {
 		return fmt.Errorf("append look %d: %w", next.Number, err)
 	}
 	l.did.Looks = 1
+	return nil
+}
+
+// settle completes the counts of the next look: the health of the units of the
+// last one, of those that it adds, and of those that are settled since.
+func (l *looker) settle(ctx context.Context, last, next *Look) error {
+	after := last.Watermark
+	if !after.IsZero() {
+		after = after.Add(-LateSpan)
+	}
+	settled, err := l.tx.Aftermath(ctx, after, next.Watermark.Add(-LateSpan))
+	if err != nil {
+		return fmt.Errorf("count late records: %w", err)
+	}
+	for i := range next.Arms {
+		arm := &next.Arms[i]
+		arm.Health = l.health[arm.Arm].plus(Health{Aftermath: settled[arm.Arm]})
+		for j := range last.Arms {
+			if last.Arms[j].Arm == arm.Arm {
+				arm.Health = arm.Health.plus(last.Arms[j].Health)
+			}
+		}
+	}
 	return nil
 }
 
@@ -282,6 +309,25 @@ func SegmentedMetrics(p *experiment.Plan) []string {
 	return out
 }
 
+// observe makes the outcome of a unit, and counts what it says of the arm's health.
+func (l *looker) observe(c *Closed, ask *Reading, asked []Quantity) Outcome {
+	o := Observe(c, ask.Window)
+	if len(asked) > 0 {
+		o.Covariates = ObserveHistory(c, ask.HistoryDays, asked)
+	}
+	if l.exp.Unit.HasPast() && !ask.Window.IsReturn() {
+		o.Suspected = Suspected(c, ask.HistoryDays)
+	}
+	switch ask.Window {
+	case WindowFirst:
+		l.health[c.Arm].addFirst(c)
+	case WindowDay:
+		l.health[c.Arm].addDay(&o)
+	default:
+	}
+	return o
+}
+
 // read turns the exposures whose window w closed after the last watermark into
 // outcomes, and adds them to the cells.
 func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
@@ -317,10 +363,7 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 		if c.Arm < 0 || c.Arm >= len(l.exp.Arms) {
 			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
 		}
-		chunk = append(chunk, Observe(c, w))
-		if len(asked) > 0 {
-			chunk[len(chunk)-1].Covariates = ObserveHistory(c, ask.HistoryDays, asked)
-		}
+		chunk = append(chunk, l.observe(c, &ask, asked))
 		customs.Observe(c, w, &chunk[len(chunk)-1])
 		written++
 		if len(chunk) == outcomeChunk {

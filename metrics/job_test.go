@@ -80,8 +80,12 @@ func TestJobSummary(t *testing.T) {
 		}
 	}
 	looks := m.runs[runKey{"abr", 1}].looks
+	health := func(units int64) metrics.Health {
+		return metrics.Health{Closed: units, Attempted: units, Started: units, Reported: units, Days: units}
+	}
 	want := []metrics.ArmCounts{
-		{Arm: 0, Exposed: 2, ClosedFirst: 2, ClosedDay: 2}, {Arm: 1, Exposed: 1, Crossed: 1, ClosedFirst: 1, ClosedDay: 1},
+		{Arm: 0, Exposed: 2, ClosedFirst: 2, ClosedDay: 2, Health: health(2)},
+		{Arm: 1, Exposed: 1, Crossed: 1, ClosedFirst: 1, ClosedDay: 1, Health: health(1)},
 	}
 	if diff := cmp.Diff(want, looks[1].Arms); diff != "" {
 		t.Errorf("counts of look 2 differ (-want +got):\n%s", diff)

@@ -32,6 +32,7 @@ type Outcome struct {
 	// that are known of the unit.
 	Custom     []CustomValue
 	Covariates Covariates             // of windows in which metrics are adjusted
+	Suspected  bool                   // likely a program, see Suspected
 	Dims       [DimensionCount]string // in the order of Dimensions(); empty: unknown
 }
 

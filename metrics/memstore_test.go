@@ -277,6 +277,24 @@ func (tx *memTx) EventSums(_ context.Context, names []string, windows []metrics.
 	return out, nil
 }
 
+func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time) ([]metrics.Aftermath, error) {
+	out := make([]metrics.Aftermath, len(tx.run.arms))
+	if tx.run.unit == experiment.UnitBroadcaster {
+		return out, nil
+	}
+	for _, c := range tx.closed(metrics.Reading{Window: metrics.WindowDay, After: after, UpTo: upTo}) {
+		if c.Excluded() || len(c.Sessions) == 0 {
+			continue
+		}
+		out[c.Arm].Settled++
+		late := func(s telemetry.Session) bool { return metrics.LateAt(&s, c.ClosesAt) }
+		if slices.ContainsFunc(c.Sessions, late) {
+			out[c.Arm].Late++
+		}
+	}
+	return out, nil
+}
+
 func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {
 	taken := map[string]bool{}
 	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {

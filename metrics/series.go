@@ -44,6 +44,7 @@ type group struct {
 	asked     []Quantity // of the past, by series that are adjusted by it
 	total     tallies
 	byValue   [DimensionCount][]tallies // by slot; nil: no unit yet
+	suspected tallies                   // of bySegment; nil: no unit yet
 }
 
 func (g *group) addSeries(s series, arms int, segmented bool) {
@@ -79,6 +80,14 @@ func (g *group) slot(dim, slot, arms int) tallies {
 		g.byValue[dim][slot] = newTallies(g.bySegment, arms)
 	}
 	return g.byValue[dim][slot]
+}
+
+// suspects returns the tallies of units that are suspected to be programs.
+func (g *group) suspects(arms int) tallies {
+	if g.suspected == nil {
+		g.suspected = newTallies(g.bySegment, arms)
+	}
+	return g.suspected
 }
 
 // tallies holds one tally for each series and arm: series i, arm j is at

@@ -41,6 +41,10 @@ type LookTx interface {
 	// AppendLook stores the next look with its cells. A number that is not
 	// the last one plus 1 is an error.
 	AppendLook(ctx context.Context, l Look) error
+	// Aftermath returns per arm, in order and every arm, what came of the units
+	// whose day closed in (after, upTo], by what is known now. A zero after means
+	// from the beginning. Of units that are no viewers, devices or sessions nothing is counted.
+	Aftermath(ctx context.Context, after, upTo time.Time) ([]Aftermath, error)
 	// Counts returns per arm, in order and every arm, the exposed, crossed
 	// and overridden units recorded up to upTo, and the outcomes fixed so far,
 	// those of this transaction included.
@@ -86,4 +90,6 @@ type ArmCounts struct {
 	// ClosedFirst and ClosedDay count the outcomes fixed so far by window.
 	ClosedFirst int64 `json:"closed_first"`
 	ClosedDay   int64 `json:"closed_day"`
+	// Health is filled in looks alone.
+	Health Health `json:"health,omitzero"`
 }

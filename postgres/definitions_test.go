@@ -137,7 +137,7 @@ func TestUnpinnedPlansStay(t *testing.T) {
 	spec.Normalize()
 	applySpecs(t, db, spec)
 	hash := spec.Plan.Hash()
-	mustExec(t, db, `update experiments set spec = (spec::jsonb #- '{plan,versions}'), plan_hash = $1`, hash)
+	mustExec(t, db, `update experiments set spec = (spec::jsonb #- '{plan,versions}' #- '{plan,covariates}'), plan_hash = $1`, hash)
 	spec.Name = "Another name"
 	got := applySpecs(t, db, spec)[0].Experiment
 	if got.Plan.Versions != nil || got.PlanHash != hash || got.Version != 1 {

@@ -76,7 +76,7 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 	err := eachRow(ctx, s.sql, func(rows *sql.Rows) error {
 		var o metrics.Outcome
 		var quantities, dims, covariates, custom []byte
-		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims, &covariates, &custom); err != nil {
+		if err := rows.Scan(&o.Unit, &o.Arm, &o.ExposedAt, &o.ClosesAt, &quantities, &dims, &covariates, &custom, &o.Suspected); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(quantities, &o.Quantities); err != nil {
@@ -103,7 +103,7 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 		out = append(out, o)
 		return nil
 	}, `
-		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates), custom
+		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates), custom, suspected
 		from outcomes where experiment_id = $1 and version = $2 and win = $3
 		order by closes_at, unit_id`, exp.ID, exp.Version, string(w))
 	return out, err

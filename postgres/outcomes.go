@@ -20,7 +20,7 @@ type fixedKey struct {
 }
 
 const copyOutcomes = `
-	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates, custom)
+	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates, custom, suspected)
 	from stdin`
 
 // AppendOutcomes implements metrics.LookTx. That no unit has two outcomes of a
@@ -106,9 +106,11 @@ func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 	}
 	buf = append(appendCovariates(append(buf, '}', '\t'), &o.Covariates), '\t')
 	if len(o.Custom) == 0 {
-		return appendNull(buf)
+		buf = appendNull(buf)
+	} else {
+		buf = appendText(buf, mustJSON(o.Custom))
 	}
-	return appendText(buf, mustJSON(o.Custom))
+	return appendBool(append(buf, '\t'), o.Suspected)
 }
 
 // appendCovariates writes whether there is a past, and of each quantity that is

@@ -1,6 +1,11 @@
 package postgres
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/splitcast/splitcast/telemetry"
+)
 
 // The rules of telemetry.Merge in SQL. s is the stored session, excluded the
 // one of the batch; both come from heartbeats and have a single epoch, the same
@@ -72,6 +77,29 @@ var mergeNewer = `
 
 const lastColumns = `
 	last_mark_seq last_mark_recv_ms last_mark_client_ts_ms last_mark_mono_ms ended end_reason fatal_code`
+
+// countConflicts finds the sessions of which the newest record stored and the newest
+// of the batch have the same number and tell different things: the one received
+// first stays, and the other is counted, by player and version and with the session,
+// through which arms are compared. What was sent twice says the same and is no
+// conflict; the moment of receipt is not compared. It looks at the rows that
+// mergeNewer left over, which are few.
+var countConflicts = `
+	with contradicted as (
+		update sessions s set conflicts = s.conflicts + 1
+		from session_batch b
+		where s.session_id = b.session_id and s.last_mark_seq = b.last_mark_seq
+		  and not s.folded and s.epochs is null and b.epochs is null and s.epoch = b.epoch
+		  and not exists (select from session_newer n where n.session_id = b.session_id)
+		  and ` + strings.ReplaceAll(compareRows("is distinct from", "%.last_mark_mono_ms", "%.last_mark_client_ts_ms", "%.ended", each(sessionCounters)), "excluded.", "b.") + `
+		returning s.player, s.player_version, b.last_mark_recv_ms)
+	insert into rejections as r (day, source, reason, field, whole, player, player_version, count)
+	select (to_timestamp(max(last_mark_recv_ms) / 1000.0) at time zone 'UTC')::date, 'heartbeat', '` + string(telemetry.ReasonConflict) + `', 'seq', true,
+	       left(player, ` + strconv.Itoa(maxRejectionText) + `), left(player_version, ` + strconv.Itoa(maxRejectionText) + `), count(*)
+	from contradicted
+	group by player, player_version
+	order by player, player_version
+	on conflict (day, source, reason, field, whole, player, player_version) do update set count = r.count + excluded.count`
 
 // mergeStaged merges the rest of the staging table into sessions, in the order
 // in which it was filled, and returns the sessions that it could not merge and

@@ -64,6 +64,9 @@ func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session,
 			return fmt.Errorf("merge: %w", err)
 		}
 	}
+	if _, err := tx.ExecContext(ctx, countConflicts); err != nil {
+		return fmt.Errorf("count conflicts: %w", err)
+	}
 	var restarted []string
 	if err := tx.SelectContext(ctx, &restarted, mergeStaged); err != nil {
 		return fmt.Errorf("merge: %w", err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -27,15 +28,11 @@ const (
 
 // trust runs the checks in the order in which they are read.
 func (b *builder) trust() []Check {
-	return []Check{
-		b.checkBalance(),
-		b.checkReporting(),
-		b.checkCoverage(),
-		b.checkCrossed(),
-		b.checkStartTimes(),
-		b.checkPlan(),
-		b.checkFreshness(),
-	}
+	return slices.Concat(
+		[]Check{b.checkBalance(), b.checkReporting(), b.checkCoverage()},
+		b.checkHealth(),
+		[]Check{b.checkCrossed(), b.checkStartTimes(), b.checkPlan(), b.checkFreshness()},
+	)
 }
 
 // checkCrossed looks at units seen in more than one arm.

@@ -49,16 +49,36 @@ type loss struct {
 	tripped int // first look at which it failed
 }
 
-// checkLoss compares a reporting share of each treatment with control. It fails
-// when a difference beyond the tolerance is proven, warns when any is, and shows
-// the treatment that differs most.
+// sharesOf returns the cell of an arm's share at a look, nil where there is none.
+type sharesOf func(look *metrics.Look, arm int) *metrics.Cell
+
+// checkLoss compares a reporting share of each treatment with control.
 func (b *builder) checkLoss(metric string) Check {
-	c := Check{
+	d, ok := b.history.definition(metric)
+	if !ok {
+		return noLoss()
+	}
+	cursors := make([]cursor, len(b.exp.Arms))
+	for arm := range cursors {
+		cursors[arm].key = cellKey{d.Key, d.Version, false, arm}
+	}
+	return b.checkShares(&d, func(look *metrics.Look, arm int) *metrics.Cell { return cursors[arm].total(look.Cells) })
+}
+
+// noLoss is the check of shares that nothing is known of.
+func noLoss() Check {
+	return Check{
 		State: CheckUnknown, Statistic: "no units yet",
 		Threshold: "fails when the shares differ by more than " + planned(LossTolerance) + " beyond doubt",
 	}
-	d, ok := b.history.definition(metric)
-	if !ok || len(b.history.looks) == 0 {
+}
+
+// checkShares compares a share of each treatment with control. It fails when a
+// difference beyond the tolerance is proven, warns when any is, and shows the
+// treatment that differs most.
+func (b *builder) checkShares(d *metrics.Definition, of sharesOf) Check {
+	c := noLoss()
+	if len(b.history.looks) == 0 {
 		return c
 	}
 	var worst *loss
@@ -66,7 +86,7 @@ func (b *builder) checkLoss(metric string) Check {
 		if b.exp.Arms[arm].Dropped {
 			continue
 		}
-		l := b.lossOf(&d, arm)
+		l := b.lossOf(d, of, arm)
 		if worst == nil || l.worseThan(worst) {
 			worst = &l
 		}
@@ -76,11 +96,11 @@ func (b *builder) checkLoss(metric string) Check {
 	}
 	a := &worst.answer
 	c.State = worst.state
-	c.Detail = fmt.Sprintf("%s %s, %s %s", b.armLabel(0), valueOf(&d, nil, &a.control).Text,
-		b.armLabel(worst.arm), valueOf(&d, nil, &a.treatment).Text)
+	c.Detail = fmt.Sprintf("%s %s, %s %s", b.armLabel(0), valueOf(d, nil, &a.control).Text,
+		b.armLabel(worst.arm), valueOf(d, nil, &a.treatment).Text)
 	switch {
 	case a.err == nil:
-		c.Statistic = "difference " + effectWords(effectOf(&d, a))
+		c.Statistic = "difference " + effectWords(effectOf(d, a))
 	case worst.state == CheckOK:
 		c.Statistic = "next to nothing is missing in any arm"
 	case worst.state == CheckFail:
@@ -93,14 +113,12 @@ func (b *builder) checkLoss(metric string) Check {
 }
 
 // lossOf follows one treatment's share over the looks.
-func (b *builder) lossOf(d *metrics.Definition, arm int) loss {
+func (b *builder) lossOf(d *metrics.Definition, of sharesOf, arm int) loss {
 	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm), unequal: b.unequal(arm)}
-	control := cursor{key: cellKey{d.Key, d.Version, false, 0}}
-	treatment := cursor{key: cellKey{d.Key, d.Version, false, arm}}
 	l := loss{arm: arm}
 	for i := range b.history.looks {
 		look := &b.history.looks[i]
-		l.answer = q.compare(control.total(look.Cells), treatment.total(look.Cells))
+		l.answer = q.compare(of(look, 0), of(look, arm))
 		l.state = lossState(&l.answer)
 		if l.state == CheckUnknown && b.lostUnevenly(&l.answer, arm) {
 			l.state = CheckFail

@@ -75,6 +75,10 @@ func (b *builder) variants(row *Row) []Variant {
 	if row.PerUnit != nil {
 		add("every unit weighed alike, not every hour", row.PerUnit.Effect)
 	}
+	if row.Adjusted != nil {
+		add("without the units' own past", row.Adjusted.Effect)
+	}
+	add("without suspected programs", b.people(row))
 	if v, ok := b.exactQuantile(row); ok {
 		out = append(out, v)
 	}

@@ -45,6 +45,10 @@ const (
 	CheckBalance          = "balance"           // arms of the units exposed, against the weights
 	CheckBalanceReporting = "balance_reporting" // arms of the units that reported telemetry
 	CheckCoverage         = "coverage"          // telemetry lost, by arm
+	CheckStages           = "stages"            // units lost between exposure and heartbeat, by arm
+	CheckLate             = "late"              // units of which records came too late, by arm
+	CheckConflicts        = "conflicts"         // units whose records contradict one another, by arm
+	CheckPrograms         = "programs"          // units that are likely no people, by arm
 	CheckCrossed          = "crossed"           // units seen in two arms
 	CheckStartTimes       = "start_times"       // starts without a start time, by arm
 	CheckFreshness        = "freshness"         // age of the data

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/splitcast/splitcast/stats"
 )
 
@@ -36,4 +38,35 @@ func TestMomentsThatContradictOneAnotherAreRefused(t *testing.T) {
 			t.Errorf("%s: CupedMean = %+v, %v, want reason %q", test.name, e, err, test.want)
 		}
 	}
+}
+
+// Without undoes Merge.
+func TestPairMomentsWithout(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) stats.PairMoments {
+			var p stats.PairMoments
+			for range rapid.IntRange(1, 50).Draw(t, name) {
+				p.Add(rapid.Float64Range(-1e3, 1e3).Draw(t, "y"), rapid.Float64Range(-1e3, 1e3).Draw(t, "x"))
+			}
+			return p
+		}
+		rest, part := draw("rest"), draw("part")
+		all := rest
+		all.Merge(part)
+		got, err := all.Without(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scale := all.M2Y + all.M2X + 1
+		if got.N != rest.N || !closeTo(got.MeanY+got.LowY, rest.MeanY+rest.LowY, 1e-9, 1e-8) ||
+			!closeTo(got.MeanX+got.LowX, rest.MeanX+rest.LowX, 1e-9, 1e-8) ||
+			!closeTo(got.M2Y, rest.M2Y, 1e-9, 1e-9*scale) || !closeTo(got.M2X, rest.M2X, 1e-9, 1e-9*scale) ||
+			!closeTo(got.CXY, rest.CXY, 1e-9, 1e-9*scale) {
+			t.Errorf("Without = %+v, want %+v", got, rest)
+		}
+		if _, err := part.Without(all); err == nil {
+			t.Error("a whole was taken from its part")
+		}
+	})
 }

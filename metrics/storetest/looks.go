@@ -129,6 +129,7 @@ func outcome(unit string, minutes float64) metrics.Outcome {
 	o.Dims[0] = "" // unknown stays unknown
 	o.Covariates = metrics.Covariates{Known: true, History: true}
 	o.Covariates.Quantities[metrics.WatchMs], o.Covariates.Quantities[metrics.Units] = 7_200_000, 1
+	o.Suspected = true
 	return o
 }
 

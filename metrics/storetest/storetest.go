@@ -59,6 +59,8 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"custom quantities reach outcomes and cells", testCustom},
 		{"return windows follow the day", testReturnWindows},
 		{"the past comes when it is asked for", testHistory},
+		{"records that came too late are counted by arm", testAftermath},
+		{"suspected units have cells of their own", testSuspected},
 		{"attributes of the exposure arrive", testAttributes},
 		{"a look is kept whole", testLookRoundTrip},
 		{"a failed look leaves nothing", testRollback},

@@ -1,0 +1,111 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// minutes of the day window and its grace.
+const dayCloses = float64((metrics.DaySpan + metrics.DayGrace) / time.Minute)
+
+// beat moves the last record of a session: made and received minutes after start, by
+// the client's clock, which is an hour fast, or by the monotonic one alone.
+func beat(s telemetry.Session, made, received float64, clock bool) telemetry.Session {
+	const fast = time.Hour
+	s.Last = telemetry.Mark{Seq: 99, RecvMs: at(received).UnixMilli(), MonoMs: at(made).UnixMilli() - s.First.RecvMs}
+	if clock {
+		offset := -fast.Milliseconds()
+		s.ClockOffsetMs = &offset
+		s.Last.ClientTsMs = at(made).Add(fast).UnixMilli()
+		s.Last.MonoMs = 0 // not to be looked at
+	}
+	return s
+}
+
+func testAftermath(t *testing.T, w *world) {
+	forced := w.exposure("forced", "control", 0)
+	forced.Override = true
+	w.expose(
+		w.exposure("well", "control", 0), w.exposure("late", "control", 0), w.exposure("late-clock", "treatment", 0),
+		w.exposure("on", "treatment", 0), w.exposure("on-clock", "treatment", 0), w.exposure("silent", "treatment", 0),
+		w.exposure("next", "control", 10), w.exposure("crossed", "control", 0), forced,
+	)
+	w.expose(w.exposure("crossed", "treatment", 1))
+	w.report(
+		session("s-well", "well", 1), session("s-well-2", "well", 2),
+		beat(session("s-late", "late", 1), dayCloses-1, dayCloses+1, false), session("s-late-2", "late", 2),
+		beat(session("s-late-clock", "late-clock", 1), dayCloses-1, dayCloses+600, true),
+		beat(session("s-on", "on", 1), dayCloses+1, dayCloses+1, false),
+		beat(session("s-on-clock", "on-clock", 1), dayCloses+1, dayCloses+2, true),
+		beat(session("s-next", "next", 11), dayCloses+9, dayCloses+11, false),
+		beat(session("s-crossed", "crossed", 1), dayCloses-1, dayCloses+1, false),
+		beat(session("s-forced", "forced", 1), dayCloses-1, dayCloses+1, false),
+		session("s-outside", "silent", dayCloses),
+	)
+	for _, test := range []struct {
+		name        string
+		after, upTo time.Time
+		want        []metrics.Aftermath
+	}{
+		{"all", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Settled: 3, Late: 2}, {Settled: 3, Late: 1}}},
+		{"of the first minute", time.Time{}, at(dayCloses), []metrics.Aftermath{{Settled: 2, Late: 1}, {Settled: 3, Late: 1}}},
+		{"of the rest", at(dayCloses), at(dayCloses + 10), []metrics.Aftermath{{Settled: 1, Late: 1}, {}}},
+		{"none", at(dayCloses + 10), at(dayCloses + 20), []metrics.Aftermath{{}, {}}},
+	} {
+		w.mustLook(func(tx metrics.LookTx) error {
+			got, err := tx.Aftermath(w.ctx, test.after, test.upTo)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s: Aftermath differs (-want +got):\n%s", test.name, diff)
+			}
+			return nil
+		})
+	}
+}
+
+// testSuspected runs the job over people and a program, and reads the cells and the
+// health of the arms.
+func testSuspected(t *testing.T, w *world) {
+	program := w.exposure("program", "treatment", 0)
+	program.Attributes = map[string]string{"user_agent": "ExampleBot/1.0"}
+	w.expose(w.exposure("ann", "control", 0), w.exposure("ben", "treatment", 0), program, w.exposure("dia", "control", 0))
+	failed := session("s-ben", "ben", 1)
+	failed.Started, failed.FirstFrameMs, failed.PlayMs, failed.StallMs = false, nil, 0, 0
+	w.report(session("s-ann", "ann", 1), failed, session("s-program", "program", 1))
+	w.runJob(at(dayCloses + 1))
+	w.expose(w.exposure("eve", "control", dayCloses+2))
+	w.report(session("s-eve", "eve", dayCloses+3))
+	w.runJob(at(2*dayCloses + 3)) // eve's day closes, and the others have settled
+	w.mustLook(func(tx metrics.LookTx) error {
+		last, _, err := tx.Last(w.ctx)
+		if err != nil {
+			return err
+		}
+		want := []metrics.Health{
+			{Closed: 3, Attempted: 2, Started: 2, Reported: 2, Days: 3, Aftermath: metrics.Aftermath{Settled: 1}},
+			{Closed: 2, Attempted: 2, Started: 1, Reported: 1, Days: 2, Suspected: 1, Aftermath: metrics.Aftermath{Settled: 2}},
+		}
+		for arm, health := range want {
+			if diff := cmp.Diff(health, last.Arms[arm].Health); diff != "" {
+				t.Errorf("health of arm %d differs (-want +got):\n%s", arm, diff)
+			}
+		}
+		units := map[int]int64{}
+		for i := range last.Cells {
+			if c := &last.Cells[i]; c.IsSuspected() && c.Metric == metrics.CoverageKey {
+				units[c.Arm] = c.Pair.N
+			}
+		}
+		if diff := cmp.Diff(map[int]int64{1: 1}, units); diff != "" {
+			t.Errorf("suspected units by arm differ (-want +got):\n%s", diff)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,85 @@
+package metrics
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/splitcast/splitcast/telemetry"
+)
+
+// MaxConcurrentSessions is how many sessions of one unit may run at the same moment:
+// more screens than a household has, with a margin.
+const MaxConcurrentSessions = 8
+
+// minDoubtedSessions is how many doubted sessions of the past make a unit
+// suspected: one tab that was left in the background makes no robot.
+const minDoubtedSessions = 3
+
+// agentAttribute is the attribute at exposure that names what asked for the arm.
+const agentAttribute = "user_agent"
+
+// agentWords are what programs call themselves that are no viewers.
+var agentWords = [...]string{"bot", "crawl", "spider", "headless", "monitor", "preview", "synthetic"}
+
+// Suspected reports whether a unit is likely to be a program. The rule is the same
+// in all arms and rests on nothing that an arm could do to a person: what the unit
+// called itself at the exposure, how it behaved before it, and more sessions at once
+// than a person can have. What a player does to its picture after the exposure is no
+// part of it: an arm that shows no frames would hide its own failure.
+//
+// A suspected unit has an outcome like any other, and is marked.
+func Suspected(c *Closed, historyDays int) bool {
+	return namesProgram(c.Dims[agentAttribute]) || c.concurrent() > MaxConcurrentSessions || c.doubtedPast(historyDays)
+}
+
+func namesProgram(agent string) bool {
+	if agent == "" {
+		return false
+	}
+	agent = strings.ToLower(agent)
+	return slices.ContainsFunc(agentWords[:], func(word string) bool { return strings.Contains(agent, word) })
+}
+
+// concurrent returns the most sessions that ran at the same moment.
+func (c *Closed) concurrent() int {
+	if len(c.Sessions) <= MaxConcurrentSessions {
+		return len(c.Sessions) // few enough, whenever they were
+	}
+	type edge struct {
+		at   int64
+		step int
+	}
+	edges := make([]edge, 0, 2*len(c.Sessions))
+	for i := range c.Sessions {
+		s := &c.Sessions[i]
+		edges = append(edges, edge{s.FirstRecvMs, 1}, edge{max(s.FirstRecvMs, s.Last.RecvMs), -1})
+	}
+	// Of the same millisecond the ends come first: one session after the other.
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.step, b.step)) })
+	running, most := 0, 0
+	for _, e := range edges {
+		running += e.step
+		most = max(most, running)
+	}
+	return most
+}
+
+// doubtedPast reports whether most sessions of the past that played are doubted.
+func (c *Closed) doubtedPast(days int) bool {
+	if days == 0 {
+		return false
+	}
+	played, doubted := 0, 0
+	for i := range c.Sessions {
+		s := &c.Sessions[i]
+		if s.PlayMs == 0 || !InHistory(c.ExposedAt, days, s) {
+			continue
+		}
+		played++
+		if s.Flags()&(telemetry.FlagNoFrames|telemetry.FlagHidden|telemetry.FlagLong) != 0 {
+			doubted++
+		}
+	}
+	return doubted >= minDoubtedSessions && 2*doubted > played
+}
