@@ -102,7 +102,19 @@ func newBench(t testing.TB) *bench {
 	return newBenchAt(t, pgtest.New(t))
 }
 
+// newEmptyBench returns a server on which nothing was done yet.
+func newEmptyBench(t testing.TB) *bench {
+	t.Helper()
+	return newBenchWith(t, pgtest.New(t), "")
+}
+
 func newBenchAt(t testing.TB, dsn string) *bench {
+	t.Helper()
+	return newBenchWith(t, dsn, benchSpecs)
+}
+
+// newBenchWith returns a server with a document applied, if there is one.
+func newBenchWith(t testing.TB, dsn, document string) *bench {
 	t.Helper()
 	b := &bench{
 		path: filepath.Join(t.TempDir(), "config.json"), clock: &handClock{at: testNow},
@@ -115,7 +127,9 @@ func newBenchAt(t testing.TB, dsn string) *bench {
 	if b.sql, err = sql.Open("postgres", dsn); err != nil {
 		t.Fatal(err)
 	}
-	b.apply(t, benchSpecs)
+	if document != "" {
+		b.apply(t, document)
+	}
 	for _, scope := range allScopes {
 		b.secrets[scope] = "secret-of-" + string(scope) + "-0123456789"
 		_, err := b.db.CreateKey(t.Context(), postgres.NewKey{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -134,6 +135,27 @@ func (p *Page) Click(t testing.TB, selector string) {
 func (p *Page) Keys(t testing.TB, keys string) {
 	t.Helper()
 	do(t, p, chromedp.KeyEvent(keys))
+}
+
+// Await waits until a JavaScript expression is true: in the page shown now, or in
+// the one that a click leads to.
+func (p *Page) Await(t testing.TB, expression string) {
+	t.Helper()
+	ctx, done := context.WithTimeout(p.ctx, stepTimeout)
+	defer done()
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for {
+		// An error is a page that goes away under the expression.
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)); err == nil && ok {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("webtest: %s is not true after %v", expression, stepTimeout)
+		case <-tick.C:
+		}
+	}
 }
 
 // Eval returns the value of a JavaScript expression.

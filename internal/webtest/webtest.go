@@ -29,6 +29,7 @@ const (
 	startTimeout = 60 * time.Second
 	stepTimeout  = 30 * time.Second
 	closeTimeout = 10 * time.Second
+	awaitEvery   = 20 * time.Millisecond
 )
 
 // Browser is one running Chromium with a profile of its own.
