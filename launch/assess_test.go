@@ -2,6 +2,7 @@ package launch_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/planning"
 	"github.com/splitcast/splitcast/stats"
 )
 
@@ -127,6 +129,39 @@ func TestNothingStandsAgainstAGoodPlan(t *testing.T) {
 	// A day brings 10 million, of which 1 % take part.
 	if days := *main.Days; days < 2 || days > 3 {
 		t.Errorf("it takes %v days", days)
+	}
+}
+
+// The curves are what the planner answers for each share.
+func TestCurves(t *testing.T) {
+	t.Parallel()
+	in := inputOf(t)
+	power := launch.Assess(in).Power
+	for _, curve := range power.Curves() {
+		r := power.Result.Request
+		r.Traffic = curve.Share
+		want, err := planning.Plan(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked := 0
+		for _, p := range want.Detectable {
+			i := slices.IndexFunc(curve.Points, func(q planning.DayPoint) bool { return q.Days == p.Days })
+			if i < 0 {
+				continue
+			}
+			checked++
+			if got := curve.Points[i]; math.Abs(got.MDE/p.MDE-1) > 1e-3 || got.Units != p.Units {
+				t.Errorf("%v of the traffic, %d days: %+v, want %+v", curve.Share, p.Days, got, p)
+			}
+		}
+		if checked < 5 {
+			t.Errorf("%v of the traffic: %d points are those of the planner", curve.Share, checked)
+		}
+	}
+	in.Audience = nil
+	if curves := launch.Assess(in).Power.Curves(); len(curves) > 0 {
+		t.Errorf("without traffic: %v", curves)
 	}
 }
 

@@ -42,6 +42,42 @@ func (p *Power) Main() (planning.Cost, bool) {
 	return p.Result.Rules[0], true
 }
 
+// TrafficCurve is the smallest lift that a plan of so many days finds with a share
+// of the traffic.
+type TrafficCurve struct {
+	Share  float64             `json:"share"`
+	Points []planning.DayPoint `json:"points"`
+}
+
+// curveShares are those of a careful ramp; curveDays is how far a curve goes.
+var curveShares = [...]float64{0.01, 0.05, 0.1, 0.5}
+
+const curveDays = 56
+
+// Curves returns what can be found, day by day, at each share of the traffic under
+// the plan's rule; none while the traffic is unknown. The lift falls with the root
+// of the units, so that one point of the plan gives all others.
+func (p *Power) Curves() []TrafficCurve {
+	if p == nil || p.Result == nil || len(p.Result.Detectable) == 0 {
+		return nil
+	}
+	request, known := &p.Result.Request, p.Result.Detectable[len(p.Result.Detectable)-1]
+	out := make([]TrafficCurve, len(curveShares))
+	for i, share := range curveShares {
+		out[i].Share = share
+		for day := int(math.Ceil(request.WindowDays)) + 1; day <= curveDays; day++ {
+			units := (float64(day) - request.WindowDays) * request.UnitsPerDay * share
+			if units < 1 {
+				continue
+			}
+			out[i].Points = append(out[i].Points, planning.DayPoint{
+				Days: day, Units: int64(units), MDE: known.MDE * math.Sqrt(float64(known.Units)/units),
+			})
+		}
+	}
+	return out
+}
+
 // planPower plans the first primary metric.
 func planPower(in *Input) *Power {
 	if len(in.Spec.Plan.Primary) == 0 {

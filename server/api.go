@@ -33,6 +33,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		}
 		api := humachi.New(r, cfg)
 		s.experimentAPI(api)
+		s.launchAPI(api)
 		s.metricAPI(api)
 		s.actionAPI(api)
 		s.programmeAPI(api)

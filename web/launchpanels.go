@@ -8,7 +8,6 @@ import (
 
 	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/metrics"
-	"github.com/splitcast/splitcast/stats"
 )
 
 // launchProposal says what follows from what changes.
@@ -34,14 +33,6 @@ type launchAudience struct {
 	Number, Sentence string
 	Part             float64 // of all that were seen
 	Notes            []string
-}
-
-// launchPower is what the plan costs.
-type launchPower struct {
-	Sentence, Refusal string
-	Rules             []plannedRule
-	Shares            []plannedShare
-	Days              []plannedDay
 }
 
 // launchPlace is where the experiment would stand.
@@ -218,43 +209,6 @@ func newLaunchAudience(c *launch.AudienceCount) *launchAudience {
 	}
 	if c.Truncated {
 		out.Notes = append(out.Notes, "There were more: the newest "+count(c.Sessions)+" sessions were read.")
-	}
-	return out
-}
-
-func newLaunchPower(v *LaunchView) *launchPower {
-	power := v.Assessment.Power
-	main, ok := power.Main()
-	if !ok {
-		out := &launchPower{Refusal: "Choose a primary metric first."}
-		if power != nil {
-			out.Refusal = "The primary metric has no numbers of the last days to plan with: " + power.Refusal +
-				". The plan takes 100,000 units unless you say otherwise; the planner answers for numbers that you know."
-		}
-		return out
-	}
-	when := "whenever you look"
-	if main.Rule == stats.RuleGroupSequential {
-		when = "at " + plural(power.Result.Request.Looks, "planned look", "planned looks")
-	}
-	out := &launchPower{Sentence: fmt.Sprintf("%s units find a lift of %s, %s", count(main.Units), sharePct(v.Spec.Plan.MDE), when)}
-	if main.Days != nil {
-		out.Sentence += ": " + dayWords(*main.Days) + " with " + sharePct(power.Result.Request.Traffic) + " of the traffic"
-	}
-	out.Sentence += "."
-	for i := range power.Result.Rules {
-		rule := newPlannedRule(&power.Result.Rules[i])
-		rule.Main = i == 0 // that of the plan
-		out.Rules = append(out.Rules, rule)
-	}
-	for _, s := range power.Result.Traffic {
-		out.Shares = append(out.Shares, plannedShare{Share: sharePct(s.Share), Days: dayWords(s.Days), Part: s.Days / power.Result.Traffic[0].Days})
-	}
-	for _, d := range power.Result.Detectable {
-		out.Days = append(out.Days, plannedDay{
-			Days: plural(d.Days, "day", "days"), Lift: sharePct(d.MDE), Units: count(d.Units),
-			Part: d.MDE / power.Result.Detectable[0].MDE, Enough: d.MDE <= v.Spec.Plan.MDE,
-		})
 	}
 	return out
 }
