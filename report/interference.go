@@ -43,14 +43,23 @@ func (b *builder) unitInfluence() Influence {
 		in.Text = "Whole blocks of place and time have one arm, so that what viewers of a block share they share with their own arm. What outlasts a block is carried into the next."
 	case b.exp.Unit == experiment.UnitBroadcaster:
 		in.Text = "All viewers of a broadcaster have the same arm. Broadcasters still share edges and links with those of the other arms."
+	case b.exp.Change == experiment.ChangeUI:
+		in.Text = fmt.Sprintf("The plan says that only what people see and click changes: then what one %s gets does not reach the others over the network.", b.exp.Unit)
+	case b.exp.Change.SharesLinks():
+		in.Beware = true
+		in.Text = fmt.Sprintf("Naive estimate, shared links: the plan says that the change alters how much traffic is sent (%s), and each %s has its own arm. ", b.exp.Change, b.exp.Unit) + sharedLinks
+		in.Advice = "Run a switchback over regions or points of presence before everybody gets the change. Until then read direction, not size, and keep the share small."
 	default:
 		in.Beware = true
-		in.Text = fmt.Sprintf("Naive estimate where links are shared: each %s has its own arm, and those who watch the same broadcast share its edges and last miles. "+
-			"If the change alters how much traffic is sent, one arm's gain may be the other's loss, and the change for everybody may be smaller, or of the other sign. Nothing on this page can show that.", b.exp.Unit)
+		in.Text = fmt.Sprintf("The plan does not say whether the change alters how much traffic is sent, and each %s has its own arm. If it does, this is a naive estimate. ", b.exp.Unit) + sharedLinks
 		in.Advice = "For changes of bitrate, buffering, prefetch, congestion control or caching run a switchback over regions or points of presence. For a change that leaves traffic as it is, read on."
 	}
 	return in
 }
+
+// sharedLinks says what a comparison side by side cannot see (Spang et al., IMC 2021).
+const sharedLinks = "Those who watch the same broadcast share its edges and last miles, so that one arm's gain may be the other's loss, " +
+	"and the change for everybody may be smaller, or of the other sign. Nothing on this page can show that."
 
 // concurrent says which other experiments units of this one may be in.
 func (b *builder) concurrent() []Influence {

@@ -69,6 +69,9 @@ func (b *builder) variants(row *Row) []Variant {
 		state := row.stateOf(&answer{band: e.Band})
 		out = append(out, Variant{Name: name, Text: effectWords(e), State: state, Same: state == row.State})
 	}
+	if row.Adjusted != nil {
+		add("without the adjustment by the units' past", row.Adjusted.Effect)
+	}
 	if row.Uncapped != nil {
 		add("without the cap", row.Uncapped.Effect)
 	}

@@ -76,6 +76,14 @@ func TestInterference(t *testing.T) {
 	if n := len(report.Build(past).Interference); !ok || n != 1 {
 		t.Errorf("of a past look %d influences are told, want that of the design alone", n)
 	}
+	for change, want := range map[experiment.ChangeKind]string{
+		experiment.ChangeABR: "Naive estimate, shared links", experiment.ChangeUI: "does not reach the others", "": "does not say whether",
+	} {
+		in.Experiment.Change = change
+		if u := report.Build(in).Interference[0]; !strings.Contains(u.Text, want) || u.Beware != (change != experiment.ChangeUI) {
+			t.Errorf("a change of kind %q: %+v, want %q", change, u, want)
+		}
+	}
 	in.Experiment.Unit = experiment.UnitBroadcaster
 	if u := report.Build(in).Interference[0]; u.Beware {
 		t.Errorf("broadcasters: %+v", u)

@@ -41,6 +41,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.reportAPI(api)
 		s.extractAPI(api)
 		s.shareAPI(api)
+		s.commentAPI(api)
 		s.accountAPI(api)
 		s.configAPI(api)
 		s.telemetryAPI(api)

@@ -194,6 +194,11 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/versions", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/report.csv", status: 200}, experiment.ScopeRead},
+	{scenario{method: "GET", path: apiPath + "/experiments/abr/shares", status: 200}, experiment.ScopeRead},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/shares", body: `{}`, status: 400}, experiment.ScopeWrite},
+	{scenario{method: "DELETE", path: apiPath + "/experiments/abr/shares/none", status: 404}, experiment.ScopeWrite},
+	{scenario{method: "GET", path: apiPath + "/experiments/abr/comments", status: 200}, experiment.ScopeRead},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/comments", body: `{"look":1,"text":"x"}`, status: 400}, experiment.ScopeWrite},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/outcomes", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/cells", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/looks", status: 200}, experiment.ScopeRead},
@@ -327,7 +332,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}", "/shares/none", "/shares/{id}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

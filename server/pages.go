@@ -50,6 +50,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Post(pathExperiments+"/{key}", s.decide)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
 			r.Post(pathExperiments+"/{key}/shares", s.sharing)
+			r.Post(pathExperiments+"/{key}/comments", s.commentByForm)
 			s.platformPages(r)
 		})
 	})

@@ -35,11 +35,21 @@ func (s *Server) reportView(r *http.Request) (web.ReportView, error) {
 	if err != nil {
 		return web.ReportView{}, err
 	}
+	comments, err := s.db.Comments(r.Context(), exp.ID)
+	if err != nil {
+		return web.ReportView{}, err
+	}
 	page, api := pathExperiments+"/"+exp.Key, apiPath+"/experiments/"+exp.Key
 	view := web.ReportView{
 		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
 		Decide: page, Choice: web.ReadChoice(r.URL.Query()), Charts: page + "/chart.svg",
-		JSON: api + "/report", CSV: api + "/report.csv", Share: page + "/shares",
+		JSON: api + "/report", CSV: api + "/report.csv", Notebook: api + "/notebook", Outcomes: api + "/outcomes", Share: page + "/shares",
+		Comment: page + "/comments",
+	}
+	for _, c := range comments {
+		view.Comments = append(view.Comments, web.CommentView{
+			ID: c.ID, Version: c.Version, Look: c.Look, Metric: c.Metric, Arm: c.Arm, Author: c.Author, At: c.At, Text: c.Text,
+		})
 	}
 	for _, l := range links {
 		view.Shares = append(view.Shares, web.ShareView{ID: l.ID, URL: l.Path, Look: l.Look, By: l.CreatedBy, At: l.CreatedAt, Expires: l.ExpiresAt})

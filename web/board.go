@@ -43,7 +43,9 @@ type boardRow struct {
 	Refusal    string
 	How        *howPart
 	Uncapped   string
-	PerUnit    string // when units weighed alike say otherwise
+	Comments   *commentMark // nil: nobody said anything
+	CommentURL string       // empty: the reader may not
+	PerUnit    string       // when units weighed alike say otherwise
 }
 
 // precisionPart is how far the interval has narrowed.

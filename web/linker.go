@@ -10,7 +10,8 @@ import (
 // are relative to the page, wherever it is mounted.
 type linker struct {
 	choice Choice
-	look   int // 0: the newest
+	look   int  // 0: the newest
+	frozen bool // the page has no other look
 }
 
 // query returns the choices as fields, without those that are empty.
@@ -58,8 +59,12 @@ func (l linker) url(fragment string) string {
 	return u
 }
 
-// at returns the address of the page at a look; 0 is the newest.
+// at returns the address of the page at a look; 0 is the newest. It is empty on a
+// page that is frozen.
 func (l linker) at(look int) string {
+	if l.frozen {
+		return ""
+	}
 	l.look = look
 	return l.url("")
 }
@@ -68,6 +73,15 @@ func (l linker) at(look int) string {
 func (l linker) funnel(metric, arm string) string {
 	l.choice.Metric, l.choice.Arm = metric, arm
 	return l.url("looks")
+}
+
+// about returns the address that offers to comment a row.
+func (l linker) about(row string) string {
+	q := url.Values{ParamAbout: {row}}
+	for _, f := range l.query() {
+		q.Set(f.Name, f.Value)
+	}
+	return "?" + q.Encode() + "#comments"
 }
 
 // view returns the address that shows the distribution another way.

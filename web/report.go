@@ -35,6 +35,10 @@ type ReportView struct {
 	// reader may not. Shares are the links that are open.
 	Share  string
 	Shares []ShareView
+	// Comment is the address that takes comments; empty: the reader may not.
+	// Comments are those of the experiment, oldest first.
+	Comment  string
+	Comments []CommentView
 }
 
 // Choice is what the reader asked to see, from the query of the page. A choice
@@ -46,6 +50,7 @@ type Choice struct {
 	Dimension string // of the segment table; empty: all
 	Values    string // metric of the distribution
 	View      string // of the distribution: ViewShift, ViewShares or ViewTail
+	About     string // the row that is about to be commented
 }
 
 // The query parameters of the report page.
@@ -64,7 +69,7 @@ func ReadChoice(q url.Values) Choice {
 	return Choice{
 		Metric: q.Get(ParamMetric), Arm: q.Get(ParamArm),
 		Where: q.Get(ParamWhere), Dimension: q.Get(ParamDimension),
-		Values: q.Get(ParamValues), View: q.Get(ParamView),
+		Values: q.Get(ParamValues), View: q.Get(ParamView), About: q.Get(ParamAbout),
 	}
 }
 
@@ -92,6 +97,7 @@ type reportPage struct {
 	Definitions []howPart // what the rows of a long page have in common
 	Frozen      *frozenPart
 	Sharing     *sharingPart
+	Comments    *commentsPart
 	Elsewhere   []viewLink // the report in other forms
 	Versions    []versionPart
 }
@@ -144,7 +150,7 @@ type trustPart struct {
 // newReportPage prepares a report.
 func newReportPage(v ReportView) (reportPage, error) {
 	r := v.Report
-	links := linker{choice: v.Choice}
+	links := linker{choice: v.Choice, frozen: v.Frozen != nil}
 	if r.Head.Look != v.Latest {
 		links.look = r.Head.Look
 	}
@@ -157,6 +163,9 @@ func newReportPage(v ReportView) (reportPage, error) {
 		State:       newState(r),
 		Verdict:     newVerdict(r),
 		Elsewhere:   elsewhere(&v, links),
+	}
+	if links.frozen {
+		p.Replay = nil
 	}
 	p.Frozen, p.Sharing = newFrozen(&v), newSharing(&v)
 	if links.look == 0 { // the past is not decided on
@@ -180,6 +189,11 @@ func newReportPage(v ReportView) (reportPage, error) {
 		return p, err
 	}
 	p.addFiles(v.Charts, links)
+	p.Comments = newComments(&v, links)
+	marks, may, brief := commentMarks(&v), v.Comment != "", p.Definitions != nil
+	p.Harm.mark(r.Guardrails, marks, links, may, brief)
+	p.Primary.mark(r.Primary, marks, links, may, brief)
+	p.Secondary.mark(r.Secondary, marks, links, may, brief)
 	return p, nil
 }
 
