@@ -47,6 +47,8 @@ type Head struct {
 	Unit       experiment.UnitType `json:"unit"`
 	StartedAt  *time.Time          `json:"started_at,omitempty"`
 	StoppedAt  *time.Time          `json:"stopped_at,omitempty"`
+	StartAt    *time.Time          `json:"start_at,omitempty"` // a draft runs from then on
+	StopAt     *time.Time          `json:"stop_at,omitempty"`  // it stops by itself
 	ShippedArm string              `json:"shipped_arm,omitempty"`
 
 	Version  int       `json:"version"`

@@ -15,6 +15,7 @@ type statePart struct {
 	Checklist   []stepPart // what to check, in order
 	Counts      []countPart
 	Class       chart.State
+	Brief       bool // a note, not a panel
 }
 
 // stepPart is one step of a checklist.
@@ -28,6 +29,8 @@ type countPart struct{ Name, Value string }
 func newState(r *report.Report) *statePart {
 	h := &r.Head
 	switch {
+	case h.Status == experiment.StatusDraft && h.StartAt != nil && h.StartAt.After(h.BuiltAt):
+		return scheduledState(h)
 	case h.Status == experiment.StatusDraft:
 		return &statePart{
 			Title: "This experiment is a draft", Class: chart.NotProven,

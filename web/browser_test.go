@@ -106,7 +106,7 @@ func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
 	for _, path := range []string{
-		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms",
+		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms", "/report/state_scheduled", "/report/state_no_metric",
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/change", "/launch/metrics", "/launch/audience", "/launch/power", "/launch/traffic", "/launch/review",
 		"/launch/change-hostile", "/launch/metrics-hostile", "/launch/traffic-hostile", "/launch/review-hostile",

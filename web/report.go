@@ -80,7 +80,7 @@ type reportPage struct {
 	Experiments string
 	Head        headPart
 	Replay      *replayPart
-	State       *statePart // what is awaited, when there is something to await
+	States      []statePart // what is awaited, went wrong or is to come
 	Verdict     verdictPart
 	Decide      *decidePart // nil: there is nothing to decide, or not here
 	Trust       []trustPart
@@ -160,7 +160,7 @@ func newReportPage(v ReportView) (reportPage, error) {
 		Experiments: v.Experiments,
 		Head:        newHead(&r.Head),
 		Replay:      newReplay(&r.Head, v.Latest, links),
-		State:       newState(r),
+		States:      newStates(r),
 		Verdict:     newVerdict(r),
 		Elsewhere:   elsewhere(&v, links),
 	}

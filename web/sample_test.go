@@ -2,9 +2,11 @@ package web
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/report"
@@ -49,9 +51,36 @@ func variants(t testing.TB) map[string]report.Report {
 	collecting := sample(t, "no_data")
 	collecting.Head.Units = 120
 	out["collecting"] = collecting
+	maps.Copy(out, states(t))
 	out["bare"] = report.Report{Head: report.Head{Key: "bare", Name: "Bare", Status: experiment.StatusRunning}}
 	out["hostile"] = hostile(t)
 	return out
+}
+
+// states are the states of a report in which there is not, or no more, all to see.
+func states(t testing.TB) map[string]report.Report {
+	t.Helper()
+	edited := func(name string, edit func(*report.Report)) report.Report {
+		r := sample(t, name)
+		r.Head.Arms = slices.Clone(r.Head.Arms)
+		r.Primary = slices.Clone(r.Primary)
+		edit(&r)
+		return r
+	}
+	return map[string]report.Report{
+		"state_scheduled": edited("no_data", func(r *report.Report) {
+			at, end := r.Head.BuiltAt.Add(50*time.Hour), r.Head.BuiltAt.Add(400*time.Hour)
+			r.Head.Status, r.Head.StartAt, r.Head.StopAt = experiment.StatusDraft, &at, &end
+		}),
+		"state_no_metric": edited("typical", func(r *report.Report) {
+			for i := range r.Primary {
+				r.Primary[i].Effect, r.Primary[i].Absolute, r.Primary[i].Units, r.Primary[i].State = nil, nil, 0, report.StateUnknown
+				r.Primary[i].Refusal = &report.Refusal{Code: report.CodeNoUnits, Message: "No unit of an arm has a value of this metric yet."}
+			}
+		}),
+		"state_stale":     edited("typical", func(r *report.Report) { r.Head.LagSec = 7 * 3600 }),
+		"state_late_data": edited("typical", func(r *report.Report) { r.Head.Arms[1].Exposed += 250 }),
+	}
 }
 
 // hostile is a report whose names are markup, long beyond reason, or both.
