@@ -24,8 +24,8 @@ type IngestCount struct {
 	Refused  int64 // as a whole
 }
 
-// ingestKept is how long counts by the minute are kept: a month to compare with.
-const ingestKept = 31 * 24 * time.Hour
+// IngestKept is how long counts by the minute are kept: a month to compare with.
+const IngestKept = 31 * 24 * time.Hour
 
 // AddIngestCounts adds counts to those stored, and forgets those that are older
 // than a month.
@@ -54,7 +54,7 @@ func (db *DB) AddIngestCounts(ctx context.Context, now time.Time, counts map[Ing
 		_, err := tx.ExecContext(ctx, `
 			delete from ingest_counts where (minute, source) in (
 				select minute, source from ingest_counts where minute < $1 limit 1000 for update skip locked)`,
-			stamp(now.Add(-ingestKept)))
+			stamp(now.Add(-IngestKept)))
 		return err
 	}))
 }

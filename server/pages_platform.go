@@ -45,6 +45,7 @@ var furtherPages = []web.Link{
 	{Text: "Telemetry", URL: pathTelemetry},
 	{Text: "Layers", URL: pathLayers},
 	{Text: "Audit", URL: pathAudit},
+	{Text: "Settings", URL: pathSettings},
 	{Text: "Learn", URL: pathLearn},
 }
 
@@ -55,6 +56,7 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)
+	s.settingsRoutes(r)
 	r.Get(pathConclusions, s.conclusionsPage)
 	r.Get(pathProgramme, s.programmePage)
 	r.Get(pathLearn, s.learnPage)

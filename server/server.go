@@ -90,6 +90,7 @@ type Server struct {
 	closing       sync.Once
 	closeErr      error // once closing is done
 	handler       http.Handler
+	version       string // of the program
 }
 
 // New returns a Server that is ready to answer.
@@ -113,6 +114,7 @@ func New(cfg Config) (*Server, error) {
 	s.shares = &shareTokens{db: cfg.DB}
 	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
+	s.version = cfg.Version
 	s.handler = s.routes(cfg.Version)
 	s.checkFlagd()
 	return s, nil

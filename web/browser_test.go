@@ -112,7 +112,7 @@ func TestPagesFit(t *testing.T) {
 		"/launch/change-hostile", "/launch/metrics-hostile", "/launch/traffic-hostile", "/launch/review-hostile",
 		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
 		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
-		"/timeline", "/timeline/owner", "/timeline/none", "/conclusions", "/conclusions/none", "/programme", "/programme/none",
+		"/settings", "/settings/made", "/settings/faults", "/timeline", "/timeline/owner", "/timeline/none", "/conclusions", "/conclusions/none", "/programme", "/programme/none",
 	} {
 		t.Run(path[1:], func(t *testing.T) {
 			for _, width := range []int{360, 1280} {

@@ -70,6 +70,9 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		"/timeline":           bind(r.Timeline, sampleTimeline(chrome, TimelineChoice{groupLayer, 365})),
 		"/timeline/owner":     bind(r.Timeline, sampleTimeline(chrome, TimelineChoice{groupOwner, 90})),
 		"/timeline/none":      bind(r.Timeline, TimelineView{Chrome: chrome, Base: "/experiments", Now: telemetryNow, Total: 3, Choice: TimelineChoice{groupLayer, 90}}),
+		"/settings":           bind(r.Settings, SettingsView{Chrome: chrome, Base: "/settings"}),
+		"/settings/made":      bind(r.Settings, sampleSettings(chrome)),
+		"/settings/faults":    bind(r.Settings, faultySettings(chrome)),
 		"/audit":              func(w io.Writer) error { return r.Audit(w, audit) },
 		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}

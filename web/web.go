@@ -30,7 +30,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "timeline", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "signin", "problem"}
+var pageNames = [...]string{"experiments", "timeline", "report", "launch", "planner", "catalogue", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "settings", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -136,6 +136,11 @@ func (r *Renderer) Programme(w io.Writer, v ProgrammeView) error {
 		return fmt.Errorf("prepare programme page: %w", err)
 	}
 	return r.write(w, "programme", page)
+}
+
+// Settings writes what an installation is set to.
+func (r *Renderer) Settings(w io.Writer, v SettingsView) error {
+	return r.write(w, "settings", newSettingsPage(v))
 }
 
 // Learn writes a page of good practice.
