@@ -21,7 +21,7 @@ func TestBuiltinCatalogue(t *testing.T) {
 	if metrics.Known("no_such_metric") {
 		t.Error("Known(no_such_metric) = true")
 	}
-	if got, want := len(metrics.All()), 43; got != want {
+	if got, want := len(metrics.All()), 45; got != want {
 		t.Errorf("All() has %d metrics, want %d", got, want)
 	}
 }

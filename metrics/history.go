@@ -64,7 +64,7 @@ func ObserveHistory(c *Closed, days int, asked []Quantity) Covariates {
 	starts := make([]int64, 0, startsOnStack)
 	played := [experiment.MaxCovariateDays]bool{}
 	for _, s := range past {
-		q.add(s)
+		q.add(s, c.ExposedAt.UnixMilli())
 		if s.Started {
 			starts = append(starts, s.FirstRecvMs)
 		}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/splitcast/splitcast/telemetry"
@@ -31,8 +32,9 @@ func Observe(c *Closed, w Window) Outcome {
 	case w == WindowFirst:
 		q[WatchUnits] = 1
 		if s := earliest(c); s != nil {
-			q.add(s)
+			q.add(s, c.ClosesAt.UnixMilli())
 			q[DistinctStarts] = q[Starts]
+			q.addLatencyMinutes(s)
 		}
 		q.finish()
 	default:
@@ -53,17 +55,23 @@ func Observe(c *Closed, w Window) Outcome {
 func (q *Quantities) addAll(c *Closed, w Window) {
 	starts := make([]int64, 0, startsOnStack)
 	within := w.bounds(c.ExposedAt)
+	closesMs := c.ClosesAt.UnixMilli()
+	var late []*telemetry.Session // few players report it
 	for i := range c.Sessions {
 		s := &c.Sessions[i]
 		if !within.hold(s) {
 			continue
 		}
-		q.add(s)
+		q.add(s, closesMs)
+		if s.Observed.Has(telemetry.ObservedLatencyMinutes) {
+			late = append(late, s)
+		}
 		if s.Started {
 			starts = append(starts, s.FirstRecvMs)
 		}
 	}
 	q.addStarts(starts)
+	q.addLatencyMinutes(late...)
 }
 
 // addStarts counts the starts at these moments that are visits of their own.
@@ -115,13 +123,13 @@ func returned(c *Closed, w Window) bool {
 // isAttempt reports whether somebody wanted to play.
 func isAttempt(s *telemetry.Session) bool { return s.PlayRequested || s.Started }
 
-// add counts one session.
-func (q *Quantities) add(s *telemetry.Session) {
+// add counts one session as it was known at a moment.
+func (q *Quantities) add(s *telemetry.Session, knownMs int64) {
 	q.addStart(s)
 	switch {
 	case s.Observed.Has(telemetry.ObservedPlay):
 		q[WatchMsUncapped] += float64(s.PlayMs)
-		q.addPlay(s)
+		q.addPlay(s, knownMs)
 	case s.Started:
 		q[WatchUnits] = 0 // a sum is known only when all of it is
 	}
@@ -203,7 +211,7 @@ func (q *Quantities) addFate(s *telemetry.Session, failed, waited bool) {
 }
 
 // addPlay counts a session of which the play time is observed.
-func (q *Quantities) addPlay(s *telemetry.Session) {
+func (q *Quantities) addPlay(s *telemetry.Session, knownMs int64) {
 	play := float64(s.PlayMs)
 	if s.Started {
 		q[PlaySessions]++
@@ -211,6 +219,7 @@ func (q *Quantities) addPlay(s *telemetry.Session) {
 		q[PlayMsUncapped] += play
 		if s.Observed.Has(telemetry.ObservedStalls) {
 			q.addStalls(s)
+			q.addStallEnd(s, knownMs)
 		}
 	}
 	if s.Observed.Has(telemetry.ObservedLadder) {
@@ -255,6 +264,50 @@ func (q *Quantities) addStalls(s *telemetry.Session) {
 		}
 	}
 }
+
+// addStallEnd counts whether a session that stalled was left for it. One that
+// sent no end is over when it has been silent for long enough; then its last
+// record stands for the end, which came up to an interval later.
+func (q *Quantities) addStallEnd(s *telemetry.Session, knownMs int64) {
+	over := s.Ended || s.Last.RecvMs+telemetry.CloseMinMs <= knownMs
+	if s.StallMs < StalledMs || !over || !s.Observed.Has(telemetry.ObservedSinceStall) {
+		return
+	}
+	q[StalledEnds]++
+	if s.SinceStallMs <= StallExitMs && s.EndReason != telemetry.EndEnded {
+		q[StallExits]++
+	}
+}
+
+// addLatencyMinutes sets the latency that the sessions together stayed within for
+// latencyLevelPct of their minutes: the nearest rank, as steps of the latency are
+// coarser than any interpolation.
+func (q *Quantities) addLatencyMinutes(sessions ...*telemetry.Session) {
+	minutes := map[int64]int64{}
+	var total int64
+	for _, s := range sessions {
+		if !s.Observed.Has(telemetry.ObservedLatencyMinutes) {
+			continue
+		}
+		s.LatencyMinutes.Each(func(stepMs, n int64) {
+			minutes[stepMs] += n
+			total += n
+		})
+	}
+	if total == 0 {
+		return
+	}
+	var below int64
+	for _, stepMs := range slices.Sorted(maps.Keys(minutes)) {
+		if below += minutes[stepMs]; 100*below >= latencyLevelPct*total {
+			q[LatencyUnits], q[LatencyP95Ms] = 1, float64(stepMs)
+			return
+		}
+	}
+}
+
+// latencyLevelPct is the share of the minutes that LatencyP95Ms is of.
+const latencyLevelPct = 95
 
 // finish applies what holds for the unit as a whole.
 func (q *Quantities) finish() {

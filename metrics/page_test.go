@@ -156,6 +156,7 @@ var constantWords = map[string]string{
 	"StallsCap": fmt.Sprint(metrics.StallsCap), "SwitchesCap": fmt.Sprint(metrics.SwitchesCap),
 	"StarvationCapMs": inSeconds(metrics.StarvationCapMs), "StarvedMs": inSeconds(metrics.StarvedMs),
 	"DisconnectsCap": fmt.Sprint(metrics.DisconnectsCap), "BitrateCvCapPpm": fmt.Sprint(metrics.BitrateCvCapPpm),
+	"StallExitMs":         inSeconds(metrics.StallExitMs),
 	"AudienceCap":         fmt.Sprint(metrics.AudienceCap),
 	"telemetry.LowHeight": fmt.Sprint(telemetry.LowHeight, " lines"),
 	"NeverStartedMs":      "a time beyond all others",

@@ -132,6 +132,18 @@ const (
 	// Bytes is what those sessions received.
 	Bytes
 
+	// LatencyUnits is 1 when the live latency of a minute of play is observed.
+	LatencyUnits
+	// LatencyP95Ms is the live latency that the unit stayed within in 95 % of its
+	// minutes of play, over all sessions that report it.
+	LatencyP95Ms
+	// StalledEnds counts StalledSessions that were over when the window closed, and
+	// of which the end of the last stall is observed.
+	StalledEnds
+	// StallExits counts StalledEnds that were left during the last stall or within
+	// StallExitMs of its end. The end of the programme is no exit.
+	StallExits
+
 	// Streams counts the broadcasts that a broadcaster began. This quantity and
 	// those that follow are of broadcasters alone; others store none of them.
 	Streams
@@ -235,6 +247,7 @@ const (
 	AudienceCap     = 10_000    // viewers at a time: the few largest channels must not decide
 
 	SeverePct     = 2      // of the time of a session: stalling that viewers complain of
+	StallExitMs   = 30_000 // after a stall: whoever leaves later has other reasons
 	SevereStallMs = 10_000 // a single stall after which viewers leave
 
 	// NeverStartedMs stands for a start that never came: longer than any that
@@ -259,6 +272,7 @@ var quantityNames = [QuantityCount]string{
 	"ladder_play_ms", "top_rung_ms", "height_play_ms", "low_height_ms",
 	"switch_play_ms", "switches", "switches_uncapped",
 	"frames", "dropped_frames", "bytes_play_ms", "bytes",
+	"latency_units", "latency_p95_ms", "stalled_ends", "stall_exits",
 	"streams", "live_streams", "timed_live_streams", "time_to_live_ms", "live_units", "live_ms", "live_ms_uncapped",
 	"starvation_live_ms", "starvation_ms", "starvation_ms_uncapped", "starvation_streams", "clean_streams",
 	"disconnect_live_ms", "disconnects", "disconnects_uncapped",

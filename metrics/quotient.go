@@ -57,6 +57,11 @@ var over = [QuantityCount][]Quantity{
 	DroppedFrames:    {Frames},
 	Bytes:            {BytesPlayMs},
 
+	LatencyUnits: {Units},
+	LatencyP95Ms: {LatencyUnits},
+	StalledEnds:  {StalledSessions},
+	StallExits:   {StalledEnds},
+
 	Streams:              {Units},
 	LiveStreams:          {Streams, Units},
 	TimedLiveStreams:     {LiveStreams, Streams},
@@ -100,6 +105,7 @@ var counting = [QuantityCount]bool{
 	StalledSessions: true, Returned: true, DistinctStarts: true, KnownAttempts: true, PlayAttempts: true,
 	EngagedAttempts: true, PlaySessions: true, FailureStarts: true, PlaybackFailures: true,
 	LongestStallSessions: true, SevereSessions: true,
+	LatencyUnits: true, StalledEnds: true, StallExits: true,
 	Streams: true, LiveStreams: true, TimedLiveStreams: true, LiveUnits: true, StarvationStreams: true,
 	CleanStreams: true, BitrateStreams: true, StreamedAgain: true,
 }

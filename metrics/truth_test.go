@@ -12,7 +12,8 @@ import (
 
 // allObserved is what a session of our own heartbeat reports.
 const allObserved = everything | telemetry.ObservedStallMax | telemetry.ObservedHeight | telemetry.ObservedFrames |
-	telemetry.ObservedBytes | telemetry.ObservedSwitches | telemetry.ObservedLadder
+	telemetry.ObservedBytes | telemetry.ObservedSwitches | telemetry.ObservedLadder |
+	telemetry.ObservedSinceStall | telemetry.ObservedLatencyMinutes
 
 const hourMs = 3_600_000
 
@@ -49,6 +50,7 @@ func truthViewers() map[string][]telemetry.Session {
 				s.SwitchesUp, s.SwitchesDown = 5, 1
 				s.Frames, s.DroppedFrames, s.Bytes = 216_000, 216, 1_800_000_000
 				s.LatencySamples, s.LatencySumMs = 100, 400_000
+				s.LatencyMinutes.Measures, s.SinceStallMs = `{"4000":57,"9000":3}`, 5_000
 			}),
 			of("a2", 10_000, func(s *telemetry.Session) {
 				started(s, 1_000, 30_000)
@@ -61,6 +63,7 @@ func truthViewers() map[string][]telemetry.Session {
 				started(s, 40_000, 9*hourMs)
 				s.EndReason, s.FatalCode = telemetry.EndError, "decode"
 				s.LatencySamples, s.LatencySumMs = 10, 900_000
+				s.LatencyMinutes.Measures = `{"61000":10}`
 			}),
 			of("b2", 110*hourMs, func(s *telemetry.Session) { started(s, 1_000, 1_000) }),
 		},
@@ -73,6 +76,7 @@ func truthViewers() map[string][]telemetry.Session {
 				started(s, 1_000, 59_000)
 				s.StallMs, s.StallN, s.StallMaxMs = 15_000, 40, 900
 				s.SwitchesUp, s.SwitchesDown = 50, 50
+				s.SinceStallMs = 20_000
 				s.EndReason, s.FatalCode = telemetry.EndEnded, "gone"
 			}),
 		},
@@ -114,6 +118,8 @@ func TestCatalogueTruth(t *testing.T) {
 		"live_latency_mean":      {2, 400_000 + 600_000, 110},
 		"dropped_frame_ratio":    {1, 216, 216_000},
 		"bytes_per_hour":         {3, 1_800_000_000, playMs},
+		"live_latency_p95":       {2, 4_000 + 61_000, 2}, // 57 of ann's 60 minutes are 95 %
+		"rebuffer_exit_rate":     {2, 1, 2},              // cem's broadcast was over
 		"telemetry_coverage":     {4, 3, 4},
 		"start_time_known":       {2, 2, 2},
 	}
@@ -212,6 +218,30 @@ func TestThresholds(t *testing.T) {
 			[]telemetry.Session{session(0, play(1)), session(20_000, play(1)), session(40_000, play(1))},
 			"distinct_starts", 1,
 		},
+		{"left 30 s after a stall", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.StallMs, s.SinceStallMs, s.Ended = 500, 30_000, true
+		})}, "stall_exits", 1},
+		{"left 30,001 ms after a stall", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.StallMs, s.SinceStallMs, s.Ended = 500, 30_001, true
+		})}, "stall_exits", 0},
+		{"an interruption of 499 ms", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.StallMs, s.Ended = 499, true
+		})}, "stalled_ends", 0},
+		{"a session that goes on", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.StallMs, s.Last.RecvMs = 500, exposedAt.UnixMilli()
+		})}, "stalled_ends", 0},
+		{"an end of the last stall that is not told", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.StallMs, s.Ended = 500, true
+			s.Observed &^= telemetry.ObservedSinceStall
+		})}, "stalled_ends", 0},
+		{"95 % of twenty minutes", []telemetry.Session{session(0, func(s *telemetry.Session) {
+			s.LatencyMinutes.Measures = `{"3000":19,"8000":1}`
+		})}, "latency_p95_ms", 3_000},
+		{"less than 95 %, over two sessions", []telemetry.Session{
+			session(0, func(s *telemetry.Session) { s.LatencyMinutes.Measures = `{"3000":10,"8000":1}` }),
+			session(9, func(s *telemetry.Session) { s.LatencyMinutes.Measures = `{"10000":1,"3000":8}` }),
+		}, "latency_p95_ms", 8_000},
+		{"no minute", []telemetry.Session{session(0, func(*telemetry.Session) {})}, "latency_units", 0},
 		{"8 hours", []telemetry.Session{session(0, play(28_800_000))}, "play_ms", 28_800_000},
 		{"8 hours and 1 ms", []telemetry.Session{session(0, play(28_800_001))}, "play_ms", 28_800_000},
 		{

@@ -120,7 +120,8 @@ func (p *closedPage) parseSessions(texts []string) error {
 const selectClosedSession = `row(s.session_id, s.first_recv_ms, s.play_requested, s.started, s.first_frame_ms,
 	s.last_mark_recv_ms, s.last_mark_mono_ms, s.ended, s.end_reason, s.fatal_code, s.play_ms, s.stall_ms, s.stall_n, s.stall_max_ms,
 	s.rung_kbps_ms, s.rung_ms, s.top_rung_ms, s.low_height_ms, s.switches_up + s.switches_down,
-	s.paused_ms, s.hidden_ms, s.frames, s.dropped_frames, s.bytes, s.latency_samples, s.latency_ms_sum, s.observed, s.measures)::text`
+	s.paused_ms, s.hidden_ms, s.frames, s.dropped_frames, s.bytes, s.latency_samples, s.latency_ms_sum, s.observed, s.measures,
+	s.since_stall_ms, s.latency_minutes)::text`
 
 // parseClosedSession reads the text of selectClosedSession into s, which shares
 // it. The time of the first frame, if known, is kept in frame.
@@ -147,6 +148,8 @@ func parseClosedSession(text string, s *telemetry.Session, frame *int64) error {
 	s.LatencySamples, s.LatencySumMs = p.int(), p.int()
 	s.Observed = telemetry.Observed(p.int()) //nolint:gosec // written from the same type
 	s.Measures = telemetry.Measures(p.string())
+	s.SinceStallMs = p.int()
+	s.LatencyMinutes.Measures = telemetry.Measures(p.string())
 	if p.failed || p.at != len(text) {
 		return errMalformedRow
 	}

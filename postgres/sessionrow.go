@@ -28,7 +28,7 @@ const sessionCounters = `
 	play_ms stall_ms stall_n seek_stall_ms paused_ms ad_ms hidden_ms
 	rung_ms rung_kbps_ms top_rung_ms bottom_rung_ms height_ms low_height_ms
 	switches_up switches_down frames dropped_frames bytes errors_n
-	latency_ms_sum latency_samples stall_max_ms latency_max observed measures`
+	latency_ms_sum latency_samples stall_max_ms latency_max since_stall_ms observed measures latency_minutes`
 
 // identityColumns are those of telemetry.Identity in the order of comparison.
 const identityColumns = `
@@ -44,13 +44,13 @@ func identityOf(s *telemetry.Session) [12]*string {
 }
 
 // countersOf returns the numbers of counters in the order of sessionCounters,
-// without observed and measures, which follow them.
-func countersOf(c *telemetry.Counters) [23]*int64 {
-	return [23]*int64{
+// without observed and what follows it.
+func countersOf(c *telemetry.Counters) [24]*int64 {
+	return [24]*int64{
 		&c.PlayMs, &c.StallMs, &c.StallN, &c.SeekStallMs, &c.PausedMs, &c.AdMs, &c.HiddenMs,
 		&c.RungMs, &c.RungKbpsMs, &c.TopRungMs, &c.BottomRungMs, &c.HeightMs, &c.LowHeightMs,
 		&c.SwitchesUp, &c.SwitchesDown, &c.Frames, &c.DroppedFrames, &c.Bytes, &c.ErrorsN,
-		&c.LatencySumMs, &c.LatencySamples, &c.StallMaxMs, &c.LatencyMaxMs,
+		&c.LatencySumMs, &c.LatencySamples, &c.StallMaxMs, &c.LatencyMaxMs, &c.SinceStallMs,
 	}
 }
 
@@ -87,6 +87,7 @@ func appendSession(buf []byte, s *telemetry.Session) []byte {
 	}
 	buf = tab(strconv.AppendInt(buf, int64(s.Observed), 10))
 	buf = tab(appendText(buf, string(s.Measures)))
+	buf = tab(appendText(buf, string(s.LatencyMinutes.Measures)))
 	buf = tab(strconv.AppendInt(buf, s.Epoch, 10))
 	if s.Epochs == nil {
 		return appendNull(buf)
@@ -129,6 +130,7 @@ func parseSession(text string) (telemetry.Session, error) {
 	}
 	s.Observed = telemetry.Observed(p.int()) //nolint:gosec // written from the same type
 	s.Measures = telemetry.Measures(p.string())
+	s.LatencyMinutes.Measures = telemetry.Measures(p.string())
 	s.Epoch = p.int()
 	if epochs, ok := p.field(); ok {
 		if err := json.Unmarshal([]byte(epochs), &s.Epochs); err != nil {

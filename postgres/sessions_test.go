@@ -51,9 +51,11 @@ func drawBeats(t *rapid.T) []telemetry.Heartbeat {
 			PlayRequested: rapid.Bool().Draw(t, "requested"),
 			PlayMs:        small.Draw(t, "play"), StallMs: small.Draw(t, "stall"), Bytes: small.Draw(t, "bytes"),
 			LatencyMaxMs: small.Draw(t, "latency"), StallMaxMs: small.Draw(t, "stallMax"),
-			Measures: telemetry.Measures(rapid.SampledFrom([]string{"", `{"a":1}`, `{"a":2,"b":0.5}`}).Draw(t, "measures")),
-			Tier:     telemetry.Tier(rapid.IntRange(1, 4).Draw(t, "tier")), //nolint:gosec // in range
-			Observed: telemetry.Observed(rapid.Uint16().Draw(t, "observed")),
+			Measures:       telemetry.Measures(rapid.SampledFrom([]string{"", `{"a":1}`, `{"a":2,"b":0.5}`}).Draw(t, "measures")),
+			SinceStallMs:   small.Draw(t, "since"),
+			LatencyMinutes: rapid.SampledFrom([]telemetry.Dwell{nil, {{At: 3_000, Ms: 1}}, {{At: 2_900, Ms: 2}, {At: 90_000, Ms: 1}}}).Draw(t, "late"),
+			Tier:           telemetry.Tier(rapid.IntRange(1, 4).Draw(t, "tier")), //nolint:gosec // in range
+			Observed:       telemetry.Observed(rapid.Uint16().Draw(t, "observed")),
 		}
 		// Client clocks in one class of epochs, mostly.
 		hb.ClientTsMs = rapid.SampledFrom([]int64{0, 1_000_000, 1_000_001, 1_000_002, 2_000_000}).Draw(t, "clientTs")
@@ -108,8 +110,10 @@ func TestMergeSessionsKeepsEveryField(t *testing.T) {
 		}
 		measures := rapid.SampledFrom([]telemetry.Measures{"", `{"a":1}`, `{"a":2,"b":0.5}`})
 		s.Measures = measures.Draw(rt, "measures")
+		s.LatencyMinutes.Measures = measures.Draw(rt, "minutes")
 		for i := range s.Epochs {
 			s.Epochs[i].Measures = measures.Draw(rt, "measures of an epoch")
+			s.Epochs[i].LatencyMinutes.Measures = measures.Draw(rt, "minutes of an epoch")
 		}
 		if len(s.Epochs) == 0 {
 			s.Epochs = nil

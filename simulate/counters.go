@@ -9,6 +9,7 @@ import (
 type counters struct {
 	monoMs, firstFrameMs          int64 // firstFrameMs is -1 before the first frame
 	playMs, stallMs, stallMaxMs   int64
+	sinceStallMs                  int64 // of a player that stalled
 	stalls, switchUp, switchDown  int64
 	rungMs                        [rungs]int64
 	frames, dropped, bytes        int64
@@ -30,6 +31,9 @@ func (p *player) read(dropShare float64) counters {
 		playMs: ms(t.playSec), stallMs: ms(t.stallSec), stallMaxMs: ms(max(t.stallMaxSec, p.stall)),
 		stalls: t.stalls, switchUp: t.switchUp, switchDown: t.switchDown,
 		bytes: int64(t.kbit * bytesPerKbit),
+	}
+	if c.stalls > 0 && p.stall == 0 {
+		c.sinceStallMs = ms(p.now - t.stallEndSec)
 	}
 	if p.started {
 		c.firstFrameMs = ms(p.startupSec)
@@ -64,6 +68,9 @@ func (c *counters) appendJSON(b []byte) []byte {
 	b = appendField(b, "stall_ms", c.stallMs)
 	b = appendField(b, "stall_n", c.stalls)
 	b = appendField(b, "stall_max_ms", c.stallMaxMs)
+	if c.stalls > 0 {
+		b = appendField(b, "since_stall_ms", c.sinceStallMs)
+	}
 	b = append(b, `,"seek_stall_ms":0,"paused_ms":0,"ad_ms":0,"hidden_ms":0,"rung_ms":{`...)
 	for i, ms := range c.rungMs {
 		b = appendDwell(b, i, ladder[i].kbps, ms)

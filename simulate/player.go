@@ -94,6 +94,7 @@ const bufferSegments = 16
 // totals are the counters that a player reports.
 type totals struct {
 	playSec, stallSec, stallMaxSec float64
+	stallEndSec                    float64 // when the last stall ended
 	stalls, jumps, switchUp        int64
 	switchDown                     int64
 	rungSec                        [rungs]float64
@@ -249,6 +250,7 @@ func (p *player) beginStall() {
 
 func (p *player) endStall() {
 	p.total.stallMaxSec = max(p.total.stallMaxSec, p.stall)
+	p.total.stallEndSec = p.now
 	p.stall = 0
 }
 

@@ -85,7 +85,7 @@ func TestHeartbeatsTellTheTruth(t *testing.T) {
 		s := telemetry.FoldBatch(beats, 0)[0]
 		got := counters{
 			monoMs: s.Last.MonoMs, firstFrameMs: -1,
-			playMs: s.PlayMs, stallMs: s.StallMs, stallMaxMs: s.StallMaxMs,
+			playMs: s.PlayMs, stallMs: s.StallMs, stallMaxMs: s.StallMaxMs, sinceStallMs: s.SinceStallMs,
 			stalls: s.StallN, switchUp: s.SwitchesUp, switchDown: s.SwitchesDown,
 			rungMs: want.rungMs,
 			frames: s.Frames, dropped: s.DroppedFrames, bytes: s.Bytes, errors: s.ErrorsN,
@@ -122,6 +122,7 @@ func TestHeartbeatFields(t *testing.T) {
 	if err := json.Unmarshal(beat, &got); err != nil {
 		t.Fatal(err)
 	}
+	delete(got, "since_stall_ms") // of those that stalled
 	for field := range strings.FieldsSeq(`session_id seq kind end_reason viewer_id device_id channel_id broadcaster_id
 		stream_id client_ts_ms mono_ms play_requested first_frame_ms play_ms stall_ms stall_n stall_max_ms seek_stall_ms
 		paused_ms ad_ms hidden_ms rung_ms height_ms switches_up switches_down frames dropped_frames bytes errors_n

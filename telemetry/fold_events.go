@@ -23,18 +23,20 @@ type eventFold struct {
 	s      Session
 	events []*Record
 	rungs  rungClock
+	late   latencyClock
 
-	state     string // current player state; empty: unknown
-	hidden    bool
-	kbps      int64 // current bitrate; 0: unknown
-	nowMs     int64 // since the first report
-	startMs   int64 // of the first s; valid if starting
-	starting  bool
-	stallMs   int64  // of the stall that goes on
-	seekMs    int64  // until when a stall is the viewer's seek
-	byViewer  bool   // the stall that goes on began so
-	errorCode string // of the last error, unless play began anew after it
-	errorAtMs int64  // play until that error
+	state      string // current player state; empty: unknown
+	hidden     bool
+	kbps       int64 // current bitrate; 0: unknown
+	nowMs      int64 // since the first report
+	startMs    int64 // of the first s; valid if starting
+	starting   bool
+	stallMs    int64  // of the stall that goes on
+	stallEndMs int64  // of the last stall; valid if there was one
+	seekMs     int64  // until when a stall is the viewer's seek
+	byViewer   bool   // the stall that goes on began so
+	errorCode  string // of the last error, unless play began anew after it
+	errorAtMs  int64  // play until that error
 }
 
 // foldEvents makes a session of event reports; the requests of the same sid
@@ -55,6 +57,8 @@ func foldEvents(events, requests []*Record) Session {
 	f.marks()
 	f.failure()
 	f.rungs.into(&f.s)
+	f.late.into(&f.s)
+	f.sinceStall()
 	f.observe()
 	f.addRequests(requests)
 	return f.s
@@ -214,8 +218,17 @@ func (f *eventFold) endStall() {
 		f.s.StallN++
 		f.s.StallMs += f.stallMs
 		f.s.StallMaxMs = max(f.s.StallMaxMs, f.stallMs)
+		f.stallEndMs = f.nowMs
 	}
 	f.stallMs, f.byViewer = 0, false
+}
+
+// sinceStall notes how long ago the last stall ended, as of the last report.
+func (f *eventFold) sinceStall() {
+	if s := &f.s; s.StallN > 0 && s.Tier == TierB {
+		s.SinceStallMs = f.nowMs - f.stallEndMs
+		s.Observed |= ObservedSinceStall
+	}
 }
 
 // setBitrate takes over a bitrate and counts the switch.
@@ -235,6 +248,9 @@ func (f *eventFold) addLatency(ms int64) {
 	f.s.LatencySamples++
 	f.s.LatencySumMs += ms
 	f.s.LatencyMaxMs = max(f.s.LatencyMaxMs, ms)
+	if f.state != "a" { // who pauses falls behind by choice
+		f.late.add(f.nowMs, ms)
+	}
 }
 
 // codeOf returns the first error code of a report, or what is known instead.

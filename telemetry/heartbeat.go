@@ -117,6 +117,9 @@ type Heartbeat struct {
 	LatencySamples int64 `json:"latency_samples"`
 	LatencyMaxMs   int64 `json:"latency_max"`
 
+	SinceStallMs   int64 `json:"since_stall_ms"`            // since the last stall ended, 0 while one goes on; absent: none yet
+	LatencyMinutes Dwell `json:"latency_minutes,omitempty"` // minutes of play by their mean live latency; optional
+
 	Measures Measures `json:"measures,omitempty"` // custom counters, cumulative, by name
 
 	Tier   Tier  `json:"telemetry_tier,omitempty"` // absent: A

@@ -110,6 +110,9 @@ func (d *heartbeatDecoder) complete(hb *Heartbeat, seen seenFields) {
 	if hb.LatencySamples == 0 {
 		hb.Observed &^= ObservedLatency
 	}
+	if len(hb.LatencyMinutes) == 0 {
+		hb.Observed &^= ObservedLatencyMinutes
+	}
 	if len(hb.RungMs) > 1 {
 		hb.Observed |= ObservedLadder
 	}

@@ -45,6 +45,9 @@ func (d *heartbeatDecoder) member(hb *Heartbeat, seen *seenFields, key string) b
 		return d.readDwell(&hb.HeightMs, key)
 	case "asn", "fatal_code":
 		return d.readCode(hb, key)
+	case "latency_minutes":
+		hb.Observed |= ObservedLatencyMinutes
+		return d.readDwell(&hb.LatencyMinutes, key)
 	case "measures":
 		return d.readMeasures(&hb.Measures)
 	}
@@ -69,6 +72,8 @@ func (hb *Heartbeat) numberField(key string) (*int64, Observed) {
 		return &hb.StallN, 0
 	case "stall_max_ms":
 		return &hb.StallMaxMs, ObservedStallMax
+	case "since_stall_ms":
+		return &hb.SinceStallMs, ObservedSinceStall
 	case "seek_stall_ms":
 		return &hb.SeekStallMs, 0
 	case "paused_ms":

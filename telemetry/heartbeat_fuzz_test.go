@@ -57,6 +57,8 @@ type slowHeartbeat struct {
 	LatencySumMs  int64            `json:"latency_ms_sum"`
 	LatencySample int64            `json:"latency_samples"`
 	LatencyMaxMs  int64            `json:"latency_max"`
+	SinceStallMs  *int64           `json:"since_stall_ms"`
+	LateMinutes   map[string]int64 `json:"latency_minutes"`
 	Tier          *string          `json:"telemetry_tier"`
 	Schema        int64            `json:"schema"`
 	Measures      json.RawMessage  `json:"measures"`
@@ -86,17 +88,18 @@ func slowDecodeHeartbeat(text []byte) (hb telemetry.Heartbeat, ok bool) {
 		SwitchesUp: deref(w.SwitchesUp), SwitchesDown: deref(w.SwitchesDown),
 		Frames: deref(w.Frames), DroppedFrames: w.DroppedFrames, Bytes: deref(w.Bytes), ErrorsN: w.ErrorsN,
 		LatencySumMs: w.LatencySumMs, LatencySamples: w.LatencySample, LatencyMaxMs: w.LatencyMaxMs,
-		Schema: w.Schema, Observed: telemetry.ObservedStart | telemetry.ObservedFailure,
+		SinceStallMs: deref(w.SinceStallMs), Schema: w.Schema, Observed: telemetry.ObservedStart | telemetry.ObservedFailure,
 	}
 	words := map[string][]string{
 		"kind": {"start", "beat", "end"}, "tier": {"A", "B", "C", "D"},
 		"reason": {"user", "ended", "error", "app_background", "unknown"},
 	}
 	rungsOK, heightsOK := slowDwell(w.RungMs, &hb.RungMs), slowDwell(w.HeightMs, &hb.HeightMs)
+	lateOK := slowDwell(w.LateMinutes, &hb.LatencyMinutes)
 	measuresOK := slowMeasures(w.Measures, &hb.Measures)
 	asnOK, fatalOK := slowCode(w.ASN, &hb.ASN), slowCode(w.FatalCode, &hb.FatalCode)
 	ok = w.SessionID != nil && *w.SessionID != "" && w.Seq != nil && w.Schema <= 1 &&
-		rungsOK && heightsOK && measuresOK && asnOK && fatalOK && slowWord(w.Kind, words["kind"]) &&
+		rungsOK && heightsOK && lateOK && measuresOK && asnOK && fatalOK && slowWord(w.Kind, words["kind"]) &&
 		slowWord(w.Tier, words["tier"]) && slowWord(w.EndReason, words["reason"])
 	for _, text := range []string{
 		hb.SessionID, hb.ViewerID, hb.DeviceID, hb.ChannelID, hb.BroadcasterID, hb.StreamID, hb.Country, hb.ASN,
@@ -125,6 +128,7 @@ func slowDefaults(hb *telemetry.Heartbeat, w *slowHeartbeat) {
 		telemetry.ObservedStallMax: w.StallMaxMs != nil, telemetry.ObservedBitrate: w.RungMs != nil,
 		telemetry.ObservedLadder: len(w.RungMs) > 1, telemetry.ObservedHeight: w.HeightMs != nil,
 		telemetry.ObservedLatency: w.LatencySample != 0, telemetry.ObservedFrames: w.Frames != nil,
+		telemetry.ObservedSinceStall: w.SinceStallMs != nil, telemetry.ObservedLatencyMinutes: len(w.LateMinutes) > 0,
 		telemetry.ObservedBytes: w.Bytes != nil, telemetry.ObservedSwitches: w.SwitchesUp != nil || w.SwitchesDown != nil,
 	} {
 		if present {

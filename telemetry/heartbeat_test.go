@@ -192,6 +192,10 @@ func TestObservedByPresence(t *testing.T) {
 		`,"frames":0`:                          telemetry.ObservedFrames,
 		`,"bytes":0`:                           telemetry.ObservedBytes,
 		`,"switches_down":0`:                   telemetry.ObservedSwitches,
+		`,"since_stall_ms":0`:                  telemetry.ObservedSinceStall,
+		`,"since_stall_ms":null`:               0,
+		`,"latency_minutes":{"3000":1}`:        telemetry.ObservedLatencyMinutes,
+		`,"latency_minutes":{}`:                0,
 		`,"latency_samples":0`:                 0,
 		`,"latency_samples":1,"latency_max":5`: telemetry.ObservedLatency,
 	} {
@@ -255,6 +259,10 @@ func drawHeartbeat(t *rapid.T, ids *rapid.Generator[string]) telemetry.Heartbeat
 	if rapid.Bool().Draw(t, "started") {
 		first := rapid.Int64Range(0, telemetry.MaxStartMs).Draw(t, "first")
 		hb.FirstFrameMs = &first
+	}
+	hb.SinceStallMs = rapid.Int64Range(0, hb.MonoMs).Draw(t, "since")
+	if rapid.Bool().Draw(t, "late") {
+		hb.LatencyMinutes = telemetry.Dwell{{At: rapid.Int64Range(0, telemetry.MaxLatencyMs).Draw(t, "step"), Ms: 1}}
 	}
 	for i := range rapid.Int64Range(0, 3).Draw(t, "rungs") {
 		hb.RungMs = append(hb.RungMs, telemetry.DwellTime{At: 600 * (i + 1), Ms: hb.PlayMs / 4})

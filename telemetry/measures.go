@@ -70,8 +70,13 @@ func (m Measures) Plus(n Measures) Measures {
 	if m == "" || n == "" {
 		return m + n
 	}
-	sum := m.List()
-	for _, more := range n.List() {
+	return sumOf(append(m.List(), n.List()...))
+}
+
+// sumOf returns the sums by name of a list in which names may recur.
+func sumOf(list []Measure) Measures {
+	sum := list[:0:0]
+	for _, more := range list {
 		at := slices.IndexFunc(sum, func(s Measure) bool { return s.Name == more.Name })
 		if at < 0 {
 			sum = append(sum, more)

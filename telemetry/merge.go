@@ -103,6 +103,7 @@ func (hb *Heartbeat) counters() Counters {
 		SwitchesUp: hb.SwitchesUp, SwitchesDown: hb.SwitchesDown,
 		Frames: hb.Frames, DroppedFrames: hb.DroppedFrames, Bytes: hb.Bytes, ErrorsN: hb.ErrorsN,
 		LatencySumMs: hb.LatencySumMs, LatencySamples: hb.LatencySamples, LatencyMaxMs: hb.LatencyMaxMs,
+		SinceStallMs: hb.SinceStallMs, LatencyMinutes: latencyMinutesOf(hb.LatencyMinutes),
 		Measures: hb.Measures, Observed: hb.Observed,
 	}
 	c.addRungs(hb.RungMs)
@@ -136,7 +137,7 @@ func (c *Counters) addRungs(rungs Dwell) {
 	c.BottomRungMs += bottom.Ms
 }
 
-// add sums the counters of two epochs.
+// add sums the counters of two epochs, of which d is the later.
 func (c *Counters) add(d Counters) {
 	into, from := c.fields(), d.fields()
 	for i := range into {
@@ -144,7 +145,13 @@ func (c *Counters) add(d Counters) {
 	}
 	c.StallMaxMs = max(c.StallMaxMs, d.StallMaxMs)
 	c.LatencyMaxMs = max(c.LatencyMaxMs, d.LatencyMaxMs)
+	if d.StallN > 0 {
+		c.SinceStallMs = d.SinceStallMs
+	} else {
+		c.SinceStallMs += d.PlayMs + d.PausedMs // what passed at least
+	}
 	c.Observed |= d.Observed
+	c.LatencyMinutes = LatencyMinutes{c.LatencyMinutes.Plus(d.LatencyMinutes.Measures)}
 	c.Measures = c.Measures.Plus(d.Measures)
 }
 
@@ -169,7 +176,9 @@ func (c *Counters) compare(d *Counters) int {
 	}
 	return cmp.Or(
 		cmp.Compare(c.StallMaxMs, d.StallMaxMs), cmp.Compare(c.LatencyMaxMs, d.LatencyMaxMs),
-		cmp.Compare(c.Observed, d.Observed), strings.Compare(string(c.Measures), string(d.Measures)),
+		cmp.Compare(c.SinceStallMs, d.SinceStallMs), cmp.Compare(c.Observed, d.Observed),
+		strings.Compare(string(c.Measures), string(d.Measures)),
+		strings.Compare(string(c.LatencyMinutes.Measures), string(d.LatencyMinutes.Measures)),
 	)
 }
 

@@ -27,6 +27,8 @@ func drawReceived(t *rapid.T, name string) []received {
 		hb.Seq = rapid.Int64Range(0, 12).Draw(t, "seq")
 		hb.MonoMs = 10_000 * rapid.Int64Range(0, 2).Draw(t, "mono")
 		hb.PlayMs = rapid.Int64Range(0, 2).Draw(t, "play")
+		hb.SinceStallMs = rapid.Int64Range(0, 1).Draw(t, "since")
+		hb.LatencyMinutes = rapid.SampledFrom([]telemetry.Dwell{nil, {{At: 3_000, Ms: 1}}, {{At: 2_900, Ms: 2}, {At: 90_000, Ms: 1}}}).Draw(t, "late")
 		hb.Measures = rapid.SampledFrom([]telemetry.Measures{"", `{"chat":1}`, `{"chat":2,"spent":0.5}`}).Draw(t, "measures")
 		if at := rapid.Int64Range(0, 2*telemetry.MaxEpochs).Draw(t, "started"); at > 0 {
 			hb.ClientTsMs = clock0 + at*10_000 + hb.MonoMs

@@ -30,6 +30,9 @@ type Counters struct {
 	LatencySamples int64 `json:"latency_samples"`
 	LatencyMaxMs   int64 `json:"latency_max"`
 
+	SinceStallMs   int64          `json:"since_stall_ms,omitempty"` // since the last stall ended, as of the newest record
+	LatencyMinutes LatencyMinutes `json:"latency_minutes,omitzero"` // minutes by live latency
+
 	Measures Measures `json:"measures,omitempty"` // custom
 
 	Observed Observed `json:"observed"`

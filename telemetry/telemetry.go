@@ -53,25 +53,27 @@ type Observed uint16
 
 // The quantities.
 const (
-	ObservedStart       Observed = 1 << iota // whether the first frame came, and FirstFrameMs
-	ObservedFailure                          // fatal errors: a session without frame and without FatalCode is an exit
-	ObservedPlay                             // PlayMs, PausedMs
-	ObservedStalls                           // StallMs, StallN
-	ObservedStallMax                         // StallMaxMs
-	ObservedBitrate                          // RungMs, RungKbpsMs
-	ObservedHeight                           // HeightMs, LowHeightMs
-	ObservedLatency                          // LatencySumMs, LatencySamples, LatencyMaxMs
-	ObservedFrames                           // Frames, DroppedFrames
-	ObservedBytes                            // Bytes
-	ObservedSwitches                         // SwitchesUp, SwitchesDown
-	ObservedStallBounds                      // StallN is a lower bound: above 0 means stalled, 0 says nothing
-	ObservedLadder                           // TopRungMs, BottomRungMs: the rungs offered are known
+	ObservedStart          Observed = 1 << iota // whether the first frame came, and FirstFrameMs
+	ObservedFailure                             // fatal errors: a session without frame and without FatalCode is an exit
+	ObservedPlay                                // PlayMs, PausedMs
+	ObservedStalls                              // StallMs, StallN
+	ObservedStallMax                            // StallMaxMs
+	ObservedBitrate                             // RungMs, RungKbpsMs
+	ObservedHeight                              // HeightMs, LowHeightMs
+	ObservedLatency                             // LatencySumMs, LatencySamples, LatencyMaxMs
+	ObservedFrames                              // Frames, DroppedFrames
+	ObservedBytes                               // Bytes
+	ObservedSwitches                            // SwitchesUp, SwitchesDown
+	ObservedStallBounds                         // StallN is a lower bound: above 0 means stalled, 0 says nothing
+	ObservedLadder                              // TopRungMs, BottomRungMs: the rungs offered are known
+	ObservedSinceStall                          // SinceStallMs, of a session that stalled
+	ObservedLatencyMinutes                      // LatencyMinutes
 )
 
 var observedNames = [...]string{
 	"start", "failure", "play", "stalls", "stall_max", "bitrate", "height",
 	"latency", "frames", "bytes", "switches", "stall_bounds",
-	"ladder",
+	"ladder", "since_stall", "latency_minutes",
 }
 
 // Has reports whether every quantity of q is observed.

@@ -40,6 +40,8 @@ func Validate(hb *Heartbeat) []Rejection {
 	v.latency()
 	v.frames()
 	v.longestStall()
+	v.sinceStall()
+	v.latencyMinutes()
 	return v.found
 }
 
@@ -75,6 +77,7 @@ func (v *validation) limits() {
 		{"stall_ms", hb.StallMs, MaxSessionMs},
 		{"stall_n", hb.StallN, MaxCount},
 		{"stall_max_ms", hb.StallMaxMs, MaxSessionMs},
+		{"since_stall_ms", hb.SinceStallMs, MaxSessionMs},
 		{"seek_stall_ms", hb.SeekStallMs, MaxSessionMs},
 		{"paused_ms", hb.PausedMs, MaxSessionMs},
 		{"ad_ms", hb.AdMs, MaxSessionMs},
@@ -96,6 +99,7 @@ func (v *validation) limits() {
 	}
 	v.dwellLimits("rung_ms", hb.RungMs)
 	v.dwellLimits("height_ms", hb.HeightMs)
+	v.dwellLimits("latency_minutes", hb.LatencyMinutes)
 }
 
 func (v *validation) dwellLimits(field string, dwell Dwell) {
@@ -186,5 +190,31 @@ func (v *validation) longestStall() {
 		v.object(false, ReasonImplausible, "stall_max_ms", "%d ms of %d ms stalled", hb.StallMaxMs, hb.StallMs)
 		hb.StallMaxMs = 0
 		hb.Observed &^= ObservedStallMax
+	}
+}
+
+func (v *validation) sinceStall() {
+	hb := v.hb
+	if hb.SinceStallMs > hb.MonoMs+slackMs {
+		v.object(false, ReasonImplausible, "since_stall_ms", "%d ms, but only %d ms passed", hb.SinceStallMs, hb.MonoMs)
+		hb.SinceStallMs = 0
+		hb.Observed &^= ObservedSinceStall
+	}
+}
+
+// latencyMinutes takes out more minutes than began, and latencies that are none.
+func (v *validation) latencyMinutes() {
+	var minutes int64
+	for _, d := range v.hb.LatencyMinutes {
+		minutes += d.Ms
+		if d.At > MaxLatencyMs {
+			v.object(false, ReasonImplausible, "latency_minutes", "%d is above %d", d.At, MaxLatencyMs)
+			v.drop(&v.hb.LatencyMinutes, ObservedLatencyMinutes)
+			return
+		}
+	}
+	if began := (v.hb.MonoMs+slackMs)/60_000 + 1; minutes > began {
+		v.object(false, ReasonImplausible, "latency_minutes", "%d minutes, but only %d began", minutes, began)
+		v.drop(&v.hb.LatencyMinutes, ObservedLatencyMinutes)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/telemetry"
 )
 
 func testClosedRange(t *testing.T, w *world) {
@@ -207,4 +208,36 @@ func testVersions(t *testing.T, w *world) {
 	if len(got) != 1 || got[0].Unit != "a" {
 		t.Errorf("Closed = %v, want unit a alone", got)
 	}
+}
+
+// testStallEnds has a session that was left 10 s after a stall, one that was
+// silent for long when the window closed, and one that was not.
+func testStallEnds(t *testing.T, w *world) {
+	w.expose(w.exposure("a", "control", 1))
+	stalled := func(id string, minutes float64, sinceMs int64, late telemetry.Measures) telemetry.Session {
+		s := session(id, "a", minutes)
+		s.SinceStallMs, s.LatencyMinutes.Measures = sinceMs, late
+		s.Observed |= telemetry.ObservedSinceStall | telemetry.ObservedLatencyMinutes
+		return s
+	}
+	left := stalled("left", 2, 10_000, `{"3000":40,"4000":1}`)
+	left.Ended, left.EndReason = true, telemetry.EndUser
+	goesOn := stalled("goes on", 60, 10_000, `{"3000":20}`)
+	const day = 24 * 60.0
+	goesOn.Last.RecvMs = at(1 + day + metrics.DayGrace.Minutes()).UnixMilli()
+	w.report(left, stalled("silent", 30, 40_000, `{"12000":3}`), goesOn)
+	w.mustLook(func(tx metrics.LookTx) error {
+		return tx.Closed(w.ctx, metrics.Reading{Window: metrics.WindowDay, UpTo: at(2 * day)}, func(c *metrics.Closed) error {
+			q := metrics.Observe(c, metrics.WindowDay).Quantities
+			for quantity, want := range map[metrics.Quantity]float64{
+				metrics.StalledSessions: 3, metrics.StalledEnds: 2, metrics.StallExits: 1,
+				metrics.LatencyUnits: 1, metrics.LatencyP95Ms: 4_000, // 61 of 64 minutes
+			} {
+				if q[quantity] != want {
+					t.Errorf("%s = %v, want %v", quantity, q[quantity], want)
+				}
+			}
+			return nil
+		})
+	})
 }

@@ -57,6 +57,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"broadcasts are joined by broadcaster, with all their parts", testBroadcasts},
 		{"events are summed by unit, name and window", testEvents},
 		{"custom quantities reach outcomes and cells", testCustom},
+		{"ends of stalls and minutes of latency arrive", testStallEnds},
 		{"return windows follow the day", testReturnWindows},
 		{"the past comes when it is asked for", testHistory},
 		{"records that came too late are counted by arm", testAftermath},
