@@ -114,9 +114,29 @@ func testCustom(t *testing.T, w *world) {
 			t.Fatalf("RunOnce: %v", err)
 		}
 	}
+	w.wantSums(customTruth())
+	stored := map[string][]metrics.CustomValue{}
+	for _, o := range w.outcomes(metrics.WindowDay) {
+		stored[o.Unit] = o.Custom
+	}
+	wantStored := map[string][]metrics.CustomValue{
+		"a": {{Name: "measure:chat", Value: 5}, {Name: "event:tip", Value: 2}, {Name: "value:tip", Value: 6.5}, {Name: "event:follow", Value: 1}},
+		"b": {{Name: "measure:chat", Value: 1}, {Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 2}, {Name: "event:follow"}},
+		"c": {{Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 1}, {Name: "event:follow", Value: 1}},
+		"d": {{Name: "measure:chat"}, {Name: "event:tip"}, {Name: "value:tip"}, {Name: "event:follow"}},
+	}
+	if diff := cmp.Diff(wantStored, stored); diff != "" {
+		t.Errorf("stored custom quantities differ (-want +got):\n%s", diff)
+	}
+}
+
+// sums are what a metric of an arm adds up to.
+type sums struct{ units, numerator, denominator float64 }
+
+// customTruth is what the four viewers of testCustom add up to.
+func customTruth() map[string]sums {
 	const playMs = 59_000
-	type sums struct{ units, numerator, denominator float64 }
-	want := map[string]sums{
+	return map[string]sums{
 		"chat_mean":              {3, 5 + 1 + 0, 3}, // of c it is not known
 		"chat_per_hour":          {2, 5 + 1, 3 * playMs},
 		"chat_per_hour.per_unit": {2, 5.0/(2*playMs) + 1.0/playMs, 2},
@@ -136,6 +156,11 @@ func testCustom(t *testing.T, w *world) {
 		"telemetry_coverage":     {4, 3, 4},
 		"start_time_known":       {3, 3, 3},
 	}
+}
+
+// wantSums compares the total cells of control in the newest look.
+func (w *world) wantSums(want map[string]sums) {
+	w.t.Helper()
 	got := map[string]sums{}
 	w.mustLook(func(tx metrics.LookTx) error {
 		last, _, err := tx.Last(w.ctx)
@@ -154,19 +179,6 @@ func testCustom(t *testing.T, w *world) {
 	})
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(b)) })
 	if diff := cmp.Diff(want, got, near, cmp.AllowUnexported(sums{})); diff != "" {
-		t.Errorf("cells differ (-want +got):\n%s", diff)
-	}
-	stored := map[string][]metrics.CustomValue{}
-	for _, o := range w.outcomes(metrics.WindowDay) {
-		stored[o.Unit] = o.Custom
-	}
-	wantStored := map[string][]metrics.CustomValue{
-		"a": {{Name: "measure:chat", Value: 5}, {Name: "event:tip", Value: 2}, {Name: "value:tip", Value: 6.5}, {Name: "event:follow", Value: 1}},
-		"b": {{Name: "measure:chat", Value: 1}, {Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 2}, {Name: "event:follow"}},
-		"c": {{Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 1}, {Name: "event:follow", Value: 1}},
-		"d": {{Name: "measure:chat"}, {Name: "event:tip"}, {Name: "value:tip"}, {Name: "event:follow"}},
-	}
-	if diff := cmp.Diff(wantStored, stored); diff != "" {
-		t.Errorf("stored custom quantities differ (-want +got):\n%s", diff)
+		w.t.Errorf("cells differ (-want +got):\n%s", diff)
 	}
 }
