@@ -242,8 +242,9 @@ func (r *Row) settle(g *GroupSequential, target float64) {
 	r.Precision = &Precision{HalfWidth: half, Target: target, Reached: min(1, target/half)}
 }
 
-// label says which look an interval holds at.
-func (i *RepeatedInterval) label() string {
+// Label says which look an interval holds at, as the end of a sentence: "at planned
+// look 3 of 5".
+func (i *RepeatedInterval) Label() string {
 	if i.Planned == i.Of {
 		return fmt.Sprintf("at the last of %d planned looks", i.Of)
 	}
@@ -283,7 +284,7 @@ func (r *Row) rangeWords() string {
 // interval holds.
 func (r *Row) claim() string {
 	if g := r.GroupSequential; g != nil && g.Interval != nil {
-		return g.Interval.Text + " (" + g.Interval.Range + " " + g.Interval.label() + ")"
+		return g.Interval.Text + " (" + g.Interval.Range + " " + g.Interval.Label() + ")"
 	}
 	return effectWords(r.Effect)
 }

@@ -16,7 +16,7 @@ func rowWords(r *Row, arm string) string {
 		if g.Interval == nil {
 			said = "not decided. " + r.undecided()
 		} else {
-			said = g.Interval.Text + ", " + g.Interval.Range + " " + g.Interval.label() + ": " + stateWords(r) + "."
+			said = g.Interval.Text + ", " + g.Interval.Range + " " + g.Interval.Label() + ": " + stateWords(r) + "."
 		}
 		if r.Effect != nil {
 			said += " Valid at any look: " + r.Effect.Text + ", " + r.Effect.Range + "."

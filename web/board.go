@@ -15,6 +15,7 @@ type board struct {
 	Rows    []boardRow
 	Margins bool // the rows have margins
 	Legend  bool // this board explains the marks for all
+	Planned bool // planned looks decide its rows
 	File    *downloadPart
 }
 
@@ -39,7 +40,7 @@ type boardRow struct {
 	TreatmentN string
 	Precision  *precisionPart
 	Spark      template.HTML
-	Range      string // what the interval says, in words
+	Range      string // what the interval says, in words, and where it holds
 	Refusal    string
 	How        *howPart
 	Uncapped   string
@@ -143,6 +144,12 @@ func forestRow(r *report.Row, withheld bool) chart.Row {
 	row.Estimate = &e.Chart.Estimate
 	row.Anytime = &chart.Interval{Lo: e.Chart.Lower, Hi: e.Chart.Upper}
 	row.Fixed = &chart.Interval{Lo: e.Chart.FixedLower, Hi: e.Chart.FixedUpper}
+	if g := r.GroupSequential; g != nil {
+		row.Fixed = nil // the bar is what decides, or there is none yet
+		if i := g.Interval; i != nil {
+			row.Estimate, row.Fixed = &i.Chart.Estimate, &chart.Interval{Lo: i.Chart.Lower, Hi: i.Chart.Upper}
+		}
+	}
 	// The numbers at open ends keep the sign that the page prints elsewhere.
 	lo, hi := e.Lower, e.Upper
 	if r.Metric.Direction < 0 {
@@ -188,11 +195,15 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 	if r.Refusal != nil {
 		row.Refusal = tight(r.Refusal.Message)
 	}
+	row.Range = rangeOf(r)
 	if r.Effect != nil {
-		row.Lift, row.Range = tight(r.Effect.Text), tight(r.Effect.Range)
+		row.Lift = tight(r.Effect.Text)
 	}
 	if r.Absolute != nil {
 		row.Difference = r.Absolute.Text
+	}
+	if g := r.GroupSequential; g != nil && g.Interval != nil {
+		row.Lift, row.Difference = tight(g.Interval.Text), "at planned look "+count(g.Interval.Planned)
 	}
 	if r.PerUnit != nil {
 		row.PerUnit = r.PerUnit.Note

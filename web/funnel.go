@@ -21,6 +21,7 @@ type funnelPart struct {
 	MDE       string
 	Range     string
 	Rows      []lookRow
+	Planned   []plannedRow // of a group-sequential plan
 	File      *downloadPart
 	Thinned   string // how many looks are not in the chart and table; empty: none
 }
@@ -61,6 +62,7 @@ func newFunnel(r *report.Report, choice Choice, links linker, limit int) (funnel
 	f := chart.Funnel{
 		Title: "Interval of " + row.Metric.Name + " over " + plural(len(row.Series), "look", "looks"), Desc: row.Words, State: p.State.Class,
 		Points: chart.Thin(points, limit), LowerIsBetter: row.Metric.Direction < 0,
+		Planned: plannedMarks(row),
 	}
 	sign := 1.0
 	if row.Metric.Direction < 0 {
@@ -81,9 +83,7 @@ func newFunnel(r *report.Report, choice Choice, links linker, limit int) (funnel
 	if missing := r.Head.Look - len(f.Points); missing > 0 {
 		p.Thinned = plural(missing, "look is", "looks are")
 	}
-	if row.Effect != nil {
-		p.Range = tight(row.Effect.Range)
-	}
+	p.Range, p.Planned = rangeOf(row), plannedRows(row, links, withheld)
 	p.table(row, links, limit, r.Head.Look)
 	return p, nil
 }

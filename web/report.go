@@ -252,6 +252,9 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 			break
 		}
 	}
+	if hasPlanned(r.Primary) {
+		p.Primary.Legend, p.Primary.Planned = true, true
+	}
 	if detail.shared {
 		p.Definitions = definitions(r)
 	}

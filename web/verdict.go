@@ -26,6 +26,7 @@ type verdictPart struct {
 	PlanFull   string
 	PlanIntact bool
 	End        string
+	Looks      *plannedPart // nil: the plan has no planned looks
 }
 
 // reasonPart is one clause of the rule.
@@ -48,6 +49,7 @@ func newVerdict(r *report.Report) verdictPart {
 		DataAsOf: newStamp(h.Watermark, clockFormat), Lag: span(h.LagSec),
 		Units: count(h.Units), Planned: count(h.NOpt), Progress: min(1, h.Progress), Percent: wholePct(h.Progress),
 		PlanHash: shortHash(h.PlanHash), PlanFull: h.PlanHash, PlanIntact: h.PlanIntact,
+		Looks: newPlanned(r),
 	}
 	if h.Look > 0 {
 		p.Look = count(h.Look)

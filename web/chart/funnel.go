@@ -39,6 +39,15 @@ type Funnel struct {
 	LowerIsBetter bool
 	MDE           *float64 // the smallest lift worth detecting, with its sign
 	Margin        *float64 // a guardrail's tolerated loss, with its sign
+	// Planned are the planned looks, ascending by Look, each drawn as it holds: from
+	// its look to the next planned one. Those outside of the points are left out.
+	Planned []Planned
+}
+
+// Planned is the interval of one planned look.
+type Planned struct {
+	Look     int
+	Interval Interval
 }
 
 // Thin returns at most n of the looks, evenly spread, the first and the last
@@ -62,6 +71,7 @@ func (f Funnel) SVG() (string, error) {
 		return "", err
 	}
 	p := newPlot(Thin(f.Points, MaxPoints), f.MDE, f.Margin)
+	p.planned = f.Planned
 	var c canvas
 	c.open("funnel is-"+string(f.State), funnelHeight, f.Title, f.Desc)
 	if len(p.points) == 0 {
@@ -107,15 +117,32 @@ func (f Funnel) check() error {
 			return &ValueError{Index: i, What: "look", Value: strconv.Itoa(pt.Look) + " after " + strconv.Itoa(f.Points[i-1].Look)}
 		}
 	}
+	return f.checkPlanned()
+}
+
+// checkPlanned does what check does for the planned looks.
+func (f Funnel) checkPlanned() error {
+	if len(f.Planned) > MaxLooks {
+		return &LimitError{What: "planned looks", Got: len(f.Planned), Limit: MaxLooks}
+	}
+	for i := range f.Planned {
+		if err := checkInterval(i, "planned interval", &f.Planned[i].Interval); err != nil {
+			return err
+		}
+		if i > 0 && f.Planned[i].Look <= f.Planned[i-1].Look {
+			return &ValueError{Index: i, What: "planned look", Value: strconv.Itoa(f.Planned[i].Look) + " after " + strconv.Itoa(f.Planned[i-1].Look)}
+		}
+	}
 	return nil
 }
 
 // plot is the thinned looks with their scale.
 type plot struct {
-	points []Point
-	y      scale
-	ticks  []float64
-	step   float64
+	points  []Point
+	planned []Planned
+	y       scale
+	ticks   []float64
+	step    float64
 }
 
 func newPlot(points []Point, marks ...*float64) plot {
@@ -136,13 +163,41 @@ func newPlot(points []Point, marks ...*float64) plot {
 
 // x returns the position of the i-th look in units of plotWidth; a single look
 // stands in the middle.
-func (p *plot) x(i int) float64 {
+func (p *plot) x(i int) float64 { return p.xOf(p.points[i].Look) }
+
+// xOf is the position of a look by its number.
+func (p *plot) xOf(look int) float64 {
 	first, last := p.points[0].Look, p.points[len(p.points)-1].Look
 	if first == last {
 		return plotWidth / 2
 	}
 	// The last look keeps off the frame, so that its mark is seen whole.
-	return 0.985 * plotWidth * float64(p.points[i].Look-first) / float64(last-first)
+	return 0.985 * plotWidth * float64(look-first) / float64(last-first)
+}
+
+// held draws the interval of each planned look for as long as it decides.
+func (p *plot) held(c *canvas) {
+	first, last := p.points[0].Look, p.points[len(p.points)-1].Look
+	for i, l := range p.planned {
+		if l.Look < first || l.Look > last {
+			continue
+		}
+		until := p.xOf(last) + 0.015*plotWidth
+		if i+1 < len(p.planned) && p.planned[i+1].Look <= last {
+			until = p.xOf(p.planned[i+1].Look)
+		}
+		c.raw(`<path class="planned" d="M`)
+		c.num(math.Round(p.xOf(l.Look)))
+		c.raw(" ")
+		c.num(math.Round(10*p.py(l.Interval.Hi)) / 10)
+		c.raw("H")
+		c.num(math.Round(until))
+		c.raw("V")
+		c.num(math.Round(10*p.py(l.Interval.Lo)) / 10)
+		c.raw("H")
+		c.num(math.Round(p.xOf(l.Look)))
+		c.raw(`Z"/>`)
+	}
 }
 
 // py returns the position of v in px from the top of the plot.
@@ -216,6 +271,7 @@ func (p *plot) curves(c *canvas) {
 		p.path(c, "band-edge", hi)
 		p.path(c, "band-edge", lo)
 	}
+	p.held(c)
 	p.fixed(c)
 	p.path(c, "line", func(i int) float64 { return p.points[i].Estimate })
 	c.raw("</svg>")

@@ -26,7 +26,7 @@ const standaloneStyle = `:root{--state:#5d6775;--soft:#eef0f3}` +
 	`.wing{stroke:var(--state);stroke-width:1.75}.bar{fill:var(--state);stroke:var(--state);stroke-width:1.5}.is-open .bar,.is-trust .bar{fill:#fff}` +
 	`.estimate{stroke:#14181f;stroke-width:2.5}.arrow{overflow:visible}.arrow path{fill:#14181f}` +
 	`.band{fill:var(--soft)}.band-edge{stroke:var(--state);stroke-width:1.25}.line{stroke:#14181f;stroke-width:2}g .line{stroke:var(--state)}g .band{opacity:.7}text.of-control,text.of-treatment{fill:var(--state);font-weight:600}.of-control .line{stroke-dasharray:5 3}` +
-	`.peek{stroke:#667080;stroke-dasharray:1 4}.dot{fill:#14181f}.mde{stroke:#1558d6;stroke-dasharray:6 4}.mde-text{fill:#1558d6}.margin-text{fill:#b4480a}.zone{fill:#f1f3f6}.cross{display:none}.curves{overflow:hidden}`
+	`.planned{fill:var(--state);fill-opacity:.22;stroke:var(--state);stroke-width:1.5}.peek{stroke:#667080;stroke-dasharray:1 4}.dot{fill:#14181f}.mde{stroke:#1558d6;stroke-dasharray:6 4}.mde-text{fill:#1558d6}.margin-text{fill:#b4480a}.zone{fill:#f1f3f6}.cross{display:none}.curves{overflow:hidden}`
 
 // Standalone turns a drawing of this package into a file: with a title, the name
 // space, a size in px, paper beneath and its own style.
