@@ -14,6 +14,7 @@ var csvHeader = []string{
 	"dimension", "value", "control_value", "treatment_value", "unit", "control_n", "treatment_n",
 	"lift", "lower", "upper", "fixed_lower", "fixed_upper", "difference", "difference_lower", "difference_upper",
 	"state", "margin", "log_e", "p", "min_p", "refusal",
+	"planned_look", "planned_at_look", "planned_lift", "planned_lower", "planned_upper", "planned_p", "planned_refusal",
 }
 
 // WriteCSV writes one line for each row and segment of the report. A cell that
@@ -124,8 +125,28 @@ func (r *Report) csvRow(row *Row) []string {
 		l.blank(3)
 	}
 	l.refusal(row.Refusal)
+	l.planned(row.GroupSequential)
 	return l
 }
+
+// planned writes what decides a row of a group-sequential plan; blanks elsewhere.
+func (l *csvLine) planned(g *GroupSequential) {
+	if g == nil {
+		l.blank(plannedColumns)
+		return
+	}
+	if i := g.Interval; i != nil {
+		l.integer(int64(i.Planned), int64(i.Look))
+		l.float(i.Estimate, i.Lower, i.Upper)
+	} else {
+		l.blank(plannedColumns - 2)
+	}
+	l.known(g.P)
+	l.refusal(g.Refusal)
+}
+
+// plannedColumns are those at the end, of planned looks.
+const plannedColumns = 7
 
 func (r *Report) csvSegment(s *Segment) []string {
 	l := r.csvStart()
@@ -141,6 +162,7 @@ func (r *Report) csvSegment(s *Segment) []string {
 	l.text(string(s.State))
 	l.blank(4)
 	l.refusal(s.Refusal)
+	l.blank(plannedColumns)
 	return l
 }
 

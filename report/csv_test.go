@@ -41,6 +41,13 @@ func TestCSVHoldsTheReport(t *testing.T) {
 			if column(line, "metric") != row.Metric.Key || column(line, "arm") != row.ArmKey || column(line, "state") != string(row.State) {
 				t.Errorf("%s: line %v is not %s of %s", name, line, row.Metric.Key, row.ArmKey)
 			}
+			if g := row.GroupSequential; g != nil && g.Interval != nil {
+				if got, err := strconv.ParseFloat(column(line, "planned_upper"), 64); err != nil || got != g.Interval.Upper {
+					t.Errorf("%s: planned_upper of %s = %v, want %v", name, row.Metric.Key, got, g.Interval.Upper)
+				}
+			} else if column(line, "planned_look") != "" || (g != nil) != (column(line, "planned_refusal") != "") {
+				t.Errorf("%s: line %v of a row that no planned look decides", name, line)
+			}
 			if row.Effect == nil {
 				if column(line, "lift") != "" || column(line, "refusal") == "" {
 					t.Errorf("%s: %s has no effect, but the line %v", name, row.Metric.Key, line)

@@ -93,8 +93,7 @@ func (b *builder) groupSequential(q *question, control, treatment cellKey, role 
 	}
 	design := b.design(q, answers)
 	last := len(answers) - 1
-	out.Over = answers[last].Information(q) >= 1 || b.planned.last(answers[last].at.Planned)
-	design.Final = b.planned.last(answers[last].at.Planned)
+	out.Over = design.Final || design.Information[last] >= 1
 	bounds, err := design.Bounds()
 	if err != nil {
 		out.Refusal = refusalOf(err)
@@ -102,19 +101,15 @@ func (b *builder) groupSequential(q *question, control, treatment cellKey, role 
 	}
 	for i := range answers {
 		interval, err := b.repeated(q, &answers[i], bounds, i)
-		if err == nil {
-			interval.Information = design.Information[i]
+		switch {
+		case err == nil:
 			out.Looks = append(out.Looks, interval)
-		}
-		if i < last {
-			continue
-		}
-		if err != nil {
+		case i == last:
 			out.Refusal = refusalOf(err)
 			return out
 		}
-		out.Interval = &interval
 	}
+	out.Interval = &out.Looks[len(out.Looks)-1]
 	e := answers[last].effect
 	if p, err := design.RepeatedP(last, e.Estimate/e.SE()); err == nil {
 		out.P = &p
@@ -145,15 +140,15 @@ func (b *builder) plannedAnswers(q *question, control, treatment cellKey) ([]pla
 			continue
 		}
 		out = append(out, plannedAnswer{at: &b.taken[i], effect: a.effect, units: a.control.units + a.treatment.units})
-		if out[len(out)-1].Information(q) >= 1 {
+		if out[len(out)-1].information(q) >= 1 {
 			break
 		}
 	}
 	return out, why
 }
 
-// Information returns the share of the planned units that a look has.
-func (a *plannedAnswer) Information(q *question) float64 {
+// information returns the share of the planned units that a look has.
+func (a *plannedAnswer) information(q *question) float64 {
 	return min(mostInformation, float64(a.units)/float64(q.nOpt))
 }
 
@@ -162,9 +157,29 @@ func (b *builder) design(q *question, answers []plannedAnswer) stats.GroupSequen
 	g := stats.GroupSequential{Alpha: q.alpha, TwoSided: true}
 	g.Kind, g.Shape, _ = stats.NamedSpending(string(b.plan.Spending))
 	for i := range answers {
-		g.Information = append(g.Information, answers[i].Information(q))
+		g.Information = append(g.Information, answers[i].information(q))
 	}
+	g.Final = b.planned.last(answers[len(answers)-1].at.Planned)
 	return g
+}
+
+// lastPlanned returns the interval of the last planned look at which a comparison
+// was ready; nil when there is none.
+func (b *builder) lastPlanned(q *question, control, treatment cellKey) *RepeatedInterval {
+	answers, _ := b.plannedAnswers(q, control, treatment)
+	if len(answers) == 0 {
+		return nil
+	}
+	bounds, err := b.design(q, answers).Bounds()
+	if err != nil {
+		return nil
+	}
+	last := len(answers) - 1
+	interval, err := b.repeated(q, &answers[last], bounds, last)
+	if err != nil {
+		return nil
+	}
+	return &interval
 }
 
 // repeated returns the interval of one look as lifts.
@@ -174,7 +189,8 @@ func (b *builder) repeated(q *question, a *plannedAnswer, bounds stats.GSTBounds
 		return RepeatedInterval{}, err
 	}
 	out := RepeatedInterval{
-		PlannedLook: a.at.PlannedLook, Of: b.planned.Of, N: a.units, Z: bounds.Z[look], AlphaSpent: bounds.AlphaSpent[look],
+		PlannedLook: a.at.PlannedLook, Of: b.planned.Of, N: a.units,
+		Information: a.information(q), Z: bounds.Z[look], AlphaSpent: bounds.AlphaSpent[look],
 		Estimate: math.Expm1(a.effect.Estimate), Lower: math.Expm1(i.Lower), Upper: math.Expm1(i.Upper),
 	}
 	if out.Upper > maxLift {
@@ -251,6 +267,9 @@ func (i *RepeatedInterval) Label() string {
 	return fmt.Sprintf("at planned look %d of %d", i.Planned, i.Of)
 }
 
+// claim says the effect of a planned look within a sentence.
+func (i *RepeatedInterval) claim() string { return i.Text + " (" + i.Range + " " + i.Label() + ")" }
+
 // deciding returns the interval that decides a row, with right = better; ok is
 // false while there is none.
 func (r *Row) deciding() (interval ChartInterval, ok bool) {
@@ -284,7 +303,7 @@ func (r *Row) rangeWords() string {
 // interval holds.
 func (r *Row) claim() string {
 	if g := r.GroupSequential; g != nil && g.Interval != nil {
-		return g.Interval.Text + " (" + g.Interval.Range + " " + g.Interval.Label() + ")"
+		return g.Interval.claim()
 	}
 	return effectWords(r.Effect)
 }

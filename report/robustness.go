@@ -62,21 +62,23 @@ func (b *builder) robustness(r *Report) []Robustness {
 // variants returns what else was computed for a row.
 func (b *builder) variants(row *Row) []Variant {
 	var out []Variant
-	add := func(name string, e *Effect) {
-		if e == nil {
-			return
+	add := func(name string, x *Uncapped) {
+		switch {
+		case row.GroupSequential != nil && x.Planned != nil && row.GroupSequential.Interval != nil:
+			out = append(out, Variant{Name: name, Text: x.Planned.claim(), State: x.Planned.State, Same: x.Planned.State == row.State})
+		case row.GroupSequential == nil && x.Effect != nil:
+			state := row.stateOf(&answer{band: x.Effect.Band})
+			out = append(out, Variant{Name: name, Text: effectWords(x.Effect), State: state, Same: state == row.State})
 		}
-		state := row.stateOf(&answer{band: e.Band})
-		out = append(out, Variant{Name: name, Text: effectWords(e), State: state, Same: state == row.State})
 	}
 	if row.Adjusted != nil {
 		add("without the adjustment by the units' past", row.Adjusted.Effect)
 	}
 	if row.Uncapped != nil {
-		add("without the cap", row.Uncapped.Effect)
+		add("without the cap", row.Uncapped)
 	}
 	if row.PerUnit != nil {
-		add("every unit weighed alike, not every hour", row.PerUnit.Effect)
+		add("every unit weighed alike, not every hour", &row.PerUnit.Uncapped)
 	}
 	if row.Adjusted != nil {
 		add("without the units' own past", row.Adjusted.Effect)

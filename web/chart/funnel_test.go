@@ -45,6 +45,9 @@ func TestFunnelGolden(t *testing.T) {
 		{"funnel-none.svg", Funnel{Title: "Startup p90", Desc: "No look yet."}},
 		{"funnel-one.svg", Funnel{Title: "Startup p90", Points: series(1, -0.03, 0.01), LowerIsBetter: true, MDE: new(-0.02)}},
 		{"funnel-guardrail.svg", Funnel{Title: "Start success", Points: series(12, -0.001, 0.002), Margin: new(-0.005)}},
+		{"funnel-planned.svg", Funnel{Title: "Watch time", Points: series(12, 0.01, 0.002), MDE: new(0.02), Planned: []Planned{
+			{Look: 4, Interval: Interval{Lo: -0.02, Hi: 0.05}}, {Look: 9, Interval: Interval{Lo: 0.001, Hi: 0.03}}, {Look: 14, Interval: Interval{Lo: 0, Hi: 1}},
+		}}},
 		{"funnel-open.svg", Funnel{Title: "Bitrate", Points: open, MDE: new(0.02)}},
 		{"funnel-far-mde.svg", Funnel{Title: "Watch time", Points: series(4, 1e-6, 5e-7), MDE: new(0.02), Margin: new(-0.0125)}},
 	}
@@ -106,7 +109,19 @@ func TestFunnelRefuses(t *testing.T) {
 			t.Errorf("%s: Sparkline error = %v, want a ValueError", name, err)
 		}
 	}
+	for name, planned := range map[string]Planned{
+		"planned twice": {Look: 1, Interval: Interval{0, 1}}, "planned NaN": {Look: 2, Interval: Interval{nan, 1}},
+	} {
+		var bad *ValueError
+		f := Funnel{Points: series(3, 0.01, 0.01), Planned: []Planned{{Look: 1, Interval: Interval{0, 1}}, planned}}
+		if _, err := f.SVG(); !errors.As(err, &bad) || bad.Index != 1 {
+			t.Errorf("%s: SVG error = %v, want a ValueError of item 1", name, err)
+		}
+	}
 	var limit *LimitError
+	if _, err := (Funnel{Planned: make([]Planned, MaxLooks+1)}).SVG(); !errors.As(err, &limit) {
+		t.Errorf("MaxLooks+1 planned: %v, want a LimitError", err)
+	}
 	if _, err := (Funnel{Points: make([]Point, MaxLooks+1)}).SVG(); !errors.As(err, &limit) {
 		t.Errorf("MaxLooks+1: %v, want a LimitError", err)
 	}
