@@ -163,25 +163,6 @@ func (b *builder) design(q *question, answers []plannedAnswer) stats.GroupSequen
 	return g
 }
 
-// lastPlanned returns the interval of the last planned look at which a comparison
-// was ready; nil when there is none.
-func (b *builder) lastPlanned(q *question, control, treatment cellKey) *RepeatedInterval {
-	answers, _ := b.plannedAnswers(q, control, treatment)
-	if len(answers) == 0 {
-		return nil
-	}
-	bounds, err := b.design(q, answers).Bounds()
-	if err != nil {
-		return nil
-	}
-	last := len(answers) - 1
-	interval, err := b.repeated(q, &answers[last], bounds, last)
-	if err != nil {
-		return nil
-	}
-	return &interval
-}
-
 // repeated returns the interval of one look as lifts.
 func (b *builder) repeated(q *question, a *plannedAnswer, bounds stats.GSTBounds, look int) (RepeatedInterval, error) {
 	i, err := bounds.RepeatedInterval(look, a.effect)

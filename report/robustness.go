@@ -16,7 +16,7 @@ type Robustness struct {
 	Role       Role      `json:"role"`
 	Arm        int       `json:"arm"`
 	ArmKey     string    `json:"arm_key"`
-	State      State     `json:"state"` // of the row
+	State      State     `json:"state"` // of the row; where planned looks decide, what its interval of any look says
 	Variants   []Variant `json:"variants"`
 	Unchanged  int       `json:"unchanged"` // variants with the state of the row
 }
@@ -44,7 +44,7 @@ func (b *builder) robustness(r *Report) []Robustness {
 			}
 			x := Robustness{
 				MetricKey: row.Metric.Key, MetricName: row.Metric.Name, Role: row.Role,
-				Arm: row.Arm, ArmKey: row.ArmKey, State: row.State, Variants: b.variants(row),
+				Arm: row.Arm, ArmKey: row.ArmKey, State: row.anytimeState(), Variants: b.variants(row),
 			}
 			for _, v := range x.Variants {
 				if v.Same {
@@ -59,26 +59,32 @@ func (b *builder) robustness(r *Report) []Robustness {
 	return out
 }
 
+// anytimeState is the state of a row by its interval that holds at any look, which
+// is what other ways to make its number have, too. Planned looks may have decided
+// it otherwise.
+func (r *Row) anytimeState() State {
+	if r.GroupSequential == nil || r.Effect == nil {
+		return r.State
+	}
+	return goalState(r.Metric.Direction, r.Effect.Band)
+}
+
 // variants returns what else was computed for a row.
 func (b *builder) variants(row *Row) []Variant {
 	var out []Variant
-	add := func(name string, x *Uncapped) {
-		switch {
-		case row.GroupSequential != nil && x.Planned != nil && row.GroupSequential.Interval != nil:
-			out = append(out, Variant{Name: name, Text: x.Planned.claim(), State: x.Planned.State, Same: x.Planned.State == row.State})
-		case row.GroupSequential == nil && x.Effect != nil:
-			state := row.stateOf(&answer{band: x.Effect.Band})
-			out = append(out, Variant{Name: name, Text: effectWords(x.Effect), State: state, Same: state == row.State})
+	own := row.anytimeState()
+	add := func(name string, e *Effect) {
+		if e == nil {
+			return
 		}
-	}
-	if row.Adjusted != nil {
-		add("without the adjustment by the units' past", row.Adjusted.Effect)
+		state := row.stateOf(&answer{band: e.Band})
+		out = append(out, Variant{Name: name, Text: effectWords(e), State: state, Same: state == own})
 	}
 	if row.Uncapped != nil {
-		add("without the cap", row.Uncapped)
+		add("without the cap", row.Uncapped.Effect)
 	}
 	if row.PerUnit != nil {
-		add("every unit weighed alike, not every hour", &row.PerUnit.Uncapped)
+		add("every unit weighed alike, not every hour", row.PerUnit.Effect)
 	}
 	if row.Adjusted != nil {
 		add("without the units' own past", row.Adjusted.Effect)

@@ -166,9 +166,6 @@ type Uncapped struct {
 	Treatment Value    `json:"treatment"`
 	Effect    *Effect  `json:"effect,omitempty"`
 	Refusal   *Refusal `json:"refusal,omitempty"`
-	// Planned is its interval at the planned look that decides the row, of a
-	// group-sequential plan.
-	Planned *RepeatedInterval `json:"planned,omitempty"`
 	// Agrees is false when the cap turns the sign of the estimate.
 	Agrees bool `json:"agrees"`
 }

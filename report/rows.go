@@ -92,15 +92,6 @@ func (b *builder) decide(r *Row, q *question, control, treatment cellKey) {
 		return
 	}
 	r.settle(b.groupSequential(q, control, treatment, r.Role), b.plan.MDE)
-	if r.Uncapped != nil {
-		control.uncapped, treatment.uncapped = true, true
-		r.Uncapped.Planned = b.lastPlanned(q, control, treatment)
-	}
-	if d, ok := q.definition.PerUnit(); ok && r.PerUnit != nil {
-		alone := *q
-		alone.definition = &d
-		r.PerUnit.Planned = b.lastPlanned(&alone, cellKey{d.Key, d.Version, false, 0}, cellKey{d.Key, d.Version, false, r.Arm})
-	}
 	r.Explain.Method += "; decided by the repeated interval of the last planned look (Jennison and Turnbull 1989), " + spendingWords(b.plan.Spending)
 }
 
