@@ -8,7 +8,7 @@
 #	scripts/need.sh postgresql chromium
 #
 # Programs: postgresql (initdb and postgres), chromium, cc (a C compiler with
-# headers, for the race detector), go (only looked for).
+# headers, for the race detector), npm (for axe-core), go (only looked for).
 set -eu
 
 # The oldest PostgreSQL that postgres/private can run.
@@ -50,7 +50,7 @@ has() {
 			command -v chrome || command -v headless-shell ;;
 	cc) # a compiler without the C library's headers is of no use
 		compiler=${CC:-$(go env CC)} && printf '#include <stdlib.h>\n' | $compiler -fsyntax-only -x c - ;;
-	go) command -v go ;;
+	go | npm) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
 
@@ -60,6 +60,7 @@ title() {
 	postgresql) echo "PostgreSQL $min_postgresql or newer (initdb and postgres)" ;;
 	chromium) echo "Chromium or Chrome on PATH (for the browser tests)" ;;
 	cc) echo "a C compiler with headers (for the race detector)" ;;
+	npm) echo "npm (to fetch axe-core, for the accessibility tests)" ;;
 	go) echo "Go 1.26 or newer (https://go.dev/dl)" ;;
 	esac
 }
@@ -81,6 +82,8 @@ packages() {
 	dnf:postgresql) echo postgresql-server ;;
 	brew:postgresql) echo postgresql@17 ;;
 	*:chromium) echo chromium ;;
+	brew:npm) echo node ;;
+	*:npm) echo npm ;;
 	apt-get:cc) echo gcc libc6-dev ;;
 	dnf:cc) echo gcc glibc-devel ;;
 	apk:cc) echo gcc musl-dev ;;

@@ -101,9 +101,11 @@ func hostileLaunch() LaunchView {
 	for _, step := range launch.Steps() {
 		form.Add(fieldSeen, string(step))
 	}
+	unknown := previewOf("stall_ratio", 0, 0, 0)
+	unknown.Preview = metrics.Preview{Shape: metrics.Shape{Refusal: "no unit has a value"}}
 	full := otherExperiment("full", "<b>", experiment.ChangeEncoder, 0, 10_000)
 	return launchViewOf(form, launch.Input{
-		Previews: map[string]launch.MetricPreview{"stall_ratio": {Preview: metrics.Preview{Shape: metrics.Shape{Refusal: "no unit has a value"}}}},
+		Previews: map[string]launch.MetricPreview{"stall_ratio": unknown},
 		Audience: &launch.AudienceCount{Unit: experiment.UnitViewer, Since: launchNow, Until: launchNow, Truncated: true},
 		Others:   []experiment.Experiment{full},
 	})
