@@ -9,7 +9,7 @@ STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo run test check race truth torture soak lint fmt fuzz bench calibrate cover golden build screenshots image
+.PHONY: help demo run test check race truth torture soak memory lint fmt fuzz bench calibrate cover golden build screenshots image
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,10 @@ torture: ## kill server, job and PostgreSQL for seven minutes or more under load
 soak: ## an hour of evaluations with a publish every second: no failure, no growth
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_SOAK=1h $(GO) test -count 1 -timeout 90m -v -run TestSoak .
+
+memory: ## resident memory of a server with 5,000 experiments: after its start, and after publishes
+	@scripts/need.sh go postgresql
+	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_MEMORY=1 $(GO) test -count 1 -timeout 10m -v -run TestManyExperimentsStaySmall .
 
 lint: ## gofumpt, goimports, go vet and the linters of .golangci.yml
 	$(LINT) run ./...

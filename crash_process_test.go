@@ -71,7 +71,7 @@ func runCrashJob(log *slog.Logger, clock offsetClock) error {
 	if err != nil {
 		return err
 	}
-	job := metrics.Job{Store: db, Experiments: db.List}
+	job := metrics.Job{Store: db, Experiments: db.Page}
 	for {
 		if _, err := job.RunOnce(context.Background(), clock.Now()); err != nil {
 			log.Info("a look failed", "error", err) // the database is killed, too

@@ -114,9 +114,9 @@ func startPlatform(ctx context.Context, cfg platformConfig) (*platform, error) {
 
 func (p *platform) start(ctx context.Context) error {
 	p.live = server.NewLive(server.LiveConfig{
-		Load: p.db.LoadConfig, Path: filepath.Join(p.cfg.Data, "config.json"), Now: p.cfg.Now, Log: p.cfg.Log,
+		Load: p.db.ReadConfig, Path: filepath.Join(p.cfg.Data, "config.gz"), Now: p.cfg.Now, Log: p.cfg.Log,
 	})
-	p.job = metrics.Job{Store: p.db.DB, Experiments: p.db.List, Catalogue: p.db.Catalogue}
+	p.job = metrics.Job{Store: p.db.DB, Experiments: p.db.Page, Catalogue: p.db.Catalogue}
 	if err := p.prepare(ctx); err != nil {
 		if code, _ := experiment.CodeOf(err); code != experiment.CodeUnavailable || p.db.private != nil {
 			return err

@@ -66,7 +66,7 @@ func (c *jobCmd) Run(rt *runtime) error {
 	if err != nil {
 		return err
 	}
-	job := metrics.Job{Store: db.DB, Experiments: db.List, Catalogue: db.Catalogue}
+	job := metrics.Job{Store: db.DB, Experiments: db.Page, Catalogue: db.Catalogue}
 	err = job.Loop(rt.ctx, jobEvery, wallClock(), func(s metrics.Summary, err error) {
 		if err != nil {
 			rt.log.Error("the metrics job failed", "error", err)

@@ -1,8 +1,8 @@
 package assignment
 
 import (
-	"encoding/json"
-	"fmt"
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -15,9 +15,9 @@ import (
 type rule struct {
 	op      opcode
 	attr    string
-	kids    []rule // opAll, opAny, opNot
-	value   attr   // what the attribute is compared with
-	version experiment.Semver
+	kids    []rule             // opAll, opAny, opNot
+	value   attr               // what the attribute is compared with
+	version *experiment.Semver // opSemverEq and its like
 	set     *valueSet
 	list    *experiment.IDSet // opInList, opNotInList
 	unit    unitIndex         // whose id to look up in the list when attr is empty
@@ -149,7 +149,7 @@ func (r *rule) compareString(s string) bool {
 	if !ok {
 		return false
 	}
-	c := v.Compare(r.version)
+	c := v.Compare(*r.version)
 	switch r.op {
 	case opSemverEq:
 		return c == 0
@@ -169,17 +169,22 @@ func (a *attr) equals(b *attr) bool {
 	return a.kind == b.kind && a.kind != kindOther && a.num == b.num && a.str == b.str
 }
 
-// audienceCompiler compiles equal audiences once: many experiments share one.
+// audienceCompiler compiles equal audiences once, and equal groups of rules
+// within them: many experiments share some.
 type audienceCompiler struct {
-	known      map[audienceKey]*rule
-	attributes map[string]bool
-	lists      map[string]*experiment.IDSet
+	known   map[audienceKey]*rule
+	strings map[string]string // each name and value once
+	lists   map[string]*experiment.IDSet
+}
+
+func newAudienceCompiler(lists map[string]*experiment.IDSet) audienceCompiler {
+	return audienceCompiler{known: map[audienceKey]*rule{}, strings: map[string]string{}, lists: lists}
 }
 
 // audienceKey tells audiences apart. Of those that look up the unit's own id
 // the unit type is a part.
 type audienceKey struct {
-	json string
+	text [sha256.Size]byte
 	unit unitIndex
 }
 
@@ -187,11 +192,7 @@ func (ac *audienceCompiler) compile(a *experiment.Audience, unit unitIndex) (*ru
 	if a == nil {
 		return nil, nil //nolint:nilnil // no audience is everyone, which is not an error
 	}
-	text, err := json.Marshal(a)
-	if err != nil {
-		return nil, fmt.Errorf("encode audience: %w", err)
-	}
-	key := audienceKey{string(text), unit}
+	key := audienceKey{sha256.Sum256(appendAudience(nil, a)), unit}
 	if r, ok := ac.known[key]; ok {
 		return r, nil
 	}
@@ -203,7 +204,66 @@ func (ac *audienceCompiler) compile(a *experiment.Audience, unit unitIndex) (*ru
 	return &r, nil
 }
 
-func (ac *audienceCompiler) names() []string { return slices.Sorted(maps.Keys(ac.attributes)) }
+// appendAudience appends what tells an audience from all others.
+func appendAudience(b []byte, a *experiment.Audience) []byte {
+	group := func(mark byte, kids []experiment.Audience) {
+		b = append(b, mark)
+		b = binary.AppendUvarint(b, uint64(len(kids)))
+		for i := range kids {
+			b = appendAudience(b, &kids[i])
+		}
+	}
+	switch {
+	case a.All != nil:
+		group('&', a.All)
+		return b
+	case a.Any != nil:
+		group('|', a.Any)
+		return b
+	case a.Not != nil:
+		return appendAudience(append(b, '!'), a.Not)
+	}
+	b = appendText(append(b, '='), string(a.Op))
+	b = appendText(appendText(b, a.Attr), a.List)
+	value := attrOf(a.Value)
+	b = appendCanonical(b, &value)
+	b = binary.AppendUvarint(b, uint64(len(a.Values)))
+	for _, v := range a.Values {
+		value := attrOf(v)
+		b = appendCanonical(b, &value)
+	}
+	return b
+}
+
+// once returns an equal string that others share.
+func (ac *audienceCompiler) once(s string) string {
+	if known, ok := ac.strings[s]; ok {
+		return known
+	}
+	ac.strings[s] = s
+	return s
+}
+
+// audienceAttributes returns the names that audiences read, sorted.
+func (s *Snapshot) audienceAttributes() []string {
+	names, seen := map[string]bool{}, map[*rule]bool{}
+	for i := range s.experiments {
+		if r := s.experiments[i].audience; r != nil && !seen[r] {
+			seen[r] = true
+			r.addAttributes(names)
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func (r *rule) addAttributes(names map[string]bool) {
+	if r.attr != "" {
+		names[r.attr] = true
+	}
+	for i := range r.kids {
+		r.kids[i].addAttributes(names)
+	}
+}
 
 func (ac *audienceCompiler) rule(a *experiment.Audience, unit unitIndex) (rule, error) {
 	switch {
@@ -219,21 +279,21 @@ func (ac *audienceCompiler) rule(a *experiment.Audience, unit unitIndex) (rule, 
 	if !ok || a.Attr == "" && !ofList {
 		return rule{}, experiment.Invalidf("audience", "%q on %q is not a comparison", a.Op, a.Attr)
 	}
-	if a.Attr != "" {
-		ac.attributes[a.Attr] = true
-	}
-	r := rule{op: op, attr: a.Attr, value: attrOf(a.Value), unit: unit}
+	r := rule{op: op, attr: ac.once(a.Attr), value: attrOf(a.Value), unit: unit}
+	r.value.str = ac.once(r.value.str)
 	switch op {
 	case opInList, opNotInList:
 		if r.list = ac.lists[a.List]; r.list == nil {
 			return rule{}, experiment.Invalidf("audience", "there is no list %q", a.List)
 		}
 	case opIn, opNotIn:
-		r.set = newValueSet(a.Values)
+		r.set = ac.values(a.Values)
 	case opSemverEq, opSemverLt, opSemverLe, opSemverGt, opSemverGe:
-		if r.version, ok = experiment.ParseSemver(r.value.str); !ok {
+		version, ok := experiment.ParseSemver(r.value.str)
+		if !ok {
 			return rule{}, experiment.Invalidf("audience", "%q is not a version", r.value.str)
 		}
+		r.version = &version
 	}
 	return r, nil
 }
@@ -241,11 +301,19 @@ func (ac *audienceCompiler) rule(a *experiment.Audience, unit unitIndex) (rule, 
 func (ac *audienceCompiler) group(op opcode, kids []experiment.Audience, unit unitIndex) (rule, error) {
 	r := rule{op: op, kids: make([]rule, len(kids))}
 	for i := range kids {
-		k, err := ac.rule(&kids[i], unit)
+		k := &kids[i]
+		if k.All == nil && k.Any == nil && k.Not == nil && k.Values == nil {
+			var err error
+			if r.kids[i], err = ac.rule(k, unit); err != nil {
+				return rule{}, err
+			}
+			continue
+		}
+		shared, err := ac.compile(k, unit) // its own kids and values are not made again
 		if err != nil {
 			return rule{}, err
 		}
-		r.kids[i] = k
+		r.kids[i] = *shared
 	}
 	return r, nil
 }
@@ -275,13 +343,16 @@ type valueSet struct {
 // maxLinearValues is where a map becomes faster than comparing one by one.
 const maxLinearValues = 8
 
-func newValueSet(values []experiment.Scalar) *valueSet {
+func (ac *audienceCompiler) values(values []experiment.Scalar) *valueSet {
 	s := &valueSet{}
 	if len(values) > maxLinearValues {
 		s.many = make(map[attr]struct{}, len(values))
+	} else {
+		s.few = make([]attr, 0, len(values))
 	}
 	for _, v := range values {
 		a := attrOf(v)
+		a.str = ac.once(a.str)
 		if s.many != nil {
 			s.many[a] = struct{}{}
 			continue

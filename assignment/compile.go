@@ -2,6 +2,7 @@ package assignment
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"math"
 	"slices"
@@ -24,6 +25,8 @@ type compiled struct {
 	overrides map[string]uint8 // unit id → arm
 	audience  *rule            // nil: everyone
 	more      *more            // nil: none of it
+
+	digest [sha256.Size]byte // of the text it was compiled from
 }
 
 // more is what few experiments have. It stands apart, so that evaluating the
@@ -61,7 +64,7 @@ const maxSaltBytes = 64
 const maxTotalWeight = math.MaxInt32
 
 func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts *parts) (compiled, error) {
-	c := compiled{Info: Info{Key: e.Key, Version: e.Version, Unit: e.Unit, Layer: e.LayerKey(), Status: e.Status}}
+	c := compiled{Info: Info{Key: e.Key, ID: e.ID, Version: e.Version, Unit: e.Unit, Layer: e.LayerKey(), Status: e.Status}}
 	if err := checkExperiment(e, layer); err != nil {
 		return c, err
 	}
@@ -157,6 +160,7 @@ func checkExperiment(e *experiment.Experiment, layer *experiment.Layer) error {
 
 func (c *compiled) compileArms(e *experiment.Experiment) error {
 	var total int64
+	c.Arms, c.arms = make([]string, 0, len(e.Arms)), make([]arm, 0, len(e.Arms))
 	for i := range e.Arms {
 		a := &e.Arms[i]
 		if a.Weight < 1 || a.Weight > maxTotalWeight-total {

@@ -1,9 +1,12 @@
 package assignment_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,4 +114,71 @@ func TestSnapshotDoesNotFollowTheConfiguration(t *testing.T) {
 	if got := string(after.AppendAnswer(nil)); got != answer {
 		t.Errorf("after a change of the configuration the answer is %s, was %s", got, answer)
 	}
+}
+
+// Compiling beside an earlier snapshot gives what compiling alone does, whatever
+// changed in between.
+func TestCompilerTakesWhatDidNotChange(t *testing.T) {
+	t.Parallel()
+	a, b, c := plainExperiment("a"), plainExperiment("b"), plainExperiment("c")
+	a.Audience = &experiment.Audience{All: []experiment.Audience{is("country", "DE"), is("player", "hls.js")}}
+	c.Requires = []experiment.Requirement{{Experiment: "b", Arms: []string{"treatment"}}}
+	before := soloConfig(a, b, c)
+	for name, change := range map[string]func(*experiment.Config){
+		"nothing":            func(*experiment.Config) {},
+		"an audience":        func(cfg *experiment.Config) { cfg.Experiments[0].Audience = new(is("city", "Paris")) },
+		"what c requires":    func(cfg *experiment.Config) { cfg.Experiments[1].Salt = "another" },
+		"what c requires, 2": func(cfg *experiment.Config) { cfg.Experiments[1].Status = experiment.StatusStopped },
+		"one less":           func(cfg *experiment.Config) { cfg.Experiments = cfg.Experiments[:1] },
+		"a layer":            func(cfg *experiment.Config) { cfg.Layers[0].Salt = "another" },
+		"a holdout": func(cfg *experiment.Config) {
+			cfg.Holdouts = []experiment.Holdout{{HoldoutSpec: experiment.HoldoutSpec{Key: "h", Unit: experiment.UnitViewer, Slots: 5000}, Salt: "h"}}
+		},
+	} {
+		after := before
+		after.Version++
+		after.Layers, after.Experiments = slices.Clone(before.Layers), slices.Clone(before.Experiments)
+		change(&after)
+		want, got := compile(t, after), compileAfter(t, compile(t, before), after)
+		if want.Fingerprint() != got.Fingerprint() || !bytes.Equal(want.FlagdDocument(), got.FlagdDocument()) {
+			t.Errorf("%s: the snapshots differ", name)
+		}
+		for i := range 2000 {
+			ctx := assignment.NewContext(fmt.Sprintf("unit-%d", i))
+			ctx.SetString("country", "DE")
+			ctx.SetString("player", "hls.js")
+			ctx.SetString("city", []string{"Paris", "Rome"}[i%2])
+			if w, g := want.AppendETag(nil, ctx), got.AppendETag(nil, ctx); !bytes.Equal(w, g) {
+				t.Fatalf("%s: ETag %s, want %s", name, g, w)
+			}
+			for k := range want.Len() {
+				w, g := want.EvaluateAt(k, ctx), got.EvaluateAt(k, ctx)
+				if w.Variant != g.Variant || w.Cause != g.Cause || w.Version != g.Version {
+					t.Fatalf("%s: %s of unit %d is %s (%s), want %s (%s)", name, w.Experiment, i, g.Variant, g.Cause, w.Variant, w.Cause)
+				}
+			}
+		}
+	}
+}
+
+func compileAfter(t *testing.T, before *assignment.Snapshot, cfg experiment.Config) *assignment.Snapshot {
+	t.Helper()
+	c, err := assignment.NewCompiler(cfg, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cfg.Experiments {
+		text, err := json.Marshal(&cfg.Experiments[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Add(&cfg.Experiments[i], text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := c.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

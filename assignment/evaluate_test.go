@@ -148,8 +148,8 @@ func TestSnapshotDescribesItsExperiments(t *testing.T) {
 	b.Version, b.Status = 4, experiment.StatusPaused
 	s := compile(t, soloConfig(b, a))
 	want := []assignment.Info{
-		{Key: "a", Version: 1, Unit: experiment.UnitViewer, Layer: "a", Status: experiment.StatusRunning, Arms: []string{"control", "treatment"}},
-		{Key: "b", Version: 4, Unit: experiment.UnitViewer, Layer: "b", Status: experiment.StatusPaused, Arms: []string{"control", "treatment"}},
+		{Key: "a", ID: a.ID, Version: 1, Unit: experiment.UnitViewer, Layer: "a", Status: experiment.StatusRunning, Arms: []string{"control", "treatment"}},
+		{Key: "b", ID: b.ID, Version: 4, Unit: experiment.UnitViewer, Layer: "b", Status: experiment.StatusPaused, Arms: []string{"control", "treatment"}},
 	}
 	var got []assignment.Info
 	for i := range s.Len() {

@@ -1,9 +1,12 @@
 package assignment
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,13 +48,22 @@ const (
 // Providers differ from us, and from each other, in versions that lack a minor
 // or patch number ("5.2"): attributes that rules compare as versions should be
 // complete.
-func (s *Snapshot) FlagdDocument() []byte { return s.FlagdDocumentWithout(nil) }
+func (s *Snapshot) FlagdDocument() []byte {
+	var b bytes.Buffer
+	if err := s.WriteFlagd(&b, nil); err != nil {
+		panic("a buffer takes everything: " + err.Error())
+	}
+	return b.Bytes()
+}
 
-// FlagdDocumentWithout returns the document without the flags named, for the
-// reasons given.
-func (s *Snapshot) FlagdDocumentWithout(excluded map[string]string) []byte {
+// WriteFlagd writes FlagdDocument without the flags named, for the reasons
+// given. It goes one flag at a time: the trees of 5,000 flags take a hundred
+// times the room of the compiled form.
+func (s *Snapshot) WriteFlagd(to io.Writer, excluded map[string]string) error {
+	w := bufio.NewWriter(to)
 	metadata := map[string]any{"flagSetId": flagSetID, "version": strconv.FormatInt(s.version, 10)}
-	flags := map[string]json.RawMessage{} // each as text at once: the trees of 5,000 flags take ten times the room
+	fmt.Fprintf(w, `{"$evaluators":%s,"$schema":%q,"flags":{`, mustJSON(s.flagdEvaluators()), flagdSchema)
+	separator := ""
 	for i := range s.experiments {
 		c := &s.experiments[i]
 		flag, err := c.flagd()
@@ -63,17 +75,20 @@ func (s *Snapshot) FlagdDocumentWithout(excluded map[string]string) []byte {
 			metadata[remoteOnly+c.Key] = why
 			continue
 		}
-		if flags[c.Key], err = json.Marshal(flag); err != nil {
-			panic("what Compile accepted always marshals: " + err.Error())
-		}
+		fmt.Fprintf(w, "%s%q:%s", separator, c.Key, mustJSON(flag)) // a key needs no escapes: ValidKey
+		separator = ","
 	}
-	doc, err := json.Marshal(map[string]any{
-		"$schema": flagdSchema, "$evaluators": s.flagdEvaluators(), "flags": flags, "metadata": metadata,
-	})
+	fmt.Fprintf(w, `},"metadata":%s}`, mustJSON(metadata))
+	return w.Flush() // tells of every write that failed
+}
+
+// mustJSON writes what Compile accepted, which always has a JSON form.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
 	if err != nil {
 		panic("what Compile accepted always marshals: " + err.Error())
 	}
-	return doc
+	return b
 }
 
 // RemoteOnly returns why the flagd document leaves an experiment out; empty
@@ -333,7 +348,7 @@ func (r *rule) comparisonLogic(v logic) any {
 			logic{r.op.sign(): []any{v, r.value.num}},
 		}}
 	}
-	return ofString(logic{"sem_ver": []any{v, r.op.sign(), versionText(r.version)}})
+	return ofString(logic{"sem_ver": []any{v, r.op.sign(), versionText(*r.version)}})
 }
 
 // sign returns the operator as flagd writes it.

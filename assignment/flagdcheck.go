@@ -10,36 +10,29 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// FlagdCheck compares a flagd document with Evaluate, flag by flag.
+// FlagdCheck compares the flags of a flagd document with Evaluate.
 type FlagdCheck struct {
 	snap *Snapshot
-	doc  flagdEval
 	rand *rand.Rand
 }
 
-// NewFlagdCheck returns the check of a document against the snapshot that it
-// was made from. Equal seeds ask for equal units.
-func (s *Snapshot) NewFlagdCheck(document []byte, seed uint64) (*FlagdCheck, error) {
-	c := &FlagdCheck{snap: s, rand: rand.New(rand.NewPCG(seed, uint64(s.version)))}
-	if err := json.Unmarshal(document, &c.doc); err != nil {
-		return nil, fmt.Errorf("read the document: %w", err)
-	}
-	return c, nil
+// NewFlagdCheck returns the check of documents that were made from the
+// snapshot. Equal seeds ask for equal units.
+func (s *Snapshot) NewFlagdCheck(seed uint64) *FlagdCheck {
+	return &FlagdCheck{snap: s, rand: rand.New(rand.NewPCG(seed, uint64(s.version)))}
 }
-
-// Flags returns the keys of the document's flags in ascending order.
-func (c *FlagdCheck) Flags() []string { return slices.Sorted(maps.Keys(c.doc.Flags)) }
 
 // Check asks both for n units with attributes that the experiment's audience
 // tells apart, and returns the first difference in words; empty when there is
 // none.
-func (c *FlagdCheck) Check(key string, n int) string {
-	i, ok := c.snap.index[key]
+func (c *FlagdCheck) Check(f *FlagdFlag, n int) string {
+	i, ok := c.snap.index[f.Key]
 	if !ok {
 		return "the configuration has no such experiment"
 	}
-	flag, err := c.doc.flag(key)
-	if err != nil {
+	eval := flagdEval{evaluators: f.evaluators}
+	var flag flagdFlag
+	if err := json.Unmarshal(f.Text, &flag); err != nil {
 		return fmt.Sprintf("the flag cannot be read: %v", err)
 	}
 	p := newProbes(&c.snap.experiments[i])
@@ -49,7 +42,7 @@ func (c *FlagdCheck) Check(key string, n int) string {
 		ctx.Reset("")
 		fill(ctx, given)
 		r := c.snap.EvaluateAt(i, ctx)
-		got, err := c.doc.variant(&flag, given)
+		got, err := eval.variant(&flag, given)
 		if err != nil {
 			return fmt.Sprintf("for %v the document fails: %v", given, err)
 		}
@@ -139,9 +132,9 @@ func (r *rule) probeValues() []any {
 		values := r.set.list()
 		return append(neighbours(values[:min(len(values), maxProbeValues)]), "other", 0.0, true, false)
 	case opSemverEq, opSemverLt, opSemverLe, opSemverGt, opSemverGe:
-		next := r.version
+		next := *r.version
 		next.Patch++
-		return []any{"0.0.0", versionText(r.version), versionText(next), versionText(next) + "-rc.1", "99999.0.0", "none", 1.0}
+		return []any{"0.0.0", versionText(*r.version), versionText(next), versionText(next) + "-rc.1", "99999.0.0", "none", 1.0}
 	}
 	return append(neighbours([]any{r.value.any()}), "", "other", 0.0, true, false)
 }

@@ -11,26 +11,27 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-func flagdCheck(t fataler, s *assignment.Snapshot, document []byte) *assignment.FlagdCheck {
-	c, err := s.NewFlagdCheck(document, 1)
+// checkDocument asks n units about each flag of a document, and returns how
+// many flags there are and the differences, or why it cannot be read.
+func checkDocument(s *assignment.Snapshot, document []byte, n int) (flags int, why string) {
+	c := s.NewFlagdCheck(1)
+	err := assignment.ReadFlagd(bytes.NewReader(document), func(f *assignment.FlagdFlag) error {
+		flags++
+		why += c.Check(f, n)
+		return nil
+	})
 	if err != nil {
-		t.Fatal(err)
+		why = err.Error()
 	}
-	return c
+	return flags, why
 }
 
 func TestFlagdCheckPassesOurDocuments(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []experiment.Config{readVectors(t).Config, fullConfig(t, experiment.UnitBlock), workloadConfig(3)} {
 		s := compile(t, cfg)
-		c := flagdCheck(t, s, s.FlagdDocument())
-		if len(c.Flags()) == 0 {
-			t.Fatal("the document has no flags")
-		}
-		for _, key := range c.Flags() {
-			if why := c.Check(key, 2000); why != "" {
-				t.Errorf("%s: %s", key, why)
-			}
+		if flags, why := checkDocument(s, s.FlagdDocument(), 2000); flags == 0 || why != "" {
+			t.Errorf("of %d flags: %s", flags, why)
 		}
 	}
 }
@@ -42,7 +43,7 @@ func TestFlagdCheckPassesAnyAudience(t *testing.T) {
 		audience := drawAudience(t, 3)
 		e.Audience = &audience
 		s := mustCompile(t, soloConfig(e))
-		if why := flagdCheck(t, s, s.FlagdDocument()).Check("x", 50); why != "" {
+		if _, why := checkDocument(s, s.FlagdDocument(), 50); why != "" {
 			t.Fatal(why)
 		}
 	})
@@ -65,7 +66,7 @@ func TestFlagdCheckFindsFaults(t *testing.T) {
 	cfg.Holdouts = []experiment.Holdout{{HoldoutSpec: experiment.HoldoutSpec{Key: "h", Unit: experiment.UnitViewer, Slots: 3000}, Salt: "holdout-h"}}
 	s := compile(t, cfg)
 	doc := s.FlagdDocument()
-	if why := flagdCheck(t, s, doc).Check("x", 4000); why != "" {
+	if _, why := checkDocument(s, doc, 4000); why != "" {
 		t.Fatal(why)
 	}
 	for _, edit := range [][2]string{
@@ -87,12 +88,36 @@ func TestFlagdCheckFindsFaults(t *testing.T) {
 			t.Fatalf("the document holds no %s: %s", edit[0], doc)
 		}
 		bad := strings.Replace(string(doc), edit[0], edit[1], 1)
-		if why := flagdCheck(t, s, []byte(bad)).Check("x", 4000); why == "" {
+		if _, why := checkDocument(s, []byte(bad), 4000); why == "" {
 			t.Errorf("%s for %s is not found", edit[1], edit[0])
 		}
 	}
-	if _, err := s.NewFlagdCheck([]byte(`{"flags":[]}`), 1); err == nil {
-		t.Error("what is no document is accepted")
+	for _, text := range []string{`{"flags":[]}`, `{}`, `[]`, ``, string(doc[:len(doc)/2]), `{"$evaluators":[],"flags":{}}`} {
+		if err := assignment.ReadFlagd(strings.NewReader(text), func(*assignment.FlagdFlag) error { return nil }); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+}
+
+// An unchanged flag has the digest that it had; one that refers to a layer whose
+// slots changed has not.
+func TestFlagdDigestsFollowWhatAFlagReads(t *testing.T) {
+	t.Parallel()
+	const doc = `{"$evaluators":{"layer.l":%},"flags":{"a":{"t":{"$ref":"layer.l"}},"b":{"t":1}}}`
+	digests := func(evaluator string) map[string][32]byte {
+		out := map[string][32]byte{}
+		err := assignment.ReadFlagd(strings.NewReader(strings.Replace(doc, "%", evaluator, 1)), func(f *assignment.FlagdFlag) error {
+			out[f.Key] = f.Digest
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	one, two := digests("1"), digests("2")
+	if one["a"] == two["a"] || one["b"] != two["b"] || len(one) != 2 {
+		t.Errorf("digests %x, then %x", one, two)
 	}
 }
 
@@ -101,7 +126,11 @@ func TestFlagdDocumentWithoutWhatIsExcluded(t *testing.T) {
 	a, b, c := plainExperiment("a"), plainExperiment("b"), plainExperiment("c")
 	c.Requires = []experiment.Requirement{{Experiment: "a", Arms: []string{"treatment"}}}
 	s := compile(t, soloConfig(a, b, c))
-	doc := string(s.FlagdDocumentWithout(map[string]string{"b": "it differs", "c": "it differs"}))
+	var written strings.Builder
+	if err := s.WriteFlagd(&written, map[string]string{"b": "it differs", "c": "it differs"}); err != nil {
+		t.Fatal(err)
+	}
+	doc := written.String()
 	if strings.Contains(doc, `"b":{`) || !strings.Contains(doc, `"remote-only.b":"it differs"`) || strings.Contains(doc, `"remote-only.c":"it differs"`) {
 		t.Errorf("the document is %s", doc)
 	}

@@ -1,7 +1,6 @@
 package assignment
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,24 +14,11 @@ import (
 // that FlagdDocument writes and no others. It exists to judge the document and
 // reads nothing but its text: what it shares with Evaluate is the hash and the
 // order of versions.
-type flagdEval struct {
-	Evaluators map[string]any             `json:"$evaluators"`
-	Flags      map[string]json.RawMessage `json:"flags"` // decoded one at a time: all at once take much room
-}
+type flagdEval struct{ evaluators map[string]any }
 
 type flagdFlag struct {
 	Targeting      any    `json:"targeting"`
 	DefaultVariant string `json:"defaultVariant"`
-}
-
-// flag decodes a flag.
-func (d *flagdEval) flag(key string) (flag flagdFlag, err error) {
-	text, ok := d.Flags[key]
-	if !ok {
-		return flag, errors.New("the document has no such flag")
-	}
-	err = json.Unmarshal(text, &flag)
-	return flag, err
 }
 
 // variant returns what the flag serves to a context of scalars.
@@ -62,7 +48,7 @@ func (d *flagdEval) eval(node any, ctx map[string]any) (any, error) {
 		switch op {
 		case "$ref":
 			name, ok := operand.(string)
-			if shared, known := d.Evaluators[name]; ok && known {
+			if shared, known := d.evaluators[name]; ok && known {
 				return d.eval(shared, ctx)
 			}
 			return nil, fmt.Errorf("%w: $ref to %v", errShape, operand)

@@ -28,12 +28,16 @@ type Matcher struct {
 // returns the ids of a list. It returns experiment.CodeInvalid for an audience
 // that evaluation would refuse.
 func NewMatcher(a *experiment.Audience, unit experiment.UnitType, lists map[string]*experiment.IDSet) (*Matcher, error) {
-	ac := audienceCompiler{known: map[audienceKey]*rule{}, attributes: map[string]bool{}, lists: lists}
+	ac := newAudienceCompiler(lists)
 	r, err := ac.compile(a, unitIndexOf(unit))
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{rule: r, names: slices.Sorted(maps.Keys(ac.attributes))}, nil
+	names := map[string]bool{}
+	if r != nil {
+		r.addAttributes(names)
+	}
+	return &Matcher{rule: r, names: slices.Sorted(maps.Keys(names))}, nil
 }
 
 // Attributes returns the names that the audience reads, sorted.

@@ -20,7 +20,6 @@ package assignment
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +31,7 @@ import (
 type Snapshot struct {
 	version     int64
 	fingerprint [sha256.Size]byte // of the content: a version number alone repeats when a database is restored
+	head        [sha256.Size]byte // of what is not an experiment
 	experiments []compiled        // by key
 	index       map[string]int
 	attributes  []string // names that audiences read, sorted
@@ -42,6 +42,7 @@ type Snapshot struct {
 // Info is what there is to know about an experiment without evaluating it.
 type Info struct {
 	Key     string
+	ID      int64 // of storage; 0 where that is not known
 	Version int
 	Unit    experiment.UnitType
 	Layer   string
@@ -49,8 +50,15 @@ type Info struct {
 	Arms    []string // keys; the first is control
 }
 
+// ArmIndex returns the position of the arm with the given key, or -1.
+func (i *Info) ArmIndex(key string) int { return slices.Index(i.Arms, key) }
+
 // Version returns the version of the configuration.
 func (s *Snapshot) Version() int64 { return s.version }
+
+// Fingerprint returns the SHA-256 of everything that decides an answer: a version
+// number alone repeats when a database is restored.
+func (s *Snapshot) Fingerprint() [sha256.Size]byte { return s.fingerprint }
 
 // Len returns the number of experiments.
 func (s *Snapshot) Len() int { return len(s.experiments) }
@@ -58,6 +66,10 @@ func (s *Snapshot) Len() int { return len(s.experiments) }
 // At describes experiment i of Len, in the order of keys. The caller must not
 // change Info.Arms.
 func (s *Snapshot) At(i int) Info { return s.experiments[i].Info }
+
+// Value returns what arm of experiment i gives services. The caller must not
+// change it.
+func (s *Snapshot) Value(i, arm int) json.RawMessage { return s.experiments[i].arms[arm].value }
 
 // Find describes the experiment with the given key; false when it is unknown,
 // a draft or archived.
@@ -69,63 +81,6 @@ func (s *Snapshot) Find(key string) (Info, bool) {
 	return s.experiments[i].Info, true
 }
 
-// Compile builds the Snapshot of a configuration. Drafts and archived
-// experiments are left out. It checks again what storage must guarantee and
-// returns an experiment.Error of CodeInvalid that names the experiment: a
-// faulty configuration is refused as a whole, and the last good one stays.
-func Compile(cfg experiment.Config) (*Snapshot, error) {
-	s := &Snapshot{version: cfg.Version, index: map[string]int{}}
-	fp, err := fingerprint(&cfg)
-	if err != nil {
-		return nil, err
-	}
-	s.fingerprint = fp
-	layers := make(map[string]*experiment.Layer, len(cfg.Layers))
-	for i := range cfg.Layers {
-		layers[cfg.Layers[i].Key] = &cfg.Layers[i]
-	}
-	parts, err := newParts(&cfg)
-	if err != nil {
-		return nil, err
-	}
-	s.holdouts = parts.holdouts
-	owned := map[string][]experiment.SlotRange{}
-	specs := make(map[string]*experiment.Experiment, len(cfg.Experiments))
-	for i := range cfg.Experiments {
-		e := &cfg.Experiments[i]
-		if e.Status == experiment.StatusDraft || e.Status == experiment.StatusArchived {
-			continue
-		}
-		layer := layers[e.LayerKey()]
-		c, err := compileExperiment(e, layer, parts)
-		if err != nil {
-			return nil, fmt.Errorf("experiment %s: %w", e.Key, err)
-		}
-		if e.Status != experiment.StatusStopped {
-			owned[layer.Key] = append(owned[layer.Key], e.SlotRanges...)
-		}
-		s.experiments = append(s.experiments, c)
-		specs[e.Key] = e
-	}
-	if err := checkExclusive(owned); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(s.experiments, func(a, b compiled) int { return strings.Compare(a.Key, b.Key) })
-	for i := range s.experiments {
-		key := s.experiments[i].Key
-		if _, twice := s.index[key]; twice {
-			return nil, experiment.Invalidf("key", "%q is used twice", key)
-		}
-		s.index[key] = i
-	}
-	if err := s.linkRequires(specs); err != nil {
-		return nil, err
-	}
-	s.attributes = parts.audiences.names()
-	s.layers = usedLayers(s.experiments, layers)
-	return s, nil
-}
-
 // parts are what experiments share while they are compiled.
 type parts struct {
 	audiences audienceCompiler
@@ -134,13 +89,11 @@ type parts struct {
 }
 
 func newParts(cfg *experiment.Config) (*parts, error) {
-	p := &parts{
-		audiences: audienceCompiler{known: map[audienceKey]*rule{}, attributes: map[string]bool{}, lists: map[string]*experiment.IDSet{}},
-		kept:      map[string]*experiment.UnitSet{},
-	}
+	lists := make(map[string]*experiment.IDSet, len(cfg.Lists))
 	for i := range cfg.Lists {
-		p.audiences.lists[cfg.Lists[i].Key] = cfg.Lists[i].IDs
+		lists[cfg.Lists[i].Key] = cfg.Lists[i].IDs
 	}
+	p := &parts{audiences: newAudienceCompiler(lists), kept: map[string]*experiment.UnitSet{}}
 	for i := range cfg.Kept {
 		p.kept[cfg.Kept[i].Experiment] = cfg.Kept[i].Units
 	}
@@ -161,36 +114,6 @@ func usedLayers(es []compiled, layers map[string]*experiment.Layer) []experiment
 	}
 	slices.SortFunc(out, func(a, b experiment.Layer) int { return strings.Compare(a.Key, b.Key) })
 	return out
-}
-
-// fingerprint returns the SHA-256 of all that decides an answer.
-func fingerprint(cfg *experiment.Config) ([sha256.Size]byte, error) {
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	if err := enc.Encode(cfg.Layers); err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("encode layers: %w", err)
-	}
-	for i := range cfg.Experiments {
-		if err := enc.Encode(&cfg.Experiments[i]); err != nil {
-			return [sha256.Size]byte{}, fmt.Errorf("experiment %s: %w", cfg.Experiments[i].Key, err)
-		}
-	}
-	for i := range cfg.Holdouts {
-		if err := enc.Encode(&cfg.Holdouts[i]); err != nil {
-			return [sha256.Size]byte{}, fmt.Errorf("holdout %s: %w", cfg.Holdouts[i].Key, err)
-		}
-	}
-	for i := range cfg.Lists {
-		fmt.Fprintf(h, "list %s %s\n", cfg.Lists[i].Key, cfg.Lists[i].IDs.Digest())
-	}
-	for i := range cfg.Kept {
-		units, err := cfg.Kept[i].Units.AppendBinary(nil)
-		if err != nil {
-			return [sha256.Size]byte{}, fmt.Errorf("kept units of %s: %w", cfg.Kept[i].Experiment, err)
-		}
-		fmt.Fprintf(h, "kept %s %x\n", cfg.Kept[i].Experiment, sha256.Sum256(units))
-	}
-	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 // checkExclusive refuses slots of one layer that two experiments own.

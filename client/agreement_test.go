@@ -94,7 +94,12 @@ func TestClientHTTPAndFlagdAgree(t *testing.T) {
 	}
 	s := &testServer{servertest.New(t, agreementDocument, (&handClock{at: testNow}).now), &handClock{at: testNow}}
 	c := readyClient(t, s.config())
-	doc, err := flagdtest.Parse(get(t, s.URL+"/flagd/flags.json", servertest.ServiceKey))
+	var text []byte
+	eventually(t, func() (err error) {
+		text, err = get(t, s.URL+"/flagd/flags.json", servertest.ServiceKey) // there is none before it has passed its self-check
+		return err
+	})
+	doc, err := flagdtest.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +222,7 @@ func (a *agreement) bulk(ctx map[string]any) ([]flag, error) {
 	return answer.Flags, err
 }
 
-func get(t *testing.T, url, key string) []byte {
+func get(t *testing.T, url, key string) ([]byte, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -230,7 +235,7 @@ func get(t *testing.T, url, key string) []byte {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s = %s", url, resp.Status)
+		return nil, fmt.Errorf("%s = %s", url, resp.Status)
 	}
-	return readAll(t, resp.Body)
+	return readAll(t, resp.Body), nil
 }

@@ -16,9 +16,10 @@ import (
 // jobs may run at once, because each look holds its experiment's lock.
 type Job struct {
 	Store Store
-	// Experiments lists the experiments that may have open windows; the job
-	// picks those that Due approves.
-	Experiments func(ctx context.Context) ([]experiment.Experiment, error)
+	// Experiments lists the next experiments that follow a key, in the order of
+	// their keys; none at the end. The job picks those that Due approves. It comes
+	// in pages, so that thousands need not be in memory at once.
+	Experiments func(ctx context.Context, after string) ([]experiment.Experiment, error)
 	// Catalogue returns the definitions that there are at the moment of a run;
 	// nil is Builtin.
 	Catalogue func(ctx context.Context) (*Catalogue, error)
@@ -78,13 +79,30 @@ func (j *Job) RunOnce(ctx context.Context, now time.Time) (Summary, error) {
 			return sum, fmt.Errorf("read the metric catalogue: %w", err)
 		}
 	}
-	list, err := j.Experiments(ctx)
-	if err != nil {
-		return sum, fmt.Errorf("list experiments: %w", err)
-	}
 	var failures []error
-	for i := range list {
-		exp := &list[i]
+	for after := ""; ; {
+		page, err := j.Experiments(ctx, after)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("list experiments: %w", err))
+		}
+		if err != nil || len(page) == 0 {
+			return sum, errors.Join(failures...)
+		}
+		after = page[len(page)-1].Key
+		if err := j.lookAt(ctx, page, catalogue, now, &sum); err != nil {
+			failures = append(failures, err)
+		}
+		if ctx.Err() != nil {
+			return sum, errors.Join(failures...)
+		}
+	}
+}
+
+// lookAt takes one look at each experiment of a page that is due.
+func (j *Job) lookAt(ctx context.Context, page []experiment.Experiment, catalogue *Catalogue, now time.Time, sum *Summary) error {
+	var failures []error
+	for i := range page {
+		exp := &page[i]
 		if !Due(exp, now) {
 			continue
 		}
@@ -93,12 +111,12 @@ func (j *Job) RunOnce(ctx context.Context, now time.Time) (Summary, error) {
 			break
 		}
 		sum.Experiments++
-		if err := j.look(ctx, exp, catalogue, now, &sum); err != nil {
+		if err := j.look(ctx, exp, catalogue, now, sum); err != nil {
 			sum.Failed++
 			failures = append(failures, fmt.Errorf("look at %s version %d: %w", exp.Key, exp.Version, err))
 		}
 	}
-	return sum, errors.Join(failures...)
+	return errors.Join(failures...)
 }
 
 // Clock is the time that a Loop lives in; the demo's runs faster than real time.

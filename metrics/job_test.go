@@ -45,7 +45,12 @@ func expose(t *testing.T, m *memStore, exp *experiment.Experiment, units ...stri
 }
 
 func jobOf(s metrics.Store, exps ...experiment.Experiment) *metrics.Job {
-	return &metrics.Job{Store: s, Experiments: func(context.Context) ([]experiment.Experiment, error) { return exps, nil }}
+	return &metrics.Job{Store: s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+		if len(exps) == 0 || after == exps[len(exps)-1].Key {
+			return nil, nil
+		}
+		return exps, nil
+	}}
 }
 
 func TestJobSummary(t *testing.T) {

@@ -282,7 +282,7 @@ func TestVersionsKeepEveryRevision(t *testing.T) {
 	wantCode(t, "Get of nothing", err, experiment.CodeNotFound)
 }
 
-func TestLoadConfig(t *testing.T) {
+func TestReadConfig(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	gone := specOf("gone", "player", 10)
@@ -297,12 +297,9 @@ func TestLoadConfig(t *testing.T) {
 	if err != nil {
 		t.Fatalf("CreateKey: %v", err)
 	}
-	cfg, err := db.LoadConfig(t.Context())
-	if err != nil {
-		t.Fatalf("LoadConfig: %v", err)
-	}
+	cfg := loadConfig(t, db)
 	if cfg.Version != configVersion(t, db) {
-		t.Errorf("LoadConfig is of version %d, want %d", cfg.Version, configVersion(t, db))
+		t.Errorf("ReadConfig is of version %d, want %d", cfg.Version, configVersion(t, db))
 	}
 	if len(cfg.Layers) != 1 || cfg.Layers[0].Key != "player" || cfg.Layers[0].Salt == "" {
 		t.Errorf("Layers = %+v, want one with a salt", cfg.Layers)

@@ -30,10 +30,12 @@ func calls(db *DB) map[string]func(context.Context) error {
 			_, err := db.Apply(ctx, []experiment.Spec{specOf("a", "", 0)}, ApplyOptions{Actor: "ana", Now: testNow, KnownMetric: anyMetric})
 			return err
 		},
-		"Get":           func(ctx context.Context) error { _, err := db.Get(ctx, "a"); return err },
-		"List":          func(ctx context.Context) error { _, err := db.List(ctx); return err },
-		"Versions":      func(ctx context.Context) error { _, err := db.Versions(ctx, "a"); return err },
-		"LoadConfig":    func(ctx context.Context) error { _, err := db.LoadConfig(ctx); return err },
+		"Get":      func(ctx context.Context) error { _, err := db.Get(ctx, "a"); return err },
+		"List":     func(ctx context.Context) error { _, err := db.List(ctx); return err },
+		"Versions": func(ctx context.Context) error { _, err := db.Versions(ctx, "a"); return err },
+		"ReadConfig": func(ctx context.Context) error {
+			return db.ReadConfig(ctx, func(experiment.ConfigStream) error { return nil })
+		},
 		"ConfigVersion": func(ctx context.Context) error { _, err := db.ConfigVersion(ctx); return err },
 		"Audit":         func(ctx context.Context) error { _, err := db.Audit(ctx, 0, 1); return err },
 		"VerifyAudit":   func(ctx context.Context) error { _, err := db.VerifyAudit(ctx); return err },

@@ -182,7 +182,10 @@ func benchJob(b *testing.B, s jobStore, filled *experiment.Experiment) {
 	for i := 0; b.Loop(); i++ {
 		b.StopTimer()
 		exp := copyBench(b, s, filled)
-		job := metrics.Job{Store: s, Experiments: func(context.Context) ([]experiment.Experiment, error) {
+		job := metrics.Job{Store: s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+			if after != "" {
+				return nil, nil
+			}
 			return []experiment.Experiment{exp}, nil
 		}}
 		b.StartTimer()

@@ -32,10 +32,28 @@ func (db *DB) Get(ctx context.Context, key string) (experiment.Experiment, error
 
 // List returns all experiments in the order of their keys.
 func (db *DB) List(ctx context.Context) ([]experiment.Experiment, error) {
+	out := []experiment.Experiment{}
+	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) error {
+		return eachExperiment(ctx, tx, func(e *storedExperiment) error {
+			out = append(out, e.exp)
+			return nil
+		}, `true order by e.key`)
+	})
+	return out, wrap("list experiments", err)
+}
+
+// pageExperiments bounds a page of Page: 100 documents of usual size take 1 MB.
+const pageExperiments = 100
+
+// Page returns the next experiments after a key, in the order of their keys; none
+// at the end.
+func (db *DB) Page(ctx context.Context, after string) ([]experiment.Experiment, error) {
 	var out []experiment.Experiment
-	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) (err error) {
-		out, err = listExperiments(ctx, tx, "")
-		return err
+	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) error {
+		return eachExperiment(ctx, tx, func(e *storedExperiment) error {
+			out = append(out, e.exp)
+			return nil
+		}, `e.key > $1 order by e.key limit $2`, after, pageExperiments)
 	})
 	return out, wrap("list experiments", err)
 }
@@ -158,20 +176,24 @@ func loadExperiment(ctx context.Context, tx *sqlx.Tx, key string) (*storedExperi
 	return &stored, err
 }
 
-// listExperiments returns the experiments that are not in the given status.
-func listExperiments(ctx context.Context, tx *sqlx.Tx, without experiment.Status) ([]experiment.Experiment, error) {
-	const query = `select ` + experimentColumns + ` from experiments e where e.status <> $1 order by e.key`
-	var rows []experimentRow
-	if err := tx.SelectContext(ctx, &rows, query, string(without)); err != nil {
-		return nil, fmt.Errorf("read experiments: %w", err)
-	}
-	out := make([]experiment.Experiment, len(rows))
-	for i := range rows {
-		stored, err := rows[i].read()
+// eachExperiment calls do for the experiments of which a condition is true, in
+// its order, and returns its error.
+func eachExperiment(ctx context.Context, tx *sqlx.Tx, do func(*storedExperiment) error, where string, args ...any) error {
+	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
+		var r experimentRow
+		err := rows.Scan(&r.ID, &r.Key, &r.Version, &r.LayerID, &r.Salt, &r.Spec, &r.PlanHash, &r.ShippedArm,
+			&r.CreatedAt, &r.StartedAt, &r.StoppedAt, &r.RampSlots, &r.RampedAt, &r.Slots)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out[i] = stored.exp
+		stored, err := r.read()
+		if err != nil {
+			return err
+		}
+		return do(&stored)
+	}, `select `+experimentColumns+` from experiments e where `+where, args...)
+	if err != nil {
+		return fmt.Errorf("read experiments: %w", err)
 	}
-	return out, nil
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
@@ -31,7 +32,7 @@ type ExposureRow struct {
 // ResolveExposure returns the row of an exposure to exp. It returns
 // experiment.CodeInvalid when exp has no such arm and experiment.CodeConflict
 // when the exposure is to a version of the future.
-func ResolveExposure(exp *experiment.Experiment, x *experiment.Exposure) (ExposureRow, error) {
+func ResolveExposure(exp *assignment.Info, x *experiment.Exposure) (ExposureRow, error) {
 	arm := exp.ArmIndex(x.Arm)
 	if arm < 0 {
 		return ExposureRow{}, experiment.Invalidf("arm", "experiment %s has no arm %q", exp.Key, x.Arm)

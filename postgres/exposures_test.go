@@ -9,6 +9,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
@@ -311,7 +312,7 @@ func TestInsertExposuresLeavesItsArgument(t *testing.T) {
 
 func TestResolveExposure(t *testing.T) {
 	t.Parallel()
-	exp := experiment.Experiment{Spec: specOf("a", "", 0), ID: 7, Version: 3}
+	exp := assignment.Info{Key: "a", ID: 7, Version: 3, Unit: experiment.UnitViewer, Arms: []string{"control", "treatment"}}
 	for name, tc := range map[string]struct {
 		arm     string
 		version int

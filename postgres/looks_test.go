@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/internal/pgtest"
 	"github.com/splitcast/splitcast/metrics"
@@ -48,7 +49,11 @@ func (s jobStore) Expose(ctx context.Context, recordedAt time.Time, exposures []
 		if err != nil {
 			return err
 		}
-		if rows[i], err = ResolveExposure(&exp, &exposures[i]); err != nil {
+		info := assignment.Info{Key: exp.Key, ID: exp.ID, Version: exp.Version, Unit: exp.Unit}
+		for _, arm := range exp.Arms {
+			info.Arms = append(info.Arms, arm.Key)
+		}
+		if rows[i], err = ResolveExposure(&info, &exposures[i]); err != nil {
 			return err
 		}
 	}
@@ -148,7 +153,10 @@ func (s jobStore) exposeUnits(t testing.TB, exp *experiment.Experiment, from, to
 
 // jobOf looks at one experiment.
 func jobOf(s metrics.Store, exp *experiment.Experiment) *metrics.Job {
-	return &metrics.Job{Store: s, Experiments: func(context.Context) ([]experiment.Experiment, error) {
+	return &metrics.Job{Store: s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+		if after != "" {
+			return nil, nil
+		}
 		return []experiment.Experiment{*exp}, nil
 	}}
 }

@@ -14,9 +14,19 @@ import (
 // loadConfig returns the configuration.
 func loadConfig(t testing.TB, db *DB) experiment.Config {
 	t.Helper()
-	cfg, err := db.LoadConfig(t.Context())
+	var cfg experiment.Config
+	err := db.ReadConfig(t.Context(), func(s experiment.ConfigStream) error {
+		cfg = s.Head
+		for e, err := range s.Experiments {
+			if err != nil {
+				return err
+			}
+			cfg.Experiments = append(cfg.Experiments, *e)
+		}
+		return nil
+	})
 	if err != nil {
-		t.Fatalf("LoadConfig: %v", err)
+		t.Fatalf("ReadConfig: %v", err)
 	}
 	return cfg
 }

@@ -44,7 +44,12 @@ func BenchmarkLookAgainstRaw(b *testing.B) {
 	}
 	s := openBenchStore(b)
 	experiments := fillRaw(b, s, units)
-	job := metrics.Job{Store: s, Experiments: func(context.Context) ([]experiment.Experiment, error) { return experiments, nil }}
+	job := metrics.Job{Store: s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+		if after != "" {
+			return nil, nil
+		}
+		return experiments, nil
+	}}
 	at := jobStart.AddDate(0, 0, rawDays-1)
 	if _, err := job.RunOnce(b.Context(), at); err != nil {
 		b.Fatal(err)

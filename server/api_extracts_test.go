@@ -48,7 +48,7 @@ func (b *bench) measure(t *testing.T, viewers int) {
 			t.Fatalf("POST %s = %d: %s", path, got.status, got.body)
 		}
 	}
-	job := metrics.Job{Store: b.db, Experiments: b.db.List, Catalogue: b.db.Catalogue}
+	job := metrics.Job{Store: b.db, Experiments: b.db.Page, Catalogue: b.db.Catalogue}
 	for _, after := range []time.Duration{metrics.FirstSpan + metrics.FirstGrace, metrics.DaySpan + metrics.DayGrace} {
 		b.clock.advance(after + 2*metrics.WatermarkLag)
 		sum, err := job.RunOnce(context.WithoutCancel(t.Context()), b.clock.Now())

@@ -244,6 +244,7 @@ var routes = []struct {
 func TestScopeMatrix(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	awaitFlagd(t, b)
 	b.secrets["wrong"] = "secret-of-nobody-0123456789"
 	for _, r := range routes {
 		want := map[experiment.Scope]int{"": 401, "wrong": 401}

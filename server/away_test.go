@@ -37,6 +37,7 @@ func TestDatabaseAway(t *testing.T) {
 	pg := pgtest.Server(t)
 	b := newBenchAt(t, pgtest.NewOn(t, pg))
 	cookie := b.signIn(t)
+	awaitFlagd(t, b)
 	if err := pg.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

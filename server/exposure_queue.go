@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
 )
@@ -22,7 +24,7 @@ const (
 
 type exposureQueueConfig struct {
 	Insert  func(ctx context.Context, now func() time.Time, rows []postgres.ExposureRow) error
-	Resolve func(key string) (*experiment.Experiment, error)
+	Resolve func(key string) (*assignment.Info, error)
 	Now     func() time.Time
 	Log     *slog.Logger
 	Stats   *instruments
@@ -31,19 +33,77 @@ type exposureQueueConfig struct {
 // exposureQueue writes the exposures of single evaluations in batches. Adding
 // never blocks: evaluation does not wait for the database.
 type exposureQueue struct {
-	cfg   exposureQueueConfig
-	queue chan postgres.ExposureRow
-	stop  chan struct{}
+	cfg     exposureQueueConfig
+	waiting exposureLine
+	stop    chan struct{}
 	// abort ends retries when the time to stop is over.
 	abort context.CancelFunc
 	ended chan struct{}
 	seen  seenSet
 }
 
+// exposureLine holds the rows that wait, in batches as they will be written. It
+// takes room for those alone: one for exposureQueueLen at once would be most of
+// the memory of an idle server.
+type exposureLine struct {
+	mu      sync.Mutex
+	batches [][]postgres.ExposureRow
+	n       int
+	wake    chan struct{} // holds a signal when there is a first row, or a full batch
+}
+
+// add appends a row; false when the line is full.
+func (l *exposureLine) add(row postgres.ExposureRow) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n >= exposureQueueLen {
+		return false
+	}
+	last := len(l.batches) - 1
+	if last < 0 || len(l.batches[last]) == experiment.MaxExposureBatch {
+		l.batches = append(l.batches, nil)
+		last++
+	}
+	l.batches[last] = append(l.batches[last], row)
+	if l.n++; l.n == 1 || len(l.batches[last]) == experiment.MaxExposureBatch {
+		l.signal()
+	}
+	return true
+}
+
+func (l *exposureLine) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the first batch, full or not; nil when nothing waits.
+func (l *exposureLine) take() []postgres.ExposureRow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n == 0 {
+		return nil
+	}
+	batch := l.batches[0]
+	l.batches[0] = nil
+	l.batches = l.batches[1:]
+	if l.n -= len(batch); l.n > 0 {
+		l.signal()
+	}
+	return batch
+}
+
+func (l *exposureLine) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n
+}
+
 func newExposureQueue(cfg exposureQueueConfig) *exposureQueue {
 	ctx, cancel := context.WithCancel(context.Background())
 	q := &exposureQueue{
-		cfg: cfg, queue: make(chan postgres.ExposureRow, exposureQueueLen),
+		cfg: cfg, waiting: exposureLine{wake: make(chan struct{}, 1)},
 		stop: make(chan struct{}), abort: cancel, ended: make(chan struct{}),
 	}
 	go q.run(ctx)
@@ -69,9 +129,7 @@ func (q *exposureQueue) add(x experiment.Exposure) {
 	if q.seen.has(&row) {
 		return
 	}
-	select {
-	case q.queue <- row:
-	default:
+	if !q.waiting.add(row) {
 		q.cfg.Stats.exposuresLost.WithLabelValues("queue_full").Inc()
 	}
 }
@@ -114,32 +172,25 @@ func (q *exposureQueue) run(ctx context.Context) {
 	}
 }
 
-// collect waits for the first row and takes what else comes within
+// collect waits for the first row and for what else comes within
 // exposureFlushEvery. more is false when the queue was told to stop and is empty.
 func (q *exposureQueue) collect() (batch []postgres.ExposureRow, more bool) {
 	select {
-	case r := <-q.queue:
-		batch = append(batch, r)
+	case <-q.waiting.wake:
 	case <-q.stop:
 	}
 	flush := time.After(exposureFlushEvery)
-	for len(batch) < experiment.MaxExposureBatch {
+	for q.waiting.len() < experiment.MaxExposureBatch {
 		select {
-		case r := <-q.queue:
-			batch = append(batch, r)
-			continue
-		default:
-		}
-		select {
-		case r := <-q.queue:
-			batch = append(batch, r)
+		case <-q.waiting.wake:
 		case <-flush:
-			return batch, true
+			return q.waiting.take(), true
 		case <-q.stop:
-			return batch, len(q.queue) > 0
+			batch = q.waiting.take()
+			return batch, q.waiting.len() > 0
 		}
 	}
-	return batch, true
+	return q.waiting.take(), true
 }
 
 // write stores a batch, trying again for as long as the database is away.
@@ -155,7 +206,7 @@ func (q *exposureQueue) write(ctx context.Context, batch []postgres.ExposureRow)
 			q.cfg.Stats.exposuresLost.WithLabelValues("write_failed").Add(float64(len(batch)))
 			return
 		}
-		q.cfg.Log.Warn("exposures wait for the database", "count", len(batch), "queued", len(q.queue))
+		q.cfg.Log.Warn("exposures wait for the database", "count", len(batch), "queued", q.len())
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -164,7 +215,7 @@ func (q *exposureQueue) write(ctx context.Context, batch []postgres.ExposureRow)
 }
 
 // len returns the number of exposures that wait.
-func (q *exposureQueue) len() int { return len(q.queue) }
+func (q *exposureQueue) len() int { return q.waiting.len() }
 
 // close writes what is queued and ends the queue. When ctx ends first, what
 // is left is counted as lost.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/postgres"
 )
@@ -109,7 +110,7 @@ func (s *Server) readExposure(rec json.RawMessage, public bool) (postgres.Exposu
 // an arm that is not its own, which would count as crossing, nor that it was
 // forced there. Earlier versions cannot be checked; they are not analysed any
 // more.
-func (s *Server) checkArm(exp *experiment.Experiment, x *experiment.Exposure) error {
+func (s *Server) checkArm(exp *assignment.Info, x *experiment.Exposure) error {
 	if x.Version != 0 && x.Version != exp.Version {
 		return nil
 	}

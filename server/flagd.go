@@ -3,6 +3,8 @@ package server
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 
@@ -12,78 +14,81 @@ import (
 // FlagdPath is where flagd and its in-process providers find the document.
 const FlagdPath = "/flagd/flags.json"
 
-// Flagd serves the running experiments as a flagd flag document. flagd polls
-// it with If-None-Match, so an unchanged configuration costs no transfer.
+// Flagd serves the running experiments as a flagd flag document: the newest one
+// that passed the self-check. flagd polls it with If-None-Match, so an unchanged
+// configuration costs no transfer.
 type Flagd struct {
 	// Snapshot returns the configuration; nil until there is one.
 	Snapshot func() *assignment.Snapshot
 
-	last atomic.Pointer[flagdDocument]
+	checked atomic.Pointer[flagdDocument]
+	fault   atomic.Pointer[string] // why the newest document could not be checked; nil: it could
 }
 
-// flagdDocument is the document of one snapshot.
+// flagdDocument is the document of one configuration.
 type flagdDocument struct {
-	of   *assignment.Snapshot
-	text []byte
-	etag string
+	packed
+
+	version int64
 	// excluded says which flags the self-check took out, and why.
 	excluded map[string]string
 }
 
 // ServeHTTP is GET /flagd/flags.json.
 func (f *Flagd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	snap := f.Snapshot()
-	if snap == nil {
-		notReady(w, "")
+	doc := f.checked.Load()
+	if doc == nil {
+		w.Header().Set("Retry-After", notReadySec)
+		writeProblem(w, &Problem{Status: http.StatusServiceUnavailable, Detail: "no flagd document has passed its self-check yet; try again"})
 		return
 	}
-	doc := f.document(snap)
-	w.Header().Set("ETag", doc.etag)
-	w.Header().Set("Cache-Control", "no-cache") // keep it, but ask each time
-	if matchesETag(r.Header["If-None-Match"], doc.etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	writeJSONBytes(w, http.StatusOK, doc.text)
+	doc.serve(w, r)
 }
 
-// document returns the document of the snapshot, written once. Requests that
-// meet a new snapshot at the same moment may each write it; they write the same,
-// and none replaces what the self-check has put there.
-func (f *Flagd) document(snap *assignment.Snapshot) *flagdDocument {
-	before := f.last.Load()
-	if before != nil && before.of == snap {
-		return before
+// newFlagdDocument packs what write writes for a snapshot.
+func newFlagdDocument(snap *assignment.Snapshot, excluded map[string]string, write func(io.Writer, map[string]string) error) (*flagdDocument, error) {
+	p, sum := newPacker(), sha256.New()
+	if err := write(io.MultiWriter(p, sum), excluded); err != nil {
+		return nil, fmt.Errorf("write the flagd document: %w", err)
 	}
-	doc := newFlagdDocument(snap, snap.FlagdDocument(), nil)
-	if !f.last.CompareAndSwap(before, doc) {
-		if now := f.last.Load(); now.of == snap {
-			return now
-		}
+	if err := p.cut(); err != nil {
+		return nil, err
 	}
-	return doc
-}
-
-func newFlagdDocument(snap *assignment.Snapshot, text []byte, excluded map[string]string) *flagdDocument {
-	sum := sha256.Sum256(text)
-	return &flagdDocument{of: snap, text: text, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, excluded: excluded}
-}
-
-// replace puts another document of the snapshot in the place of the one that
-// was written first.
-func (f *Flagd) replace(snap *assignment.Snapshot, text []byte, excluded map[string]string) {
-	f.last.Store(newFlagdDocument(snap, text, excluded))
+	return &flagdDocument{packed{p.members, hex.EncodeToString(sum.Sum(nil)[:16])}, snap.Version(), excluded}, nil
 }
 
 // remoteOnly returns why the document leaves an experiment out; empty when it
 // does not.
 func (f *Flagd) remoteOnly(key string) string {
-	snap := f.Snapshot()
-	if snap == nil {
-		return ""
-	}
-	if doc := f.last.Load(); doc != nil && doc.of == snap && doc.excluded[key] != "" {
+	if doc := f.checked.Load(); doc != nil && doc.excluded[key] != "" {
 		return doc.excluded[key]
 	}
-	return snap.RemoteOnly(key)
+	if snap := f.Snapshot(); snap != nil {
+		return snap.RemoteOnly(key)
+	}
+	return ""
+}
+
+// warning says what is wrong with the document that is served; empty when
+// nothing is.
+func (f *Flagd) warning() string {
+	doc := f.checked.Load()
+	if fault := f.fault.Load(); fault != nil {
+		if doc == nil {
+			return "no flagd document is served: " + *fault
+		}
+		return fmt.Sprintf("the flagd document of configuration %d is still served: %s", doc.version, *fault)
+	}
+	if doc != nil && len(doc.excluded) > 0 {
+		return fmt.Sprintf("flags left out of the flagd document because they differ from evaluation: %d", len(doc.excluded))
+	}
+	return ""
+}
+
+// version returns the version of the document that is served; 0 before the first.
+func (f *Flagd) version() int64 {
+	if doc := f.checked.Load(); doc != nil {
+		return doc.version
+	}
+	return 0
 }

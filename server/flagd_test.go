@@ -27,11 +27,13 @@ func getFlagd(t *testing.T, f *Flagd, ifNoneMatch string) *httptest.ResponseReco
 func TestFlagdDocumentOverHTTP(t *testing.T) {
 	t.Parallel()
 	var snap *assignment.Snapshot
-	f := &Flagd{Snapshot: func() *assignment.Snapshot { return snap }}
+	c := newFlagdChecker(&snap, &safeBuffer{})
+	f := c.flagd
 	if w := getFlagd(t, f, ""); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("before the first configuration: %d, %v", w.Code, w.Header())
 	}
 	snap = ofrepCompile(t, *ofrepConfig())
+	c.check(nil, snap)
 	w := getFlagd(t, f, "")
 	etag := w.Header().Get("ETag")
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || etag == "" {
@@ -43,6 +45,7 @@ func TestFlagdDocumentOverHTTP(t *testing.T) {
 	cfg := ofrepConfig()
 	cfg.Experiments[0].Salt = "another"
 	snap = ofrepCompile(t, *cfg)
+	c.check(nil, snap)
 	if changed := getFlagd(t, f, etag); changed.Code != 200 || changed.Header().Get("ETag") == etag {
 		t.Errorf("after a change, with the old tag: %d, %v", changed.Code, changed.Header())
 	}
@@ -66,7 +69,9 @@ func TestFlagdDocumentKeepsItsSchema(t *testing.T) {
 	}
 	for _, cfg := range []experiment.Config{*ofrepConfig(), vectors.Config, {Version: 1}} {
 		snap := ofrepCompile(t, cfg)
-		w := getFlagd(t, &Flagd{Snapshot: func() *assignment.Snapshot { return snap }}, "")
+		c := newFlagdChecker(&snap, &safeBuffer{})
+		c.check(nil, snap)
+		w := getFlagd(t, c.flagd, "")
 		var doc map[string]any
 		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
 			t.Fatal(err)

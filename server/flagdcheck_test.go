@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,64 +14,162 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// A document that differs is replaced by one without the flag, which says why;
-// it is counted and told. One that is right stays as it is.
+// newFlagdChecker returns a checker whose snapshot is what snap points to.
+func newFlagdChecker(snap **assignment.Snapshot, log *safeBuffer) *flagdChecker {
+	return &flagdChecker{
+		flagd: &Flagd{Snapshot: func() *assignment.Snapshot { return *snap }}, log: slog.New(slog.NewTextHandler(log, nil)),
+		mismatches: newInstruments().flagdMismatches, write: (*assignment.Snapshot).WriteFlagd,
+	}
+}
+
+// faultyFlagd writes documents that give units of one flag other arms than
+// evaluation does.
+func faultyFlagd(key string) func(*assignment.Snapshot, io.Writer, map[string]string) error {
+	return func(s *assignment.Snapshot, to io.Writer, excluded map[string]string) error {
+		var right bytes.Buffer
+		if err := s.WriteFlagd(&right, excluded); err != nil {
+			return err
+		}
+		_, err := to.Write(bytes.ReplaceAll(right.Bytes(), []byte(`"salt-`+key+`:`), []byte(`"other:`)))
+		return err
+	}
+}
+
+// splitting returns the key of a flag that splits by hash.
+func splitting(t *testing.T, s *assignment.Snapshot) string {
+	t.Helper()
+	for i := range s.Len() {
+		if key := s.At(i).Key; bytes.Contains(s.FlagdDocument(), []byte(`"salt-`+key+`:`)) {
+			return key
+		}
+	}
+	t.Fatalf("no flag splits: %s", s.FlagdDocument())
+	return ""
+}
+
+// A flag that differs is taken out of the document, which says why; it is counted
+// and told. What is right stays as it is, and the alarm ends with the fault.
 func TestFlagdSelfCheck(t *testing.T) {
 	t.Parallel()
-	snap := ofrepCompile(t, *ofrepConfig())
-	log := &safeBuffer{}
-	flagd := &Flagd{Snapshot: func() *assignment.Snapshot { return snap }}
-	c := &flagdChecker{
-		flagd: flagd, log: slog.New(slog.NewTextHandler(log, nil)), mismatches: newInstruments().flagdMismatches,
-		write: (*assignment.Snapshot).FlagdDocument,
-	}
-	right := flagd.document(snap)
+	log, snap := &safeBuffer{}, ofrepCompile(t, *ofrepConfig())
+	c := newFlagdChecker(&snap, log)
 	c.check(nil, snap)
-	if flagd.document(snap) != right || testutil.ToFloat64(c.mismatches) != 0 || log.String() != "" {
-		t.Fatalf("a right document is replaced: %s", log)
+	right := c.flagd.checked.Load()
+	if right == nil || len(right.excluded) > 0 || testutil.ToFloat64(c.mismatches) != 0 || log.String() != "" || c.flagd.warning() != "" {
+		t.Fatalf("a right document does not pass: %s", log)
 	}
 	if len(c.passed) == 0 {
 		t.Fatal("no flag was checked")
 	}
-	key := ""
-	c.write = func(s *assignment.Snapshot) []byte {
-		doc := s.FlagdDocument()
-		for i := range s.Len() { // another salt in the first flag that splits
-			key = s.At(i).Key
-			marker := []byte(`"salt-` + key + `:`)
-			if bytes.Contains(doc, marker) {
-				return bytes.ReplaceAll(doc, marker, []byte(`"other:`))
-			}
-		}
-		t.Fatalf("no flag splits: %s", doc)
-		return nil
-	}
+	key := splitting(t, snap)
+	c.write = faultyFlagd(key)
 	c.check(nil, snap)
-	w := getFlagd(t, flagd, "")
+	w := getFlagd(t, c.flagd, "")
 	if !strings.Contains(w.Body.String(), `"remote-only.`+key+`":"the self-check`) || strings.Contains(w.Body.String(), `"`+key+`":{"`) {
 		t.Errorf("the document still has the flag %s: %s", key, w.Body)
 	}
-	if w.Header().Get("ETag") == right.etag {
+	if w.Header().Get("ETag") == right.etag(encodingIdentity) {
 		t.Error("the document without the flag has the tag of the one with it")
 	}
-	if testutil.ToFloat64(c.mismatches) != 1 || !strings.Contains(log.String(), "experiment="+key) {
-		t.Errorf("%v mismatches were counted, the log says %q", testutil.ToFloat64(c.mismatches), log)
+	if testutil.ToFloat64(c.mismatches) != 1 || !strings.Contains(log.String(), "experiment="+key) || c.flagd.warning() == "" {
+		t.Errorf("%v mismatches were counted, the log says %q, the warning %q", testutil.ToFloat64(c.mismatches), log, c.flagd.warning())
 	}
-	if why := flagd.remoteOnly(key); !strings.Contains(why, "self-check") {
+	if why := c.flagd.remoteOnly(key); !strings.Contains(why, "self-check") {
 		t.Errorf("remoteOnly = %q", why)
+	}
+	c.write = (*assignment.Snapshot).WriteFlagd
+	c.check(nil, snap)
+	if again := getFlagd(t, c.flagd, right.etag(encodingIdentity)); again.Code != http.StatusNotModified || c.flagd.warning() != "" {
+		t.Errorf("after the fault: %d, warning %q", again.Code, c.flagd.warning())
 	}
 }
 
-// An unchanged flag is not checked in full again; one that refers to a layer
-// whose slots changed is.
-func TestFlagdDigestsFollowWhatAFlagReads(t *testing.T) {
+// A new document is served once it has passed, not before; one that cannot be
+// checked is never served, the one before stays, and the alarm is raised.
+func TestFlagdServesWhatPassed(t *testing.T) {
 	t.Parallel()
-	const doc = `{"$evaluators":{"layer.l":%},"flags":{"a":{"t":{"$ref":"layer.l"}},"b":{"t":1}}}`
-	one := digestFlags([]byte(strings.Replace(doc, "%", "1", 1)))
-	two := digestFlags([]byte(strings.Replace(doc, "%", "2", 1)))
-	if one["a"] == two["a"] || one["b"] != two["b"] || len(one) != 2 {
-		t.Errorf("digests %x, then %x", one, two)
+	log, snap := &safeBuffer{}, ofrepCompile(t, configOf(1))
+	c := newFlagdChecker(&snap, log)
+	if w := getFlagd(t, c.flagd, ""); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("before the first check: %d, %v", w.Code, w.Header())
 	}
+	c.check(nil, snap)
+	first := getFlagd(t, c.flagd, "").Body.String()
+
+	snap = ofrepCompile(t, configOf(2))
+	c.write = func(s *assignment.Snapshot, to io.Writer, excluded map[string]string) error {
+		if during := getFlagd(t, c.flagd, ""); during.Body.String() != first {
+			t.Error("a document is served while it is checked")
+		}
+		return s.WriteFlagd(to, excluded)
+	}
+	c.check(nil, snap)
+	second := getFlagd(t, c.flagd, "").Body.String()
+	if !strings.Contains(first, `"version":"1"`) || !strings.Contains(second, `"version":"2"`) || c.flagd.version() != 2 {
+		t.Errorf("served %.200s, then %.200s", first, second)
+	}
+
+	snap = ofrepCompile(t, configOf(3))
+	for name, write := range map[string]func(*assignment.Snapshot, io.Writer, map[string]string) error{
+		"half of it": func(_ *assignment.Snapshot, to io.Writer, _ map[string]string) error {
+			_, err := io.WriteString(to, second[:len(second)/2])
+			return err
+		},
+		"none": func(*assignment.Snapshot, io.Writer, map[string]string) error { return io.ErrClosedPipe },
+	} {
+		c.write = write
+		before := testutil.ToFloat64(c.mismatches)
+		c.check(nil, snap)
+		if got := getFlagd(t, c.flagd, "").Body.String(); got != second {
+			t.Errorf("%s: served %.200s", name, got)
+		}
+		if warning := c.flagd.warning(); !strings.Contains(warning, "of configuration 2 is still served") || testutil.ToFloat64(c.mismatches) != before+1 {
+			t.Errorf("%s: warning %q, %v mismatches", name, warning, testutil.ToFloat64(c.mismatches))
+		}
+	}
+	ended := make(chan struct{})
+	close(ended)
+	c.write = (*assignment.Snapshot).WriteFlagd
+	c.check(ended, snap)
+	if c.flagd.version() != 2 {
+		t.Error("a server that ends serves what it did not check")
+	}
+	c.check(nil, snap)
+	if c.flagd.version() != 3 || c.flagd.warning() != "" {
+		t.Errorf("version %d is served, warning %q", c.flagd.version(), c.flagd.warning())
+	}
+}
+
+// awaitFlagd waits until the document of the configuration in force is served.
+func awaitFlagd(t *testing.T, b *bench) {
+	t.Helper()
+	want := b.live.Snapshot().Version()
+	eventually(t, func() error {
+		if have := b.srv.flagd.version(); have != want {
+			return experiment.Errorf(experiment.CodeUnavailable, "", "the flagd document is of version %d, not %d", have, want)
+		}
+		return nil
+	})
+}
+
+// Operators see the alarm where they look: /readyz and /metrics.
+func TestFlagdAlarm(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	awaitFlagd(t, b)
+	look := func(ready, gauge string) {
+		t.Helper()
+		if got := b.send(t, scenario{method: "GET", path: "/readyz"}); got.status != http.StatusOK || !strings.Contains(got.body, ready) {
+			t.Errorf("/readyz = %d %s, want %s", got.status, got.body, ready)
+		}
+		if got := b.send(t, scenario{method: "GET", path: "/metrics"}); !strings.Contains(got.body, gauge) {
+			t.Errorf("/metrics lacks %s", gauge)
+		}
+	}
+	look(`{"status":"ready"}`, "splitcast_flagd_faulty 0")
+	fault := "it is not written"
+	b.srv.flagd.fault.Store(&fault)
+	look(`"warnings":["the flagd document of configuration`, "splitcast_flagd_faulty 1")
 }
 
 // The answer about an experiment says why flagd cannot have it.
@@ -82,6 +181,7 @@ func TestExperimentSaysWhyItIsRemoteOnly(t *testing.T) {
 	if err := b.live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	awaitFlagd(t, b)
 	b.play(t, []scenario{
 		{name: "left out", method: "GET", path: apiPath + "/experiments/after", as: experiment.ScopeRead, status: http.StatusOK, has: []string{`"remote_only":"the experiment requires`}},
 		{name: "in the document", method: "GET", path: apiPath + "/experiments/abr", as: experiment.ScopeRead, status: http.StatusOK, lacks: []string{"remote_only"}},

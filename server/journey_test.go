@@ -158,7 +158,7 @@ func (p *traveller) watchIt(t *testing.T, key string) {
 		t.Fatalf("exposures = %d: %s", a.status, a.body)
 	}
 	p.b.clock.advance(metrics.FirstSpan + metrics.FirstGrace + time.Minute)
-	job := metrics.Job{Store: p.b.db, Experiments: p.b.db.List, Catalogue: p.b.db.Catalogue}
+	job := metrics.Job{Store: p.b.db, Experiments: p.b.db.Page, Catalogue: p.b.db.Catalogue}
 	if sum, err := job.RunOnce(context.WithoutCancel(t.Context()), p.b.clock.Now()); err != nil || sum.Looks == 0 {
 		t.Fatalf("the job = %+v, %v", sum, err)
 	}

@@ -2,13 +2,10 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +18,7 @@ import (
 // keys that may call. It is replaced as a whole, read without locks, and kept
 // on disk so that a start without a database serves the last good one.
 type Live struct {
-	load func(context.Context) (experiment.Config, error)
+	load func(context.Context, func(experiment.ConfigStream) error) error
 	path string // of the copy on disk; empty: none is kept
 	now  func() time.Time
 	log  *slog.Logger
@@ -31,26 +28,19 @@ type Live struct {
 	// refreshing makes refreshes wait for each other: of two at once, the one
 	// that read the older configuration could be the last to put it in force.
 	refreshing sync.Mutex
+	sets       packedSets // of the configuration read last
 
 	mu          sync.Mutex
 	subscribers map[chan int64]struct{}
 }
 
-// liveState is one configuration, compiled.
-type liveState struct {
-	config      experiment.Config
-	snapshot    *assignment.Snapshot
-	experiments map[string]*experiment.Experiment
-	keys        map[string]*experiment.APIKey // by hash
-	revoked     map[string]struct{}           // hashes of ingest keys
-	since       time.Time
-}
-
 // LiveConfig says where a Live gets its configuration.
 type LiveConfig struct {
-	// Load reads the newest configuration, such as postgres.DB.LoadConfig.
-	Load func(context.Context) (experiment.Config, error)
-	// Path is the file of the last good configuration; empty keeps none.
+	// Load hands the newest configuration to use and returns its error, such as
+	// postgres.DB.ReadConfig.
+	Load func(ctx context.Context, use func(experiment.ConfigStream) error) error
+	// Path is the file of the last good configuration, which ends in .gz; empty
+	// keeps none.
 	Path string
 	Now  func() time.Time
 	Log  *slog.Logger
@@ -68,7 +58,7 @@ const (
 // until Refresh succeeds.
 func NewLive(cfg LiveConfig) *Live {
 	l := &Live{load: cfg.Load, path: cfg.Path, now: cfg.Now, log: cfg.Log, subscribers: map[chan int64]struct{}{}}
-	if err := l.readDisk(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := l.readCopy(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.log.Warn("the configuration on disk is not usable", "path", l.path, "error", err)
 	}
 	return l
@@ -89,14 +79,19 @@ func (l *Live) Refresh(ctx context.Context) error {
 	defer l.refreshing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
-	cfg, err := l.load(ctx)
+	var st *liveState
+	var head copyHead
+	err := l.load(ctx, func(cfg experiment.ConfigStream) (err error) {
+		head = copyHead{cfg.Head.Keys, cfg.Head.RevokedKeys}
+		if st, err = l.use(cfg); err != nil {
+			return fmt.Errorf("compile configuration %d: %w", cfg.Head.Version, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("load the configuration: %w", err)
 	}
-	if err := l.use(cfg); err != nil {
-		return fmt.Errorf("compile configuration %d: %w", cfg.Version, err)
-	}
-	if err := l.writeDisk(cfg); err != nil {
+	if err := l.writeCopy(st, head); err != nil {
 		l.log.Warn("the configuration could not be kept on disk", "path", l.path, "error", err)
 	}
 	return nil
@@ -124,31 +119,15 @@ func (l *Live) Run(ctx context.Context, versions <-chan int64) {
 	}
 }
 
-func (l *Live) use(cfg experiment.Config) error {
-	snap, err := assignment.Compile(cfg)
+// use puts a configuration in force.
+func (l *Live) use(cfg experiment.ConfigStream) (*liveState, error) {
+	st, err := buildState(cfg, l.Snapshot(), &l.sets, l.now())
 	if err != nil {
-		return err
-	}
-	st := &liveState{
-		config:      cfg,
-		snapshot:    snap,
-		experiments: make(map[string]*experiment.Experiment, len(cfg.Experiments)),
-		keys:        make(map[string]*experiment.APIKey, len(cfg.Keys)),
-		revoked:     make(map[string]struct{}, len(cfg.RevokedKeys)),
-		since:       l.now(),
-	}
-	for i := range cfg.Experiments {
-		st.experiments[cfg.Experiments[i].Key] = &cfg.Experiments[i]
-	}
-	for i := range cfg.Keys {
-		st.keys[cfg.Keys[i].Hash] = &cfg.Keys[i]
-	}
-	for _, hash := range cfg.RevokedKeys {
-		st.revoked[hash] = struct{}{}
+		return nil, err
 	}
 	l.state.Store(st)
-	l.publish(cfg.Version)
-	return nil
+	l.publish(cfg.Head.Version)
+	return st, nil
 }
 
 // key returns the API key with the hash.
@@ -170,28 +149,39 @@ func (l *Live) revoked(hash string) bool {
 	return ok
 }
 
-// resolve returns the experiment that an exposure names. It returns
+// resolve describes the experiment that an exposure names. It returns
 // CodeNotFound for one that is not in force and CodeUnavailable before the
 // first configuration.
-func (l *Live) resolve(key string) (*experiment.Experiment, error) {
-	st := l.state.Load()
-	if st == nil {
+func (l *Live) resolve(key string) (*assignment.Info, error) {
+	snap := l.Snapshot()
+	if snap == nil {
 		return nil, experiment.Errorf(experiment.CodeUnavailable, "", "no configuration has been loaded yet")
 	}
-	e := st.experiments[key]
-	if e == nil {
+	info, ok := snap.Find(key)
+	if !ok {
 		return nil, experiment.Errorf(experiment.CodeNotFound, "experiment", "there is no experiment %q", key)
 	}
-	return e, nil
+	return &info, nil
 }
 
-// experiments returns those in force, which must not be changed; nil before the
-// first configuration.
+// experiments returns of those in force what assignment knows: key, unit, layer,
+// status, and the arms' keys and values. It is nil before the first
+// configuration.
 func (l *Live) experiments() []experiment.Experiment {
-	if st := l.state.Load(); st != nil {
-		return st.config.Experiments
+	snap := l.Snapshot()
+	if snap == nil {
+		return nil
 	}
-	return nil
+	out := make([]experiment.Experiment, snap.Len())
+	for i := range out {
+		info := snap.At(i)
+		spec := experiment.Spec{Key: info.Key, Unit: info.Unit, Layer: info.Layer, Status: info.Status, Arms: make([]experiment.Arm, len(info.Arms))}
+		for arm, key := range info.Arms {
+			spec.Arms[arm] = experiment.Arm{Key: key, Value: snap.Value(i, arm)}
+		}
+		out[i] = experiment.Experiment{Spec: spec, ID: info.ID, Version: info.Version}
+	}
+	return out
 }
 
 // subscribe returns a channel that holds the newest version not yet read.
@@ -217,44 +207,4 @@ func (l *Live) publish(version int64) {
 		}
 		ch <- version
 	}
-}
-
-func (l *Live) readDisk() error {
-	if l.path == "" {
-		return nil
-	}
-	b, err := os.ReadFile(l.path)
-	if err != nil {
-		return err
-	}
-	var cfg experiment.Config
-	if err := json.Unmarshal(b, &cfg); err != nil {
-		return err
-	}
-	return l.use(cfg)
-}
-
-// writeDisk replaces the copy by rename, so that a crash leaves the old one or
-// the new one. Only this user may read it: it holds the hashes of keys.
-func (l *Live) writeDisk(cfg experiment.Config) error {
-	if l.path == "" {
-		return nil
-	}
-	b, err := json.Marshal(cfg)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), l.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,10 +30,14 @@ func (c *configSource) set(cfg experiment.Config, err error) {
 	c.cfg, c.err = cfg, err
 }
 
-func (c *configSource) load(context.Context) (experiment.Config, error) {
+func (c *configSource) load(_ context.Context, use func(experiment.ConfigStream) error) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cfg, c.err
+	cfg, err := c.cfg, c.err
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return use(cfg.Stream())
 }
 
 // configOf is ofrepConfig as of a version.
@@ -56,7 +63,7 @@ func versionOf(l *Live) int64 {
 
 func TestLiveServesTheLastGoodConfigurationWithoutADatabase(t *testing.T) {
 	t.Parallel()
-	source, path := &configSource{}, filepath.Join(t.TempDir(), "config.json")
+	source, path := &configSource{}, filepath.Join(t.TempDir(), "config.gz")
 	first := liveOf(t, source, path)
 	if first.Snapshot() != nil {
 		t.Fatal("there is a configuration before the first")
@@ -93,8 +100,8 @@ func isCode(err error, want experiment.Code) bool {
 func TestLiveDiskCopyIsPrivateAndWhole(t *testing.T) {
 	t.Parallel()
 	source, dir := &configSource{}, t.TempDir()
-	path := filepath.Join(dir, "config.json")
-	if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil { // of an older program
+	path := filepath.Join(dir, "config.gz")
+	if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil { // of somebody else
 		t.Fatal(err)
 	}
 	live := liveOf(t, source, path)
@@ -112,22 +119,113 @@ func TestLiveDiskCopyIsPrivateAndWhole(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Errorf("the folder holds %v, %v; want the copy alone", files, err)
 	}
-	b, err := os.ReadFile(path)
-	var cfg experiment.Config
-	if err := errors.Join(err, json.Unmarshal(b, &cfg)); err != nil || cfg.Version != 3 {
-		t.Errorf("the copy is of version %d, %v; want 3", cfg.Version, err)
+	if again := liveOf(t, &configSource{}, path); versionOf(again) != 3 {
+		t.Errorf("the copy is of version %d; want 3", versionOf(again))
 	}
+}
+
+// The copy of a program before this form is read, and goes once there is a new one.
+func TestLiveReadsTheOldCopy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text, err := json.Marshal(configOf(6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := &configSource{err: errors.New("the database is away")}
+	live := liveOf(t, source, filepath.Join(dir, "config.gz"))
+	if versionOf(live) != 6 || live.Snapshot().Len() != len(configOf(6).Experiments) {
+		t.Fatalf("version %d is in force, want 6", versionOf(live))
+	}
+	source.set(configOf(7), nil)
+	if err := live.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 || files[0].Name() != "config.gz" {
+		t.Errorf("the folder holds %v, %v; want the new copy alone", files, err)
+	}
+}
+
+// What the copy and the answer hold is the configuration, lists and kept units
+// too; and what did not change is not packed again.
+func TestLiveDocumentIsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	ids, err := experiment.NewIDSet([]string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := configOf(7)
+	cfg.Lists = []experiment.List{{Key: "l", Unit: experiment.UnitViewer, IDs: ids}, {Key: "m", IDs: ids}}
+	cfg.Kept = []experiment.Kept{{Experiment: cfg.Experiments[0].Key, Version: 1, Units: experiment.NewUnitSet([]string{"x"})}}
+	cfg.Holdouts = []experiment.Holdout{{HoldoutSpec: experiment.HoldoutSpec{Key: "h", Unit: experiment.UnitViewer, Slots: 10}, Salt: "s"}}
+	source := &configSource{cfg: cfg}
+	live := liveOf(t, source, "")
+	var documents [2]*packed
+	for i := range documents {
+		if err := live.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		documents[i] = live.state.Load().document
+		text, err := documents[i].plain()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got experiment.Config
+		if err := json.NewDecoder(text).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		want, have := mustMarshal(t, cfg), mustMarshal(t, got)
+		if want != have {
+			t.Errorf("the document is\n%s\nwant\n%s", have, want)
+		}
+	}
+	shared := 0
+	for _, one := range documents[0].members {
+		for _, other := range documents[1].members {
+			if &one[0] == &other[0] {
+				shared++
+			}
+		}
+	}
+	if shared != 3 || documents[0].tag != documents[1].tag {
+		t.Errorf("%d parts are shared, tags %s and %s; want two lists and a set", shared, documents[0].tag, documents[1].tag)
+	}
+}
+
+func mustMarshal(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestLiveIgnoresACopyThatIsNotUsable(t *testing.T) {
 	t.Parallel()
-	faulty, err := json.Marshal(faultyConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"empty": "", "half": `{"version":7,"layers":[`, "other": `[1]`, "faulty": string(faulty)} {
-		path := filepath.Join(t.TempDir(), "config.json")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	faulty := faultyConfig()
+	experiments := faulty.Experiments
+	faulty.Experiments = nil
+	whole := `{"keys":[]}` + strings.Replace(mustMarshal(t, faulty), `"experiments":null,"keys":null`, `"holdouts":[],"experiments":`+mustMarshal(t, experiments), 1)
+	for name, text := range map[string]string{
+		"empty": "", "half": `{"keys":[]}{"version":7,"layers":[`, "other": `[1]`, "faulty": whole, "order": `{}{"experiments":[],"version":7}`,
+		"field": `{}{"version":7,"other":[],"experiments":[]}`, "not closed": `{}{"version":7,"experiments":[]`, "cut": `{}{"version":7,"experiments":[]}`,
+	} {
+		cut := 0
+		if name == "cut" {
+			cut = 9
+		}
+		var zipped bytes.Buffer
+		z := gzip.NewWriter(&zipped)
+		if _, err := z.Write([]byte(text)); err != nil || z.Close() != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "config.gz")
+		if err := os.WriteFile(path, zipped.Bytes()[:zipped.Len()-cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		source := &configSource{cfg: configOf(8)}
@@ -150,7 +248,7 @@ func faultyConfig() experiment.Config {
 
 func TestLiveRefusesAFaultyConfiguration(t *testing.T) {
 	t.Parallel()
-	source, path := &configSource{cfg: configOf(7)}, filepath.Join(t.TempDir(), "config.json")
+	source, path := &configSource{cfg: configOf(7)}, filepath.Join(t.TempDir(), "config.gz")
 	live := liveOf(t, source, path)
 	if err := live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
@@ -171,7 +269,7 @@ func TestLiveRefusesAFaultyConfiguration(t *testing.T) {
 
 func TestLiveWithoutAPlaceToKeepTheCopyServes(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"", filepath.Join(t.TempDir(), "missing", "config.json")} {
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "missing", "config.gz")} {
 		live := liveOf(t, &configSource{cfg: configOf(7)}, path)
 		if err := live.Refresh(t.Context()); err != nil || versionOf(live) != 7 {
 			t.Errorf("Refresh with the path %q = %v", path, err)
@@ -214,7 +312,7 @@ func TestLiveRefreshesDoNotOvertake(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
 	var calls sync.Mutex
 	next := int64(0)
-	load := func(context.Context) (experiment.Config, error) {
+	load := func(_ context.Context, use func(experiment.ConfigStream) error) error {
 		calls.Lock()
 		next++
 		v := next
@@ -223,7 +321,7 @@ func TestLiveRefreshesDoNotOvertake(t *testing.T) {
 			close(started)
 			<-release
 		}
-		return configOf(v), nil
+		return use(configOf(v).Stream())
 	}
 	live := NewLive(LiveConfig{Load: load, Now: (&handClock{at: testNow}).Now, Log: slog.New(slog.DiscardHandler)})
 	var group sync.WaitGroup

@@ -57,7 +57,7 @@ func newInstruments() *instruments {
 }
 
 // watch adds what is read at the moment of asking.
-func (m *instruments) watch(live *Live, queue *exposureQueue, now func() time.Time) {
+func (m *instruments) watch(live *Live, queue *exposureQueue, flagd *Flagd, now func() time.Time) {
 	gauge := func(name, help string, read func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 	}
@@ -70,6 +70,13 @@ func (m *instruments) watch(live *Live, queue *exposureQueue, now func() time.Ti
 	gauge("splitcast_config_age_seconds", "Time since the configuration came into force.", func() float64 {
 		if st := live.state.Load(); st != nil {
 			return now().Sub(st.since).Seconds()
+		}
+		return 0
+	})
+	gauge("splitcast_flagd_version", "Version of the configuration whose flagd document is served: the newest that passed its self-check; 0 before the first.", func() float64 { return float64(flagd.version()) })
+	gauge("splitcast_flagd_faulty", "1 while the self-check keeps the newest flagd document, or flags of it, from being served. Alarm on it.", func() float64 {
+		if flagd.warning() != "" {
+			return 1
 		}
 		return 0
 	})

@@ -28,12 +28,12 @@ func (e *contextError) Error() string { return e.code + ": " + e.details }
 
 // notReadySec is the Retry-After before the first configuration: loading one
 // takes less than a second.
-const notReadySec = 1
+const notReadySec = "1"
 
 // notReady answers before the first configuration. An empty bulk with 200
 // would tell clients that there are no experiments.
 func notReady(w http.ResponseWriter, key string) {
-	w.Header().Set("Retry-After", strconv.Itoa(notReadySec))
+	w.Header().Set("Retry-After", notReadySec)
 	writeFailure(w, http.StatusServiceUnavailable, ofrepFailure{key, "GENERAL", "no configuration has been loaded yet; try again"})
 }
 

@@ -175,7 +175,7 @@ func TestSignInFormIsBounded(t *testing.T) {
 // runJob moves the clock and takes looks until n are there.
 func (b *bench) runJob(t *testing.T, looks int) {
 	t.Helper()
-	job := metrics.Job{Store: b.db, Experiments: b.db.List, Catalogue: b.db.Catalogue}
+	job := metrics.Job{Store: b.db, Experiments: b.db.Page, Catalogue: b.db.Catalogue}
 	for n := range looks {
 		unit := fmt.Sprintf("v-%d", b.clock.Now().Unix()) // one that no earlier run exposed
 		batch := fmt.Sprintf(`[{"experiment":"abr","unit":%q,"arm":"control"},{"experiment":"abr","unit":%q,"arm":"treatment"}]`, unit, unit+"-t")

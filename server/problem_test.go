@@ -186,7 +186,7 @@ func TestMetricsDoNotGrowWithAddresses(t *testing.T) {
 func TestReadyAfterTheFirstConfiguration(t *testing.T) {
 	t.Parallel()
 	source := &configSource{err: errors.New("the database is away")}
-	s := &Server{live: liveOf(t, source, "")}
+	s := &Server{live: liveOf(t, source, ""), flagd: &Flagd{}}
 	get := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		s.ready(w, httptest.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, "/readyz", nil))

@@ -16,6 +16,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -112,9 +113,9 @@ func New(cfg Config) (*Server, error) {
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
 	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
 	s.shares = &shareTokens{db: cfg.DB}
-	s.stats.watch(cfg.Live, s.exposures, cfg.Now)
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
 	s.version = cfg.Version
+	s.stats.watch(cfg.Live, s.exposures, s.flagd, cfg.Now)
 	s.handler = s.routes(cfg.Version)
 	s.checkFlagd()
 	return s, nil
@@ -122,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 
 // checkFlagd starts the self-check of flagd documents.
 func (s *Server) checkFlagd() {
-	c := &flagdChecker{flagd: s.flagd, log: s.log, mismatches: s.stats.flagdMismatches, wall: s.wall, write: (*assignment.Snapshot).FlagdDocument}
+	c := &flagdChecker{flagd: s.flagd, log: s.log, mismatches: s.stats.flagdMismatches, wall: s.wall, write: (*assignment.Snapshot).WriteFlagd}
 	versions, stop := s.live.subscribe()
 	s.tasks.Go(func() {
 		defer stop()
@@ -233,14 +234,26 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready answers 200 once there is a configuration to evaluate. A database that
-// is away does not make a server unready: assignment goes on without it.
+// is away does not make a server unready: assignment goes on without it. Nor does
+// a flagd document that failed its self-check, but the answer warns of it.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.live.Snapshot() == nil {
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, &Problem{Status: http.StatusServiceUnavailable, Detail: "no configuration has been loaded yet"})
 		return
 	}
-	writeJSONBytes(w, http.StatusOK, []byte(`{"status":"ready"}`))
+	answer := struct {
+		Status   string   `json:"status"`
+		Warnings []string `json:"warnings,omitempty"`
+	}{Status: "ready"}
+	if warning := s.flagd.warning(); warning != "" {
+		answer.Warnings = append(answer.Warnings, warning)
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		panic("strings always marshal: " + err.Error())
+	}
+	writeJSONBytes(w, http.StatusOK, b)
 }
 
 // recoverer turns a panic into a 500 with the request's id; the text goes to

@@ -117,7 +117,7 @@ func newBenchAt(t testing.TB, dsn string) *bench {
 func newBenchWith(t testing.TB, dsn, document string) *bench {
 	t.Helper()
 	b := &bench{
-		path: filepath.Join(t.TempDir(), "config.json"), clock: &handClock{at: testNow},
+		path: filepath.Join(t.TempDir(), "config.gz"), clock: &handClock{at: testNow},
 		log: &safeBuffer{}, secrets: map[experiment.Scope]string{},
 	}
 	var err error
@@ -160,7 +160,7 @@ func (b *bench) apply(t testing.TB, document string) {
 func (b *bench) start(t testing.TB) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	b.live = NewLive(LiveConfig{Load: b.db.LoadConfig, Path: b.path, Now: b.clock.Now, Log: log})
+	b.live = NewLive(LiveConfig{Load: b.db.ReadConfig, Path: b.path, Now: b.clock.Now, Log: log})
 	if err := b.live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func TestRevokedIngestKey(t *testing.T) {
 		{name: "a revoked key that took no reports", method: "POST", path: "/v1/cmcd/" + b.secrets[experiment.ScopeRead], body: record("s-1", 1), status: 401},
 		{name: "a wrong key", method: "POST", path: "/v1/cmcd/nobody", body: record("s-1", 1), status: 401},
 	})
-	reloaded := NewLive(LiveConfig{Load: b.db.LoadConfig, Path: b.path, Now: b.clock.Now, Log: b.srv.log})
+	reloaded := NewLive(LiveConfig{Load: b.db.ReadConfig, Path: b.path, Now: b.clock.Now, Log: b.srv.log})
 	if !reloaded.revoked(postgres.HashSecret(ingest)) {
 		t.Error("a start without a database forgets which keys were revoked")
 	}

@@ -75,7 +75,7 @@ func New(t testing.TB, document string, now func() time.Time) *Server {
 			t.Fatal(err)
 		}
 	}
-	s.Live = server.NewLive(server.LiveConfig{Load: s.DB.LoadConfig, Now: now, Log: slog.New(slog.DiscardHandler)})
+	s.Live = server.NewLive(server.LiveConfig{Load: s.DB.ReadConfig, Now: now, Log: slog.New(slog.DiscardHandler)})
 	s.Apply(t, document)
 	s.Start(t)
 	t.Cleanup(func() {

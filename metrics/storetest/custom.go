@@ -105,9 +105,14 @@ func testCustom(t *testing.T, w *world) {
 		event("b", "tip", "1", 3, 2), event("c", "follow", "1", 2), event("c", "tip", "1", 2, 1),
 	)
 	job := metrics.Job{
-		Store:       w.s,
-		Experiments: func(context.Context) ([]experiment.Experiment, error) { return []experiment.Experiment{w.exp}, nil },
-		Catalogue:   func(context.Context) (*metrics.Catalogue, error) { return catalogue, nil },
+		Store: w.s,
+		Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+			if after != "" {
+				return nil, nil
+			}
+			return []experiment.Experiment{w.exp}, nil
+		},
+		Catalogue: func(context.Context) (*metrics.Catalogue, error) { return catalogue, nil },
 	}
 	for _, minute := range []float64{1_600, 3 * day, 16 * day} { // cells are carried on from look to look
 		if _, err := job.RunOnce(w.ctx, at(minute)); err != nil {

@@ -214,7 +214,10 @@ func testLock(t *testing.T, w *world) {
 
 func (w *world) runJob(now time.Time) metrics.Summary {
 	w.t.Helper()
-	job := metrics.Job{Store: w.s, Experiments: func(context.Context) ([]experiment.Experiment, error) {
+	job := metrics.Job{Store: w.s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
+		if after != "" {
+			return nil, nil
+		}
 		return []experiment.Experiment{w.exp}, nil
 	}}
 	sum, err := job.RunOnce(w.ctx, now)
