@@ -103,6 +103,9 @@ func planPower(in *Input) *Power {
 		Method: stats.RuleKind(in.Spec.Plan.Method), Looks: in.Spec.Plan.Looks, Spending: string(in.Spec.Plan.Spending),
 		Traffic: float64(finalSlots(&in.Spec)) / experiment.TotalSlots,
 	}
+	if !preview.Metric.AtPlannedLooks() {
+		request.Method = stats.RuleSequential
+	}
 	if in.Audience != nil {
 		request.UnitsPerDay, _ = in.Audience.PerDay()
 	}

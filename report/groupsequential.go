@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/stats"
 )
 
@@ -56,14 +55,6 @@ type ChartInterval struct {
 	Estimate float64 `json:"estimate"`
 	Lower    float64 `json:"lower"`
 	Upper    float64 `json:"upper"`
-}
-
-// decidesAtPlannedLooks reports whether a metric is one that planned looks decide.
-// The bounds rest on estimates that gain independent increments with a variance
-// that is known at each look. The order statistics of a quantile know theirs too
-// badly: it stays with the sequence (docs/adr/0013).
-func decidesAtPlannedLooks(d *metrics.Definition) bool {
-	return d.Kind.Estimator() != metrics.KindQuantile
 }
 
 // mostInformation is the largest share of the planned units that bounds are

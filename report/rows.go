@@ -87,7 +87,7 @@ func (b *builder) row(ask asked, arm int) Row {
 // decide lets the planned looks of a group-sequential plan decide a goal, where
 // they can.
 func (b *builder) decide(r *Row, q *question, control, treatment cellKey) {
-	if !decidesAtPlannedLooks(q.definition) {
+	if !q.definition.AtPlannedLooks() {
 		r.Explain.Method += "; decided at any look, also in this plan: planned looks decide means, rates and ratios"
 		return
 	}

@@ -37,6 +37,8 @@ const (
 	fieldMDE       = "plan.mde" // in percent
 	fieldUnits     = "plan.units"
 	fieldEnd       = "plan.end"
+	fieldMethod    = "plan.method"
+	fieldLooks     = "plan.looks"
 	fieldRamp      = "ramp" // a name of launchRamps; empty: all at once
 	fieldStartAt   = "start_at"
 	fieldStopAt    = "stop_at"
@@ -116,7 +118,7 @@ func ReadLaunch(form url.Values, now time.Time) (experiment.Spec, experiment.Err
 		Unit: experiment.UnitType(f.text(fieldUnit)), Design: experiment.DesignAB, Layer: f.text(fieldLayer),
 		Slots: int(f.number(fieldShare)*experiment.TotalSlots/100 + 0.5), Status: experiment.Status(f.text(ParamStatus)),
 		Audience: f.audience(), Arms: f.arms(),
-		Plan: experiment.Plan{Secondary: form[fieldSecondary], MDE: f.number(fieldMDE) / 100, Units: int64(f.number(fieldUnits))},
+		Plan: experiment.Plan{Secondary: form[fieldSecondary], MDE: f.number(fieldMDE) / 100, Units: int64(f.number(fieldUnits)), Method: experiment.Method(f.text(fieldMethod)), Looks: int(f.number(fieldLooks))},
 	}
 	if spec.Key == "" {
 		spec.Key = keyOf(spec.Name)

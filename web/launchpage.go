@@ -208,7 +208,9 @@ func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
 		p.Plan = []launchField{
 			b.field(fieldMDE, "Smallest lift worth finding, %", "of control's value; half of it needs four times the units"),
 			b.field(fieldUnits, "Planned units", "where the intervals are tightest; left empty: what the preview asks for"),
-			b.date(fieldEnd, "Planned end", "optional"),
+			b.choice(fieldMethod, "Decided", methodOptions(b.form.Get(fieldMethod))),
+			b.date(fieldEnd, "Planned end", "planned looks need one; else optional"),
+			b.field(fieldLooks, "Planned looks", "2 to 28 until the planned end; left empty: 14"),
 		}
 	case launch.StepTraffic:
 		p.trafficFields(b)

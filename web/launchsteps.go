@@ -65,7 +65,7 @@ func MergeLaunch(form url.Values, step launch.Step, sent url.Values) url.Values 
 func isLaunchField(name string) bool {
 	switch name {
 	case fieldKey, fieldName, fieldWhy, fieldOwner, fieldChange, fieldUnit, fieldLayer, fieldShare, fieldPrimary, fieldSecondary,
-		fieldMDE, fieldUnits, fieldEnd, fieldRamp, fieldStartAt, fieldStopAt:
+		fieldMDE, fieldUnits, fieldEnd, fieldMethod, fieldLooks, fieldRamp, fieldStartAt, fieldStopAt:
 		return true
 	}
 	return strings.HasPrefix(name, "arms[") || strings.HasPrefix(name, "audience.all[") || strings.HasPrefix(name, "plan.")

@@ -1,9 +1,13 @@
 package web
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 )
 
 // decidingSections are the parts of a report that planned looks change.
@@ -50,5 +54,45 @@ func TestBeforePlannedLooksPage(t *testing.T) {
 		if strings.Contains(typical, absent) {
 			t.Errorf("a sequential report says %q", absent)
 		}
+	}
+}
+
+// The planner and the launch form take the method of the plan.
+func TestMethodInForms(t *testing.T) {
+	t.Parallel()
+	query, err := url.ParseQuery("share=4&mde=5&method=group_sequential&looks=5&per_day=20000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlannerPage(PlannerView{Query: query})
+	if !strings.Contains(p.Sentence, "at 5 planned looks") || p.Rules[0].Name != "Group-sequential" || !p.Rules[0].Main || p.Rules[1].Main ||
+		!strings.Contains(p.Rules[0].Meaning, "on average when the lift is there") || !strings.Contains(p.Command, "--method=group_sequential") {
+		t.Errorf("planner: %s %+v %s", p.Sentence, p.Rules[0], p.Command)
+	}
+	bad := newPlannerPage(PlannerView{Query: url.Values{paramShare: {"4"}, paramMethod: {"peeking"}}})
+	if fault := bad.Design[2]; fault.Name != paramMethod || fault.Error == "" || bad.Answered {
+		t.Errorf("planner with another method: %+v", fault)
+	}
+
+	form := NewLaunchForm(experiment.ChangeABR)
+	for name, value := range map[string]string{
+		fieldName: "planned", fieldRamp: rampNone, fieldMethod: "group_sequential", fieldLooks: "5", fieldEnd: "2026-12-24",
+	} {
+		form.Set(name, value)
+	}
+	spec, faults := ReadLaunch(form, launchNow)
+	spec.Normalize()
+	if err := spec.Validate(metrics.Known); err != nil || len(faults) > 0 || !spec.Plan.GroupSequential() || spec.Plan.Looks != 5 {
+		t.Errorf("launch form: %+v, %v, %v", spec.Plan, faults, err)
+	}
+	form.Set(fieldMethod, "sequential")
+	form.Del(fieldLooks)
+	plain, _ := ReadLaunch(form, launchNow)
+	form.Del(fieldMethod)
+	without, _ := ReadLaunch(form, launchNow)
+	plain.Normalize()
+	without.Normalize()
+	if plain.Plan.Hash() != without.Plan.Hash() {
+		t.Error("the sequential method, chosen, gives another plan than none")
 	}
 }

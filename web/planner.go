@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/planning"
 	"github.com/splitcast/splitcast/stats"
 )
@@ -29,6 +30,7 @@ const (
 	paramPower   = "power"
 	paramWeights = "weights"
 	paramPrimary = "primary"
+	paramMethod  = "method"
 	paramLooks   = "looks"
 	paramPerDay  = "per_day"
 	paramTraffic = "traffic"
@@ -43,6 +45,7 @@ type plannerField struct {
 	Value             string
 	Error             string
 	Wide              bool
+	Options           []option // a choice instead of an input
 }
 
 // plannerPage is the planner ready for the template.
@@ -83,7 +86,7 @@ type plannedDay struct {
 // plannerDefaults are those of a plan; percentages in percent.
 var plannerDefaults = map[string]string{
 	paramMDE: "2", paramAlpha: "5", paramPower: "80", paramWeights: "1, 1", paramPrimary: "1",
-	paramLooks: strconv.Itoa(planning.DefaultLooks), paramTraffic: "100", paramWindow: "1",
+	paramMethod: string(stats.RuleSequential), paramLooks: strconv.Itoa(planning.DefaultLooks), paramTraffic: "100", paramWindow: "1",
 }
 
 // newPlannerPage reads the form and plans.
@@ -105,6 +108,7 @@ func newPlannerPage(v PlannerView) plannerPage {
 	p.Design = []plannerField{
 		form.field(paramMDE, "Smallest lift worth finding, %", "of control's value"),
 		form.field(paramWeights, "Split over the arms", "control first: 1, 1 or 9, 1 or 1, 1, 1"),
+		form.method(),
 	}
 	p.Traffic = []plannerField{
 		form.field(paramPerDay, "New units a day", "of the audience, first seen that day"),
@@ -140,6 +144,25 @@ func (f *plannerForm) text(name string) string {
 
 func (f *plannerForm) field(name, label, hint string) plannerField {
 	return plannerField{Name: name, Label: label, Hint: hint, Value: f.text(name), Error: f.faults[name]}
+}
+
+// method is the choice of how the experiment will be decided.
+func (f *plannerForm) method() plannerField {
+	field := f.field(paramMethod, "Decided", "planned looks need an end date")
+	field.Options = methodOptions(field.Value)
+	return field
+}
+
+// methodOptions are the methods of a plan in words.
+func methodOptions(chosen string) []option {
+	out := []option{
+		{Value: string(experiment.MethodSequential), Text: "at any look"},
+		{Value: string(experiment.MethodGroupSequential), Text: "at planned looks"},
+	}
+	for i := range out {
+		out[i].Selected = out[i].Value == chosen
+	}
+	return out
 }
 
 // number reads a field; an empty one is 0.
@@ -181,7 +204,8 @@ func (f *plannerForm) request() planning.Request {
 	return planning.Request{
 		Baseline: planning.Baseline{Share: f.number(paramShare) / 100, Mean: f.number(paramMean), SD: f.number(paramSD)},
 		MDE:      f.number(paramMDE) / 100, Alpha: f.number(paramAlpha) / 100, Power: f.number(paramPower) / 100,
-		Weights: f.weights(), Primary: f.whole(paramPrimary), Looks: f.whole(paramLooks),
+		Weights: f.weights(), Primary: f.whole(paramPrimary),
+		Method: stats.RuleKind(f.text(paramMethod)), Looks: f.whole(paramLooks),
 		UnitsPerDay: f.number(paramPerDay), Traffic: f.number(paramTraffic) / 100, WindowDays: f.number(paramWindow),
 		ClusterSize: f.number(paramCluster), ClusterICC: f.number(paramICC),
 	}
@@ -190,7 +214,7 @@ func (f *plannerForm) request() planning.Request {
 // plannerParams are the fields that a fault of planning is shown at.
 var plannerParams = map[string]string{
 	"baseline": paramShare, "baseline.share": paramShare, "baseline.mean": paramMean, "baseline.sd": paramSD,
-	"mde": paramMDE, "alpha": paramAlpha, "power": paramPower, "primary": paramPrimary, "looks": paramLooks,
+	"mde": paramMDE, "alpha": paramAlpha, "power": paramPower, "primary": paramPrimary, "looks": paramLooks, "method": paramMethod,
 	"units_per_day": paramPerDay, "traffic": paramTraffic, "window_days": paramWindow,
 	"cluster_size": paramCluster, "cluster_icc": paramICC,
 }
@@ -213,13 +237,19 @@ func (p *plannerPage) answer(request planning.Request, form *plannerForm) {
 	}
 	p.Answered = true
 	main := &result.Rules[0]
-	p.Sentence = fmt.Sprintf("%s units find a lift of %s, whenever you look", count(main.Units), sharePct(request.MDE))
+	when := "whenever you look"
+	if main.Rule == stats.RuleGroupSequential {
+		when = "at " + plural(result.Request.Looks, "planned look", "planned looks")
+	}
+	p.Sentence = fmt.Sprintf("%s units find a lift of %s, %s", count(main.Units), sharePct(request.MDE), when)
 	if main.Days != nil {
 		p.Sentence += ": " + dayWords(*main.Days)
 	}
 	p.Sentence += "."
 	for i := range result.Rules {
-		p.Rules = append(p.Rules, newPlannedRule(&result.Rules[i]))
+		rule := newPlannedRule(&result.Rules[i])
+		rule.Main = i == 0 // that of the plan
+		p.Rules = append(p.Rules, rule)
 	}
 	for _, s := range result.Traffic {
 		p.Shares = append(p.Shares, plannedShare{Share: sharePct(s.Share), Days: dayWords(s.Days), Part: s.Days / result.Traffic[0].Days})
@@ -235,7 +265,7 @@ func (p *plannerPage) answer(request planning.Request, form *plannerForm) {
 
 // The rules in the words of the page.
 var plannedRules = map[stats.RuleKind][2]string{
-	stats.RuleSequential:      {"Sequential", "Look whenever, stop at any time. The rule of reports."},
+	stats.RuleSequential:      {"Sequential", "Look whenever, stop at any time."},
 	stats.RuleGroupSequential: {"Group-sequential", "Look at planned times; needs an end date."},
 	stats.RuleFixed:           {"Fixed", "One look at the end, none before."},
 }
@@ -244,7 +274,10 @@ func newPlannedRule(c *planning.Cost) plannedRule {
 	words := plannedRules[c.Rule]
 	out := plannedRule{
 		Name: words[0], Meaning: words[1], Units: count(c.Units), Days: "–",
-		Factor: fmt.Sprintf("× %.2f", c.OverFixed), Main: c.Rule == stats.RuleSequential,
+		Factor: fmt.Sprintf("× %.2f", c.OverFixed),
+	}
+	if c.Expected != nil && c.ExpectedNone != nil {
+		out.Meaning += fmt.Sprintf(" Stops at %s on average when the lift is there, at %s when nothing is.", count(*c.Expected), count(*c.ExpectedNone))
 	}
 	arms := make([]string, len(c.Arms))
 	for i, n := range c.Arms {
@@ -277,6 +310,9 @@ func planCommand(r *planning.Request) string {
 		weights[i] = strconv.FormatInt(w, 10)
 	}
 	fmt.Fprintf(&b, " --weights=%s --primary=%d --looks=%d", strings.Join(weights, ","), r.Primary, r.Looks)
+	if r.Method == stats.RuleGroupSequential {
+		fmt.Fprintf(&b, " --method=%s", r.Method)
+	}
 	flag("units-per-day", r.UnitsPerDay)
 	flag("traffic", r.Traffic)
 	flag("window-days", r.WindowDays)
