@@ -49,6 +49,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
+			r.Get(pathExperiments+"/{key}/events", s.reportEvents)
 			r.Post(pathExperiments+"/{key}/shares", s.sharing)
 			r.Post(pathExperiments+"/{key}/comments", s.commentByForm)
 			s.platformPages(r)

@@ -44,7 +44,7 @@ func (s *Server) reportView(r *http.Request) (web.ReportView, error) {
 		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
 		Decide: page, Choice: web.ReadChoice(r.URL.Query()), Charts: page + "/chart.svg",
 		JSON: api + "/report", CSV: api + "/report.csv", Notebook: api + "/notebook", Outcomes: api + "/outcomes", Share: page + "/shares",
-		Comment: page + "/comments",
+		Comment: page + "/comments", Events: page + "/events",
 	}
 	for _, c := range comments {
 		view.Comments = append(view.Comments, web.CommentView{

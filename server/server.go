@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -84,6 +85,7 @@ type Server struct {
 	reports       *reportCache
 	recent        recentData
 	shares        *shareTokens
+	reportStreams atomic.Int64 // open
 	flagd         *Flagd
 	tasks         sync.WaitGroup // what ends when done is closed
 	done          chan struct{}

@@ -35,6 +35,8 @@ type ReportView struct {
 	// reader may not. Shares are the links that are open.
 	Share  string
 	Shares []ShareView
+	// Events is the address that tells of new looks; empty: the page stays as it is.
+	Events string
 	// Comment is the address that takes comments; empty: the reader may not.
 	// Comments are those of the experiment, oldest first.
 	Comment  string
@@ -96,6 +98,7 @@ type reportPage struct {
 	Influences  []report.Influence
 	Definitions []howPart // what the rows of a long page have in common
 	Frozen      *frozenPart
+	Live        *livePart // nil: nothing will change
 	Sharing     *sharingPart
 	Comments    *commentsPart
 	Elsewhere   []viewLink // the report in other forms
@@ -167,7 +170,7 @@ func newReportPage(v ReportView) (reportPage, error) {
 	if links.frozen {
 		p.Replay = nil
 	}
-	p.Frozen, p.Sharing = newFrozen(&v), newSharing(&v)
+	p.Frozen, p.Sharing, p.Live = newFrozen(&v), newSharing(&v), newLive(&v)
 	if links.look == 0 { // the past is not decided on
 		p.Decide = newDecide(r, v.Decide)
 	}

@@ -12,7 +12,7 @@
   };
   paint(stored()); // before the first paint, so that nothing flashes
 
-  const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
+  const each = (from, selector, act) => from.querySelectorAll(selector).forEach(act);
 
   const themeButton = (button) => {
     const label = () => { button.textContent = "Theme: " + stored(); };
@@ -124,11 +124,13 @@
     svg.addEventListener("click", () => { rows[shown]?.querySelector("a")?.click(); });
   };
 
-  document.addEventListener("DOMContentLoaded", () => {
-    each("[data-theme-toggle]", themeButton);
-    each("[data-copy]", copyButton);
-    each("[data-png]", pngButton);
-    each("form[data-auto]", autoForm);
-    each("[data-plot]", plot);
-  });
+  const bind = (from) => {
+    each(from, "[data-theme-toggle]", themeButton);
+    each(from, "[data-copy]", copyButton);
+    each(from, "[data-png]", pngButton);
+    each(from, "form[data-auto]", autoForm);
+    each(from, "[data-plot]", plot);
+  };
+  document.addEventListener("DOMContentLoaded", () => bind(document));
+  document.addEventListener("swap", (event) => bind(event.detail)); // live.js
 })();
