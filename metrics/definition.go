@@ -126,7 +126,7 @@ func (d *Definition) Capped() bool { return d.Uncapped != nil || d.CapAt > 0 }
 // AtPlannedLooks reports whether planned looks can decide the metric. Their bounds
 // rest on estimates whose variance is known at each look; that of a quantile, from
 // order statistics, is known too badly where a small arm has most of it, so that
-// quantiles are decided at any look (docs/adr/0013-planned-looks.md).
+// quantiles are decided at any look (docs/adr/0014-planned-looks.md).
 func (d *Definition) AtPlannedLooks() bool { return d.Kind.Estimator() != KindQuantile }
 
 // Adjustable reports whether effects on the metric can be adjusted by the past of
