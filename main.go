@@ -39,6 +39,7 @@ type cli struct {
 	Ship    shipCmd    `cmd:"" help:"Stop an experiment and serve one of its arms to everyone."`
 	Remove  removeCmd  `cmd:"" help:"Serve control again instead of the arm that an experiment shipped."`
 	Restart restartCmd `cmd:"" help:"Run an experiment anew: every unit is drawn again, under a new version."`
+	Restate restateCmd `cmd:"" help:"Compute a day of an experiment again from what is known now, as a new look."`
 	Report  reportCmd  `cmd:"" help:"Print the report of an experiment."`
 	Audit   auditCmd   `cmd:"" help:"Check what is recorded."`
 	Plan    planCmd    `cmd:"" help:"Print how many units and days it takes to find an effect."`

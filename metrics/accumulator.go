@@ -142,6 +142,16 @@ func (a *Accumulator) Load(cells []Cell) {
 	}
 }
 
+// keepValues gives the dimension values of cells their places, so that an
+// accumulator that adds everything again names the values that the cells name.
+func (a *Accumulator) keepValues(cells []Cell) {
+	for i := range cells {
+		if dim, ok := DimensionIndex(cells[i].Dimension); ok {
+			a.slots[dim].slot(cells[i].Value)
+		}
+	}
+}
+
 func (a *Accumulator) definition(c *Cell) *Definition {
 	for i := range a.definitions {
 		d := &a.definitions[i]

@@ -187,7 +187,7 @@ func (l *looker) take(ctx context.Context) error {
 		return fmt.Errorf("read the last look: %w", err)
 	}
 	at := l.now.UTC().Truncate(time.Microsecond) // what every store keeps exactly
-	next := Look{Number: last.Number + 1, At: at, Watermark: at.Add(-WatermarkLag)}
+	next := Look{Number: last.Number + 1, At: at, Watermark: at.Add(-WatermarkLag), Restated: last.Restated}
 	if !next.Watermark.After(last.Watermark) {
 		return nil // a clock that went back closes nothing
 	}
@@ -349,50 +349,15 @@ func (l *looker) observe(c *Closed, ask *Reading, asked []Quantity) Outcome {
 // read turns the exposures whose window w closed after the last watermark into
 // outcomes, and adds them to the cells.
 func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
-	var chunk []Outcome // most looks write few
-	customs := cells.Customs(w)
-	flush := func() error {
-		if len(chunk) == 0 {
-			return nil
-		}
-		if err := l.addEvents(ctx, w, &customs, chunk); err != nil {
-			return err
-		}
+	written := 0
+	err := l.readWindow(ctx, Reading{Window: w, After: after, UpTo: next.Watermark}, cells, func(chunk []Outcome) error {
 		for i := range chunk {
 			cells.Add(w, &chunk[i])
 		}
-		if err := l.tx.AppendOutcomes(ctx, w, next.Number, chunk); err != nil {
-			return fmt.Errorf("append outcomes: %w", err)
-		}
-		chunk = chunk[:0]
-		return nil
-	}
-	written := 0
-	ask := Reading{Window: w, After: after, UpTo: next.Watermark}
-	asked := cells.Asked(w)
-	if len(asked) > 0 {
-		ask.HistoryDays = l.exp.Plan.Covariates.Days()
-	}
-	err := l.tx.Closed(ctx, ask, func(c *Closed) error {
-		if c.Excluded() {
-			l.did.Excluded++
-			return nil
-		}
-		if c.Arm < 0 || c.Arm >= len(l.exp.Arms) {
-			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
-		}
-		chunk = append(chunk, l.observe(c, &ask, asked))
-		customs.Observe(c, w, &chunk[len(chunk)-1])
-		written++
-		if len(chunk) == outcomeChunk {
-			return flush()
-		}
-		return nil
+		written += len(chunk)
+		return l.tx.AppendOutcomes(ctx, w, next.Number, chunk)
 	})
 	if err != nil {
-		return err
-	}
-	if err := flush(); err != nil {
 		return err
 	}
 	switch w {
@@ -404,6 +369,49 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 		l.did.Return += written
 	}
 	return nil
+}
+
+// readWindow makes outcomes of the exposures whose window closed as asked, and gives
+// them to take by the chunk, which is valid during the call only.
+func (l *looker) readWindow(ctx context.Context, ask Reading, cells *Accumulator, take func([]Outcome) error) error {
+	var chunk []Outcome // most looks write few
+	customs := cells.Customs(ask.Window)
+	asked := cells.Asked(ask.Window)
+	if len(asked) > 0 {
+		ask.HistoryDays = l.exp.Plan.Covariates.Days()
+	}
+	flush := func() error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		if err := l.addEvents(ctx, ask.Window, &customs, chunk); err != nil {
+			return err
+		}
+		if err := take(chunk); err != nil {
+			return fmt.Errorf("append outcomes: %w", err)
+		}
+		chunk = chunk[:0]
+		return nil
+	}
+	err := l.tx.Closed(ctx, ask, func(c *Closed) error {
+		if c.Excluded() {
+			l.did.Excluded++
+			return nil
+		}
+		if c.Arm < 0 || c.Arm >= len(l.exp.Arms) {
+			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
+		}
+		chunk = append(chunk, l.observe(c, &ask, asked))
+		customs.Observe(c, ask.Window, &chunk[len(chunk)-1])
+		if len(chunk) == outcomeChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 // addEvents adds to outcomes the events of their units that metrics need.

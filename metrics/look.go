@@ -13,6 +13,8 @@ type Look struct {
 	At        time.Time   `json:"at"`
 	Watermark time.Time   `json:"watermark"` // windows that closed up to here are in it
 	Arms      []ArmCounts `json:"arms"`
+	// Restated are the days that were computed again, at this look or one before it.
+	Restated []Restatement `json:"restated,omitempty"`
 	// Cells are in the order of Cell.Compare. Every metric has a total cell for
 	// each arm, empty ones included: they record with which definition the
 	// experiment's version is measured. Dimension cells may be absent from a

@@ -41,7 +41,15 @@ type memRun struct {
 	arms      []experiment.Arm
 	exposures map[string]*memExposure // by unit
 	outcomes  map[metrics.Window][]metrics.Outcome
+	restated  []memRestated
 	looks     []metrics.Look
+}
+
+// memRestated is an outcome that takes the place of another from a look on.
+type memRestated struct {
+	metrics.Outcome
+	window metrics.Window
+	look   int
 }
 
 type memExposure struct {
@@ -168,6 +176,7 @@ func (m *memStore) Look(_ context.Context, exp *experiment.Experiment, do func(m
 	for w, outcomes := range tx.outcomes {
 		run.outcomes[w] = append(run.outcomes[w], outcomes...)
 	}
+	run.restated = append(run.restated, tx.restated...)
 	run.looks = append(run.looks, tx.looks...)
 	return true, nil
 }
@@ -188,6 +197,7 @@ type memTx struct {
 	store    *memStore
 	run      *memRun
 	outcomes map[metrics.Window][]metrics.Outcome
+	restated []memRestated
 	looks    []metrics.Look
 }
 
@@ -307,6 +317,31 @@ func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outc
 		taken[o.Unit] = true
 	}
 	tx.outcomes[w] = append(tx.outcomes[w], outcomes...)
+	return nil
+}
+
+func (tx *memTx) AppendRestated(_ context.Context, w metrics.Window, look int, outcomes []metrics.Outcome) error {
+	for _, o := range outcomes {
+		is := func(x metrics.Outcome) bool { return x.Unit == o.Unit }
+		if !slices.ContainsFunc(slices.Concat(tx.run.outcomes[w], tx.outcomes[w]), is) {
+			return fmt.Errorf("unit %s has no outcome of window %s", o.Unit, w)
+		}
+		tx.restated = append(tx.restated, memRestated{o, w, look})
+	}
+	return nil
+}
+
+func (tx *memTx) Outcomes(_ context.Context, w metrics.Window, look int, each func(*metrics.Outcome) error) error {
+	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {
+		for _, r := range slices.Concat(tx.run.restated, tx.restated) { // the newest last
+			if r.Unit == o.Unit && r.window == w && r.look <= look {
+				o = r.Outcome
+			}
+		}
+		if err := each(&o); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -38,6 +38,14 @@ type LookTx interface {
 	// The slice is valid during the call only. A unit that has an outcome of
 	// the window is an error: it would be counted twice.
 	AppendOutcomes(ctx context.Context, w Window, look int, outcomes []Outcome) error
+	// AppendRestated stores outcomes of window w that take the place, from look
+	// number look on, of those of the same units. A unit without an outcome of the
+	// window is an error. The slice is valid during the call only.
+	AppendRestated(ctx context.Context, w Window, look int, outcomes []Outcome) error
+	// Outcomes calls each for the outcomes of window w that are valid at look number
+	// look, those of this transaction included, each unit once. The value is valid
+	// during the call only.
+	Outcomes(ctx context.Context, w Window, look int, each func(*Outcome) error) error
 	// AppendLook stores the next look with its cells. A number that is not
 	// the last one plus 1 is an error.
 	AppendLook(ctx context.Context, l Look) error

@@ -79,9 +79,14 @@ func readLooks(ctx context.Context, q sqlx.QueryerContext, condition string, exp
 	var looks []metrics.Look
 	err := eachRow(ctx, q, func(rows *sql.Rows) error {
 		var l metrics.Look
-		var arms []byte
-		if err := rows.Scan(&l.Number, &l.At, &l.Watermark, &arms); err != nil {
+		var arms, restated []byte
+		if err := rows.Scan(&l.Number, &l.At, &l.Watermark, &arms, &restated); err != nil {
 			return err
+		}
+		if restated != nil {
+			if err := json.Unmarshal(restated, &l.Restated); err != nil {
+				return fmt.Errorf("read what look %d restated: %w", l.Number, err)
+			}
 		}
 		l.At, l.Watermark = l.At.UTC(), l.Watermark.UTC()
 		if err := json.Unmarshal(arms, &l.Arms); err != nil {
@@ -90,7 +95,7 @@ func readLooks(ctx context.Context, q sqlx.QueryerContext, condition string, exp
 		looks = append(looks, l)
 		return nil
 	}, `
-		select number, at, watermark, arms from looks
+		select number, at, watermark, arms, restated from looks
 		where experiment_id = $1 and version = $2 and number `+condition+` order by number`, args...)
 	if err != nil || len(looks) == 0 {
 		return looks, err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"encoding/json"
 	"hash/fnv"
@@ -73,12 +74,20 @@ func (l *lookTx) AppendLook(ctx context.Context, look metrics.Look) error {
 	if err != nil {
 		return err
 	}
+	var restated sql.NullString
+	if len(look.Restated) > 0 {
+		text, err := json.Marshal(look.Restated)
+		if err != nil {
+			return err
+		}
+		restated = sql.NullString{String: string(text), Valid: true}
+	}
 	const insert = `
-		insert into looks (experiment_id, version, number, at, watermark, arms)
-		select $1, $2, $3, $4, $5, $6
+		insert into looks (experiment_id, version, number, at, watermark, arms, restated)
+		select $1, $2, $3, $4, $5, $6, $7
 		where $3 = 1 + (select coalesce(max(number), 0) from looks where experiment_id = $1 and version = $2)`
 	result, err := l.tx.ExecContext(ctx, insert, l.exp.ID, l.exp.Version, look.Number,
-		stamp(look.At), stamp(look.Watermark), string(arms))
+		stamp(look.At), stamp(look.Watermark), string(arms), restated)
 	if err != nil {
 		return wrap("insert look", err)
 	}

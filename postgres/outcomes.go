@@ -3,6 +3,8 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,9 +21,11 @@ type fixedKey struct {
 	arm    int
 }
 
-const copyOutcomes = `
-	copy outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates, custom, suspected)
+const copyOutcomes = ` (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims, covariates, custom, suspected)
 	from stdin`
+
+// tableRestated has the outcomes that were made again.
+const tableRestated = "restated_outcomes"
 
 // AppendOutcomes implements metrics.LookTx. That no unit has two outcomes of a
 // window is a unique key of its day, which is enough: when a window closes is
@@ -33,6 +37,44 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 	if err := l.db.haveDays(ctx, tableOutcomes, closingDays(outcomes)); err != nil {
 		return err
 	}
+	if err := l.copyOutcomes(ctx, tableOutcomes, w, look, outcomes); err != nil {
+		if lacksPartition(err) {
+			l.db.days.forget() // the next look makes it again
+		}
+		return wrap("append outcomes", err)
+	}
+	for i := range outcomes {
+		l.fixed[fixedKey{w, outcomes[i].Arm}]++
+	}
+	return nil
+}
+
+// AppendRestated implements metrics.LookTx.
+func (l *lookTx) AppendRestated(ctx context.Context, w metrics.Window, look int, outcomes []metrics.Outcome) error {
+	if err := l.copyOutcomes(ctx, tableRestated, w, look, outcomes); err != nil {
+		return wrap("append restated outcomes", err)
+	}
+	const stray = `
+		select r.unit_id from restated_outcomes r
+		where r.experiment_id = $1 and r.version = $2 and r.win = $3 and r.look = $4
+		  and not exists (
+			select from outcomes o
+			where o.experiment_id = r.experiment_id and o.version = r.version and o.win = r.win
+			  and o.day = r.day and o.unit_id = r.unit_id)
+		limit 1`
+	var unit string
+	err := l.tx.GetContext(ctx, &unit, stray, l.exp.ID, l.exp.Version, string(w), look)
+	if err == nil {
+		return fmt.Errorf("unit %s has no outcome of window %s to restate", unit, w)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return wrap("check restated outcomes", err)
+}
+
+// copyOutcomes appends outcomes to one of the tables that hold them.
+func (l *lookTx) copyOutcomes(ctx context.Context, table string, w metrics.Window, look int, outcomes []metrics.Outcome) error {
 	// What the rows of this call have in common.
 	run := strconv.AppendInt(nil, l.exp.ID, 10)
 	run = append(strconv.AppendInt(append(run, '\t'), int64(l.exp.Version), 10), '\t')
@@ -44,22 +86,12 @@ func (l *lookTx) AppendOutcomes(ctx context.Context, w metrics.Window, look int,
 		kept = int(metrics.Streams) // what follows is unknown of them, as what an array lacks
 	}
 	order := byUnit(outcomes)
-	err := l.tx.copyIn(ctx, copyOutcomes, len(outcomes), func(buf []byte, i int) []byte {
+	return l.tx.copyIn(ctx, "copy "+table+copyOutcomes, len(outcomes), func(buf []byte, i int) []byte {
 		o := &outcomes[order[i]]
 		buf = append(o.ClosesAt.UTC().AppendFormat(buf, time.DateOnly), '\t')
 		buf = appendText(append(buf, run...), o.Unit)
 		return appendOutcome(append(buf, number...), o, kept)
 	})
-	if err != nil {
-		if lacksPartition(err) {
-			l.db.days.forget() // the next look makes it again
-		}
-		return wrap("append outcomes", err)
-	}
-	for i := range outcomes {
-		l.fixed[fixedKey{w, outcomes[i].Arm}]++
-	}
-	return nil
 }
 
 // byUnit returns the indexes of outcomes in the order of their units, in which

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/stats"
@@ -57,7 +58,25 @@ func (b *builder) checkHealth() []Check {
 	if all.Days > 0 {
 		out = append(out, b.checkPrograms())
 	}
+	if restated := b.history.newest().Restated; len(restated) > 0 {
+		out = append(out, b.checkRestated(restated))
+	}
 	return out
+}
+
+// checkRestated tells of days that were computed again. It warns for good: what
+// holds at every look holds for outcomes that are fixed once.
+func (b *builder) checkRestated(days []metrics.Restatement) Check {
+	var told []string
+	for _, r := range days {
+		told = append(told, fmt.Sprintf("%s at look %d by %s: %s", r.Day.Format(time.DateOnly), r.Look, r.Actor, r.Reason))
+	}
+	return Check{
+		Key: CheckRestated, Title: "Days computed again", State: CheckWarn, FirstTripped: days[0].Look,
+		Statistic: fmt.Sprintf("%d", len(days)), Threshold: "warns when outcomes were made again",
+		Detail: strings.Join(told, "; ") + ".",
+		Fix:    "Intervals are valid at every look for outcomes that are fixed once. Compare with the look before, which reads as it did.",
+	}
 }
 
 // The stages on which units are lost, each as a share of the one before. What makes

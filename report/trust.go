@@ -49,6 +49,7 @@ const (
 	CheckLate             = "late"              // units of which records came too late, by arm
 	CheckConflicts        = "conflicts"         // units whose records contradict one another, by arm
 	CheckPrograms         = "programs"          // units that are likely no people, by arm
+	CheckRestated         = "restated"          // days that were computed again
 	CheckCrossed          = "crossed"           // units seen in two arms
 	CheckStartTimes       = "start_times"       // starts without a start time, by arm
 	CheckFreshness        = "freshness"         // age of the data

@@ -38,6 +38,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.actionAPI(api)
 		s.programmeAPI(api)
 		s.exposureAuditAPI(api)
+		s.restateAPI(api)
 		s.reportAPI(api)
 		s.extractAPI(api)
 		s.shareAPI(api)

@@ -213,6 +213,7 @@ var routes = []struct {
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/ship", body: `{}`, status: 422}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/remove", body: `{}`, status: 409}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/restart", body: `[]`, status: 422}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/restatements", body: `[]`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/layers", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/holdouts", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/freezes", status: 200}, experiment.ScopeRead},
