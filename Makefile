@@ -9,7 +9,7 @@ STAMP := $(shell git status --porcelain >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo run test check race truth torture soak memory lint fmt fuzz bench calibrate cover golden build screenshots image
+.PHONY: help demo run test check race truth torture soak memory lint fmt fuzz bench calibrate cover golden build screenshots pictures image
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -84,7 +84,11 @@ build: ## bin/splitcast: one static binary
 	@scripts/need.sh go
 	CGO_ENABLED=0 $(GO) build -trimpath $(STAMP) -o bin/splitcast .
 
-screenshots: ## pictures of the pages at all widths and themes, into bin/screenshots
+screenshots: ## the pictures of README from the demo, into docs; about two minutes
+	@scripts/need.sh go postgresql chromium
+	SPLITCAST_REQUIRE_POSTGRES=1 SPLITCAST_PICTURES=$(CURDIR)/docs $(GO) test -count 1 -timeout 30m -v -run TestScreenshots .
+
+pictures: ## pictures of all pages of the tests at all widths and themes, into bin/screenshots
 	@scripts/need.sh go chromium && mkdir -p bin/screenshots
 	SPLITCAST_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count 1 ./web
 

@@ -196,26 +196,29 @@ func (s *Server) preview(ctx context.Context, d metrics.Definition, in PreviewQu
 	if out.Body.Preview, out.Body.From, err = s.db.PreviewMetric(ctx, d, in.Unit, since); err != nil {
 		return nil, err
 	}
-	out.Body.Cost = []planning.Cost{}
-	if reason := out.Body.Preview.Shape.Refusal; reason != "" {
-		out.Body.CostRefusal = reason
-		return out, nil
+	out.Body.Cost, out.Body.CostRefusal, err = costOf(&out.Body.Preview, in.MDE)
+	return out, err
+}
+
+// costOf returns what finding a lift costs two equal arms, or why that is not
+// known. It returns experiment.CodeInvalid for a lift that nobody can look for.
+func costOf(p *metrics.Preview, mde float64) (rules []planning.Cost, refusal string, err error) {
+	rules = []planning.Cost{}
+	if p.Shape.Refusal != "" {
+		return rules, p.Shape.Refusal, nil
 	}
-	arm := out.Body.Preview.Shape.Arm
 	plan, err := planning.Plan(planning.Request{
-		Baseline: planning.Baseline{Mean: arm.Value, SD: math.Sqrt(arm.Variance)}, MDE: in.MDE,
+		Baseline: planning.Baseline{Mean: p.Shape.Arm.Value, SD: math.Sqrt(p.Shape.Arm.Variance)}, MDE: mde,
 		Alpha: experiment.DefaultAlpha, Power: experiment.DefaultPower, Weights: []int64{1, 1},
 	})
 	if fault, ok := errors.AsType[*planning.Error](err); ok {
 		if fault.Field == "mde" {
-			return nil, experiment.Invalidf("mde", "%s", fault.Message)
+			return nil, "", experiment.Invalidf("mde", "%s", fault.Message)
 		}
-		out.Body.CostRefusal = fault.Error()
-		return out, nil
+		return rules, fault.Error(), nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	out.Body.Cost = plan.Rules
-	return out, nil
+	return plan.Rules, "", nil
 }

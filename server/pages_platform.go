@@ -53,6 +53,7 @@ var furtherPages = []web.Link{
 func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathPlanner, s.plannerPage)
 	r.Get(pathCatalogue, s.cataloguePage)
+	r.Get(pathCatalogue+"/{key}", s.metricPage)
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)

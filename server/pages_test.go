@@ -286,6 +286,8 @@ func TestPlatformPages(t *testing.T) {
 		{name: "planner", method: "GET", path: pathPlanner, header: signedIn, status: 200, has: []string{`aria-current="page">Planner`}},
 		{name: "plan", method: "GET", path: pathPlanner + "?share=4&mde=5", header: signedIn, status: 200, has: []string{"577,120 units"}},
 		{name: "catalogue", method: "GET", path: pathCatalogue, header: signedIn, status: 200, has: []string{"Stall ratio"}},
+		{name: "metric", method: "GET", path: pathCatalogue + "/stall_ratio?unit=device", header: signedIn, status: 200, has: []string{"No device of the last 7 days", `value="device" selected`}},
+		{name: "no metric", method: "GET", path: pathCatalogue + "/nothing", header: signedIn, status: 404},
 		{name: "layers", method: "GET", path: pathLayers, header: signedIn, status: 200, has: []string{`href="/experiments/abr"`}},
 		{name: "audit", method: "GET", path: pathAudit, header: signedIn, status: 200, has: []string{"key.create"}},
 		{name: "older", method: "GET", path: pathAudit + "?before=2", header: signedIn, status: 200, has: []string{`<th scope="row">1<`}},

@@ -110,7 +110,7 @@ func TestPagesFit(t *testing.T) {
 		"/experiments", "/first", "/sign-in", "/problem",
 		"/launch", "/launch/change", "/launch/metrics", "/launch/audience", "/launch/power", "/launch/traffic", "/launch/review",
 		"/launch/change-hostile", "/launch/metrics-hostile", "/launch/traffic-hostile", "/launch/review-hostile",
-		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/layers", "/audit",
+		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/catalogue/known", "/catalogue/hostile", "/layers", "/audit",
 		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
 		"/settings", "/settings/made", "/settings/faults", "/timeline", "/timeline/owner", "/timeline/none", "/conclusions", "/conclusions/none", "/programme", "/programme/none",
 	} {

@@ -156,7 +156,7 @@ func (p *launchPage) previews(v *LaunchView) {
 
 func newLaunchPreview(m *launch.MetricPreview, catalogue, role, needs string) launchPreview {
 	d, shape := &m.Metric, &m.Preview.Shape
-	out := launchPreview{Name: d.Name, URL: catalogue + "#" + d.Key, Role: role, Value: "–", Spread: "–", Top: "–", Tail: "–", Needs: needs}
+	out := launchPreview{Name: d.Name, URL: catalogue + "/" + d.Key, Role: role, Value: "–", Spread: "–", Top: "–", Tail: "–", Needs: needs}
 	out.Units = count(m.Preview.Units)
 	if shape.Value == nil {
 		out.Value = shape.Refusal
