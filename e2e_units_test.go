@@ -128,6 +128,7 @@ func TestUnitsOverHTTP(t *testing.T) {
 	w.wantRow(&social, "chat_messages", [2]float64{600 + 199, 800 + 199}, [2]float64{200, 200}) // 0, 1 and 2 more in turn
 	w.wantRow(&social, "spent", [2]float64{100, 100}, [2]float64{200, 200})
 	w.wantRow(&social, "path", [2]float64{20, 20}, [2]float64{200, 200})
+	w.wantSteps(&social, "path", [][2]float64{{200, 200}, {40, 80}, {20, 20}})
 	w.wantRow(&social, "rebuffer_exit_rate", [2]float64{200, 0}, [2]float64{200, 200})
 	for r, metric := range map[*report.Report]string{&ingest: "ingest_starvation_ratio", &social: "followers"} {
 		row := rowOf(t, r.Primary, metric)
@@ -216,6 +217,18 @@ func (w *unitsWorld) wantRow(r *report.Report, metric string, numerators, denomi
 		if math.Abs(got.Numerator-numerators[arm]) > 1e-6*numerators[arm] || math.Abs(got.Denominator-denominators[arm]) > 1e-6*denominators[arm] {
 			w.t.Errorf("%s of arm %d = %v / %v, want %v / %v", metric, arm, got.Numerator, got.Denominator, numerators[arm], denominators[arm])
 		}
+	}
+}
+
+// wantSteps compares how many of both arms went on at each step of a funnel.
+func (w *unitsWorld) wantSteps(r *report.Report, metric string, want [][2]float64) {
+	w.t.Helper()
+	var got [][2]float64
+	for _, s := range rowOf(w.t, r.Secondary, metric).Steps {
+		got = append(got, [2]float64{math.Round(s.Control.Numerator), math.Round(s.Treatment.Numerator)})
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("steps of %s = %v, want %v", metric, got, want)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 // above 0 in the window. The steps are in the order of the definition, not in that
 // of time: sums do not tell what came first.
 
-// ofUnits reports whether the steps of a funnel are reached by units.
-func (d *Definition) ofUnits() bool { return slices.ContainsFunc(d.Steps, Term.IsCustom) }
+// OfUnits reports whether the steps of a funnel are reached by units.
+func (d *Definition) OfUnits() bool { return slices.ContainsFunc(d.Steps, Term.IsCustom) }
 
 // stepSuffix comes before the number of a step in the keys of its companions.
 const stepSuffix = ".step"
@@ -74,7 +74,7 @@ type reach struct {
 }
 
 func reachOf(d *Definition) reach {
-	if d.Kind != KindFunnel || !d.ofUnits() {
+	if d.Kind != KindFunnel || !d.OfUnits() {
 		return reach{}
 	}
 	r := reach{from: max(1, d.FromStep), to: len(d.Steps)}

@@ -282,7 +282,7 @@ func (d *Definition) validateSteps(add addFault) {
 		if !step.Counts() {
 			add("steps", "%s does not count anything", step)
 		}
-		if i > 0 && !d.ofUnits() {
+		if i > 0 && !d.OfUnits() {
 			Quotient{step, d.Steps[i-1]}.validate("steps: ", add)
 		}
 		if slices.Contains(d.Steps[:i], step) {

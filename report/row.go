@@ -63,6 +63,7 @@ type Row struct {
 	Adjusted  *Adjusted  `json:"adjusted,omitempty"` // of an effect from which the units' past is taken
 	Uncapped  *Uncapped  `json:"uncapped,omitempty"` // of a metric with a cap
 	PerUnit   *PerUnit   `json:"per_unit,omitempty"` // of a ratio
+	Steps     []Step     `json:"steps,omitempty"`    // of a funnel of three or more
 	Explain   Explain    `json:"explain"`
 	Words     string     `json:"words"`  // the row as one sentence
 	Series    []Point    `json:"series"` // by look, oldest first, as ShownLooks says

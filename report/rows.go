@@ -77,6 +77,7 @@ func (b *builder) row(ask asked, arm int) Row {
 		r.Uncapped = b.uncapped(&q, arm, r.Effect)
 	}
 	r.PerUnit = b.perUnit(&q, arm, r.Effect)
+	r.Steps = b.steps(&q, arm)
 	if b.planned != nil && ask.role != RoleGuardrail {
 		b.decide(&r, &q, control.key, treatment.key)
 	}

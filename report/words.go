@@ -80,6 +80,10 @@ func definitionWords(d *metrics.Definition) string {
 		return fmt.Sprintf("share of units with %s that have %s", d.Denominator, d.Numerator)
 	case metrics.KindQuantile:
 		return fmt.Sprintf("quantile %g over units of %s / %s", d.Level, d.Numerator, d.Denominator)
+	case metrics.KindFunnel:
+		if d.OfUnits() {
+			return fmt.Sprintf("share of units with %s that went on through every step to %s", d.Denominator, d.Numerator)
+		}
 	}
 	return fmt.Sprintf("sum(%s) / sum(%s)", d.Numerator, d.Denominator)
 }

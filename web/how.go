@@ -21,6 +21,7 @@ type howPart struct {
 	Level       string
 	Variance    string
 	Adjusted    string
+	Steps       []string // of a funnel
 	Arms        []howArm
 }
 
@@ -47,6 +48,14 @@ func newHow(r *report.Row, shared bool) *howPart {
 	}
 	if r.Adjusted != nil {
 		p.Adjusted = r.Adjusted.Words
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		words := s.From + " to " + s.To + ": " + s.Control.Text + " and " + s.Treatment.Text
+		if s.Effect != nil {
+			words += ", " + tight(s.Effect.Text) + ", " + tight(s.Effect.Range)
+		}
+		p.Steps = append(p.Steps, words)
 	}
 	if shared {
 		return p
