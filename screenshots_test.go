@@ -118,7 +118,13 @@ func beginLaunch(t *testing.T, p *webtest.Page, server string) string {
 	p.Keys(t, "A longer buffer stalls less on slow networks; the picture stays as it is.")
 	p.Click(t, `.step button[value="next"]`)
 	p.Await(t, `document.readyState === "complete" && location.pathname.endsWith("/metrics")`)
-	return webtest.Eval[string](t, p, `location.pathname.replace("/metrics", "")`)
+	draft := webtest.Eval[string](t, p, `location.pathname.replace("/metrics", "")`)
+	p.Go(t, server+draft+"/power")
+	p.Click(t, `[id="plan.mde"]`)
+	p.Keys(t, "0") // 20 %: the world of the demo is small
+	p.Click(t, `.step button[value="next"]`)
+	p.Await(t, `document.readyState === "complete" && location.pathname.endsWith("/traffic")`)
+	return draft
 }
 
 // fewColours writes a picture with its 256 most frequent colours: pages are flat,
