@@ -55,7 +55,7 @@ func (p *platform) greet(rt *runtime) {
 		fmt.Fprintf(rt.out, "Splitcast listens on %s\n", p.url())
 		return
 	}
-	fmt.Fprintf(rt.out, "Splitcast listens on %s\nSign in once, within 10 minutes: %s%s\n", p.url(), p.url(), path)
+	fmt.Fprintf(rt.out, "Splitcast listens on %s\nOpen this to sign in, once, within 10 minutes: %s%s\n", p.url(), p.url(), path)
 }
 
 type jobCmd struct{ storage }

@@ -119,6 +119,10 @@ func evaluable(s experiment.Status) bool {
 	return s != experiment.StatusDraft && s != experiment.StatusArchived
 }
 
+// hashedDesigns are those whose arms the hash of the unit alone decides: they
+// differ in what is measured of whom.
+var hashedDesigns = []experiment.Design{"", experiment.DesignAB, experiment.DesignRelease, experiment.DesignCluster}
+
 // readExperiment decodes an experiment. why says what this client does not
 // know of it; then only its key and status are read.
 func readExperiment(raw json.RawMessage) (e experiment.Experiment, why string, err error) {
@@ -138,7 +142,9 @@ func readExperiment(raw json.RawMessage) (e experiment.Experiment, why string, e
 	switch {
 	case !experiment.ValidStatus(e.Status):
 		why = fmt.Sprintf("this client is too old for the status %q", e.Status)
-	case e.Design != experiment.DesignAB:
+	case e.Design == experiment.DesignSwitchback:
+		why = "its arms depend on the time, which the configuration does not tell: evaluate it over HTTP"
+	case !slices.Contains(hashedDesigns, e.Design):
 		why = fmt.Sprintf("this client is too old for the design %q", e.Design)
 	}
 	return e, why, nil

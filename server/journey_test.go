@@ -35,6 +35,8 @@ func travel(t *testing.T, b *bench, browser *webtest.Browser, v webtest.View) *t
 		t.Fatal(err)
 	}
 	p := browser.Open(t, b.url+path, v)
+	p.Click(t, ".signin button")
+	p.Await(t, fmt.Sprintf(`document.readyState === "complete" && location.pathname === %q`, pathExperiments))
 	return &traveller{Page: p, b: b, view: v}
 }
 

@@ -34,9 +34,6 @@ const (
 // evaluation from logging an exposure: a look ahead is not a meeting.
 const AttrExpose = "splitcast.expose"
 
-// attrPrefix marks attributes that speak to Splitcast, not about the unit.
-const attrPrefix = "splitcast."
-
 // OFREP answers the OpenFeature Remote Evaluation Protocol 0.3. It does no
 // I/O but reading the request and writing the answer. Who may call is the
 // business of the middleware before it.
@@ -107,7 +104,7 @@ func (o *OFREP) Single(w http.ResponseWriter, r *http.Request) {
 	}
 	if res.Assigned {
 		if expose, said := s.ctx.Bool(AttrExpose); expose || !said {
-			o.Expose(exposureOf(&res, &s.ctx, o.Now(), len(body) > maxPinnedBytes))
+			o.Expose(res.Exposure(&s.ctx, o.Now(), len(body) > maxPinnedBytes))
 		}
 	}
 	s.out = res.AppendAnswer(s.out[:0])
@@ -215,44 +212,6 @@ func readLimited(r *http.Request, b []byte, limit int) ([]byte, error) {
 			return b, errBodyRead
 		}
 	}
-}
-
-// exposureOf describes the meeting of a unit with an experiment. The session
-// comes from the attribute session_id; other attributes become dimensions as
-// far as the limits of exposures allow.
-func exposureOf(res *assignment.Result, ctx *assignment.Context, at time.Time, detach bool) experiment.Exposure {
-	own := func(s string) string {
-		if detach {
-			return strings.Clone(s)
-		}
-		return s
-	}
-	x := experiment.Exposure{
-		Experiment: res.Experiment, Version: res.Version, Unit: own(res.Unit), Arm: res.Variant,
-		At: at, Override: res.Override,
-	}
-	for name, text := range ctx.Texts() {
-		if name == assignment.AttrSessionID {
-			x.Session = own(text)
-			continue
-		}
-		if len(x.Attributes) == experiment.MaxExposureAttributes || !keepsAttribute(name, text) {
-			continue
-		}
-		if x.Attributes == nil {
-			x.Attributes = make(map[string]string, 8)
-		}
-		x.Attributes[own(name)] = own(text)
-	}
-	return x
-}
-
-// keepsAttribute leaves out what exposures cannot hold: long text, the byte
-// zero (PostgreSQL has none in text), and our own switches.
-func keepsAttribute(name, text string) bool {
-	return len(name) <= experiment.MaxAttributeBytes && len(text) <= experiment.MaxAttributeBytes &&
-		!strings.HasPrefix(name, attrPrefix) &&
-		strings.IndexByte(name, 0) < 0 && strings.IndexByte(text, 0) < 0
 }
 
 // matchesETag evaluates If-None-Match as RFC 9110 13.1.2: a list of tags,

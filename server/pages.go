@@ -89,7 +89,10 @@ func (s *Server) LoginPath(ctx context.Context, who string) (string, error) {
 	return pathSignIn + "?token=" + url.QueryEscape(token), nil
 }
 
-// signIn shows the sign-in page, and signs in whoever brings a good token.
+// signIn shows the sign-in page, and signs in whoever presses its button with a
+// good token. Opening a link spends nothing: programs that preview links, and
+// those that look for harm in them, open them, too. Requests of other sites do
+// not get here (sameOrigin), so nobody can be made to press it elsewhere.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBody)
 	if err := r.ParseForm(); err != nil {
@@ -104,7 +107,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.page(w, r, http.StatusUnauthorized, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
 		return
 	}
-	if token == "" {
+	if r.Method != http.MethodPost {
+		view.Token = token
 		s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
 		return
 	}

@@ -158,7 +158,7 @@ func TestLaunchDraftsArePrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, _, _ := strings.Cut(w.send(t, scenario{method: "GET", path: path}).header.Get("Set-Cookie"), ";")
+	cookie, _, _ := strings.Cut(w.openLink(t, path).header.Get("Set-Cookie"), ";")
 	other := &wizard{w.bench, map[string]string{"Cookie": cookie, "Content-Type": w.header["Content-Type"]}}
 	if got := other.get(t, draft+"/review"); got.status != http.StatusNotFound || strings.Contains(got.body, "Mine") {
 		t.Errorf("somebody else sees it: %d", got.status)

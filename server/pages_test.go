@@ -22,7 +22,18 @@ func TestSignInByLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := b.send(t, scenario{method: "GET", path: path})
+	token := strings.TrimPrefix(path, "/signin?token=")
+	for range 2 { // a program that previews links spends nothing
+		if got := b.send(t, scenario{method: "GET", path: path}); got.status != http.StatusOK || got.header.Get("Set-Cookie") != "" ||
+			!strings.Contains(got.body, `<input type="hidden" name="token" value="`+token+`">`) {
+			t.Fatalf("opening the link = %d, %v: %s", got.status, got.header, got.body)
+		}
+	}
+	elsewhere := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "cross-site"}
+	if got := b.send(t, scenario{method: "POST", path: pathSignIn, header: elsewhere, body: "token=" + token}); got.status != http.StatusForbidden {
+		t.Errorf("the button of another site = %d", got.status)
+	}
+	first := b.openLink(t, path)
 	set := first.header.Get("Set-Cookie")
 	if first.status != http.StatusSeeOther || first.header.Get("Location") != pathExperiments {
 		t.Fatalf("the link = %d to %q: %s", first.status, first.header.Get("Location"), first.body)
@@ -33,14 +44,15 @@ func TestSignInByLink(t *testing.T) {
 		}
 	}
 	cookie, _, _ := strings.Cut(set, ";")
-	_, token, _ := strings.Cut(cookie, "=")
-	if b.count(t, "select count(*) from web_sessions where token = $1", token) != 0 {
+	_, session, _ := strings.Cut(cookie, "=")
+	if b.count(t, "select count(*) from web_sessions where token = $1", session) != 0 {
 		t.Error("the database keeps the cookie itself, not its hash")
 	}
 	signedIn := map[string]string{"Cookie": cookie}
 	b.play(t, []scenario{
-		{name: "used twice", method: "GET", path: path, status: 401, has: []string{"used"}},
-		{name: "unknown token", method: "GET", path: "/signin?token=guess", status: 401},
+		{name: "used twice", method: "POST", path: path, status: 401, has: []string{"used"}},
+		{name: "unknown token", method: "POST", path: "/signin?token=guess", status: 401},
+		{name: "markup stays text", method: "GET", path: "/signin?token=" + url.QueryEscape(`"><script>alert(1)</script>`), status: 200, lacks: []string{"<script>"}},
 		{name: "list", method: "GET", path: "/experiments", header: signedIn, status: 200, has: []string{"ana", "abr", "Sign out"}},
 		{name: "the API knows the session", method: "GET", path: apiPath + "/keys", header: signedIn, status: 200},
 		{name: "a wrong key is not made good by a session", method: "GET", path: apiPath + "/keys", header: map[string]string{"Cookie": cookie, "X-API-Key": "nobody"}, status: 401},
@@ -87,7 +99,7 @@ func TestSignInLeadsNowhereElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := b.send(t, scenario{method: "GET", path: path + "&next=" + url.QueryEscape(next)})
+		got := b.openLink(t, path+"&next="+url.QueryEscape(next))
 		if to := got.header.Get("Location"); got.status != http.StatusSeeOther || to != want {
 			t.Errorf("next=%q leads to %q with %d, want %q", next, to, got.status, want)
 		}
@@ -116,7 +128,7 @@ func TestPageHeaders(t *testing.T) {
 	b := newBench(t)
 	cookie := b.signIn(t)
 	for path, status := range map[string]int{
-		"/signin": 200, "/signin?token=guess": 401, "/experiments": 200, "/experiments/abr": 200,
+		"/signin": 200, "/signin?token=guess": 200, "/experiments": 200, "/experiments/abr": 200,
 		"/experiments/nothing": 404, "/experiments/abr?look=0": 400, "/": 303,
 	} {
 		got := b.send(t, scenario{method: "GET", path: path, header: map[string]string{"Cookie": cookie}})

@@ -21,6 +21,7 @@ type SignInView struct {
 	Chrome
 	Action string // address that takes name and password
 	Next   string // where to go afterwards
+	Token  string // that the link brought; empty: ask for it
 	Name   string // as typed before, when Error is set
 	Error  string // a sentence; empty: first try
 }

@@ -164,6 +164,9 @@ func TestOtherPages(t *testing.T) {
 		"nothing matches": func(w io.Writer) error {
 			return r.Experiments(w, ExperimentsView{Base: "/experiments", Total: 3, Filter: Filter{Query: "x"}})
 		},
+		"sign in by link": func(w io.Writer) error {
+			return r.SignIn(w, SignInView{Action: "/sign-in", Next: "/x", Token: "ABC"})
+		},
 		"sign in": func(w io.Writer) error { return r.SignIn(w, SignInView{Action: "/sign-in"}) },
 		"wrong": func(w io.Writer) error {
 			return r.SignIn(w, SignInView{Action: "/sign-in", Next: "/x", Name: "mira", Error: "Try again."})
