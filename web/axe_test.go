@@ -12,7 +12,7 @@ import (
 // show the same parts with other numbers.
 var axeReports = []string{
 	"ship", "typical", "srm", "no_data", "collecting", "bare", "one_look", "six_arms", "segment_harm", "guardrail_breach", "rtl",
-	"quality", "status_draft", "status_paused", "shipped", "hostile",
+	"quality", "quality_six_arms", "state_no_metric", "state_scheduled", "state_late_data", "status_draft", "status_paused", "shipped", "hostile",
 }
 
 // axe-core finds nothing wrong with any page, in light and in dark. What the

@@ -52,8 +52,8 @@ type commentPart struct {
 func rowKey(metric, arm string) string { return metric + " " + arm }
 
 // newComments prepares what was said up to the look that is shown; nil when
-// nothing was and nothing can be.
-func newComments(v *ReportView, links linker) *commentsPart {
+// nothing was and nothing can be. A brief page offers those rows that may decide.
+func newComments(v *ReportView, links linker, brief bool) *commentsPart {
 	r := v.Report
 	p := &commentsPart{Action: v.Comment, Look: r.Head.Look}
 	if p.Look == 0 {
@@ -70,7 +70,9 @@ func newComments(v *ReportView, links linker) *commentsPart {
 		if len(r.Head.Arms) > 2 {
 			names[key] += ", " + r.Head.Arms[rows[i].Arm].Label()
 		}
-		p.Rows = append(p.Rows, option{Value: key, Text: names[key], Selected: key == v.Choice.About})
+		if !brief || rows[i].Role != report.RoleSecondary || key == v.Choice.About {
+			p.Rows = append(p.Rows, option{Value: key, Text: names[key], Selected: key == v.Choice.About})
+		}
 	}
 	for _, c := range slices.Backward(v.Comments) {
 		same := c.Version == r.Head.Version

@@ -192,8 +192,8 @@ func newReportPage(v ReportView) (reportPage, error) {
 		return p, err
 	}
 	p.addFiles(v.Charts, links)
-	p.Comments = newComments(&v, links)
 	marks, may, brief := commentMarks(&v), v.Comment != "", p.Definitions != nil
+	p.Comments = newComments(&v, links, brief)
 	p.Harm.mark(r.Guardrails, marks, links, may, brief)
 	p.Primary.mark(r.Primary, marks, links, may, brief)
 	p.Secondary.mark(r.Secondary, marks, links, may, brief)

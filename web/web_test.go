@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +31,9 @@ func renderer(t testing.TB) *Renderer {
 	return r
 }
 
+// saidAt is when people of the samples said and shared things.
+var saidAt = time.Date(2026, 11, 9, 10, 0, 0, 0, time.UTC)
+
 // reportView is the page of a report as a server would show it.
 func reportView(r report.Report) ReportView {
 	base := "/experiments/" + r.Head.Key
@@ -37,6 +41,11 @@ func reportView(r report.Report) ReportView {
 		Chrome: Chrome{Nav: []Link{{Text: "Experiments", URL: "/experiments", Current: true}}, User: "mira"},
 		Report: &r, Latest: r.Head.Look, Experiments: "/experiments", Decide: base,
 		Charts: base + "/chart.svg", Notebook: "/api/v1" + base + "/notebook", Outcomes: "/api/v1" + base + "/outcomes",
+		Share: base + "/shares", Shares: []ShareView{{ID: "s", URL: "/shared/s", Look: 1, By: "mira", At: saidAt, Expires: saidAt.AddDate(0, 0, 30)}},
+		Comment: base + "/comments", Comments: []CommentView{
+			{ID: 1, Version: 1, Look: 1, Metric: "stall_ratio", Arm: "treatment", Author: "ana", At: saidAt, Text: "Is this the new ladder?"},
+			{ID: 2, Version: 1, Look: 1, Author: "mira", At: saidAt, Text: "Yes."},
+		},
 		JSON: "/api/v1" + base + "/report", CSV: "/api/v1" + base + "/report.csv",
 	}
 }

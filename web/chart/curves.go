@@ -162,7 +162,7 @@ func (d Cumulative) SVG() (string, error) {
 	c.raw("</svg>")
 	d.shares(&c, &f)
 	f.marks(&c, d.valueMarks(), math.Log)
-	d.names(&c, &f)
+	d.names(&c)
 	return c.close(), nil
 }
 
@@ -238,7 +238,7 @@ func (d Cumulative) valueMarks() []axisMark {
 }
 
 // names writes which line is whose, at the right of the plot.
-func (d Cumulative) names(c *canvas, f *frame) {
+func (d Cumulative) names(c *canvas) {
 	top, step := plotTop+float64(plotHeight)-26, 14.0
 	if d.Tail {
 		top = plotTop + 14
