@@ -141,13 +141,15 @@ func TestDecisionsFit(t *testing.T) {
 func TestReportSpeaksToAScreenReader(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
-	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 1280, Height: 800})
-	names := p.Names(t)
-	r := sample(t, "ship")
-	for _, rows := range [][]report.Row{r.Guardrails, r.Primary, r.Secondary} {
-		for _, row := range rows {
-			if !slices.Contains(names, webtest.Name{Role: "image", Name: row.Words}) {
-				t.Errorf("no picture says %q", row.Words)
+	var names []webtest.Name
+	for _, fixture := range []string{"six_arms", "rtl", "negative", "ship"} { // the words of the last are looked at below
+		names = browser.Open(t, url+"/report/"+fixture, webtest.View{Width: 1280, Height: 800}).Names(t)
+		r := variants(t)[fixture]
+		for _, rows := range [][]report.Row{r.Guardrails, r.Primary, r.Secondary} {
+			for _, row := range rows {
+				if !slices.Contains(names, webtest.Name{Role: "image", Name: row.Words}) {
+					t.Errorf("%s: no picture says %q", fixture, row.Words)
+				}
 			}
 		}
 	}

@@ -54,6 +54,10 @@ func variants(t testing.TB) map[string]report.Report {
 	maps.Copy(out, states(t))
 	out["bare"] = report.Report{Head: report.Head{Key: "bare", Name: "Bare", Status: experiment.StatusRunning}}
 	out["hostile"] = hostile(t)
+	out["one_arm"] = report.Report{Head: report.Head{
+		Key: "one", Name: "One arm", Status: experiment.StatusRunning, Arms: sample(t, "typical").Head.Arms[:1],
+	}}
+	out["negative"] = negative(t)
 	return out
 }
 
@@ -81,6 +85,26 @@ func states(t testing.TB) map[string]report.Report {
 		"state_stale":     edited("typical", func(r *report.Report) { r.Head.LagSec = 7 * 3600 }),
 		"state_late_data": edited("typical", func(r *report.Report) { r.Head.Arms[1].Exposed += 250 }),
 	}
+}
+
+// negative is a report of metrics below zero that lost nearly all or far more than
+// all, with intervals that reach far beyond every axis.
+func negative(t testing.TB) report.Report {
+	t.Helper()
+	r := sample(t, "ship")
+	r.Primary = append([]report.Row(nil), r.Primary...)
+	for i := range r.Primary {
+		row := &r.Primary[i]
+		control, treatment := -3.2, -1e6
+		row.Control.Value, row.Treatment.Value = &control, &treatment
+		if row.Effect != nil {
+			e := *row.Effect
+			e.Lower, e.Estimate, e.Upper = -1e9, -0.999, 1e12
+			e.Chart = e.Band
+			row.Effect = &e
+		}
+	}
+	return r
 }
 
 // hostile is a report whose names are markup, long beyond reason, or both.
