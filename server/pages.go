@@ -161,7 +161,7 @@ func localPath(next string) string {
 func (s *Server) chrome(r *http.Request) web.Chrome {
 	c := web.Chrome{User: s.web.GetString(r.Context(), sessionUser)}
 	if c.User != "" {
-		c.SignOut = pathSignOut
+		c.SignOut, c.Find = pathSignOut, pathFind
 		c.Nav, c.Menu = slices.Clone(navigation), slices.Clone(furtherPages)
 		for _, links := range [][]web.Link{c.Nav, c.Menu} {
 			for i := range links {

@@ -33,20 +33,20 @@ const auditPageSize = 50
 
 // navigation lists the pages of the top bar.
 var navigation = []web.Link{
-	{Text: "Experiments", URL: pathExperiments},
-	{Text: "Conclusions", URL: pathConclusions},
-	{Text: "Programme", URL: pathProgramme},
-	{Text: "Metrics", URL: pathCatalogue},
-	{Text: "Planner", URL: pathPlanner},
+	{Text: "Experiments", URL: pathExperiments, Key: "e"},
+	{Text: "Conclusions", URL: pathConclusions, Key: "c"},
+	{Text: "Programme", URL: pathProgramme, Key: "o"},
+	{Text: "Metrics", URL: pathCatalogue, Key: "m"},
+	{Text: "Planner", URL: pathPlanner, Key: "p"},
 }
 
 // furtherPages lists those of the menu beside it.
 var furtherPages = []web.Link{
-	{Text: "Telemetry", URL: pathTelemetry},
-	{Text: "Layers", URL: pathLayers},
-	{Text: "Audit", URL: pathAudit},
-	{Text: "Settings", URL: pathSettings},
-	{Text: "Learn", URL: pathLearn},
+	{Text: "Telemetry", URL: pathTelemetry, Key: "t"},
+	{Text: "Layers", URL: pathLayers, Key: "l"},
+	{Text: "Audit", URL: pathAudit, Key: "a"},
+	{Text: "Settings", URL: pathSettings, Key: "s"},
+	{Text: "Learn", URL: pathLearn, Key: "h"},
 }
 
 // platformPages adds the pages; who asks has signed in.
@@ -57,6 +57,7 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)
+	r.Get(pathFind, s.find)
 	s.settingsRoutes(r)
 	r.Get(pathConclusions, s.conclusionsPage)
 	r.Get(pathProgramme, s.programmePage)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -112,10 +113,7 @@ func TestSettingsWindowsAndLists(t *testing.T) {
 		t.Errorf("Freezes = %+v, %v", freezes, err)
 	}
 	for field, value := range map[string]string{"from": "soon", "to": "2026-11-30T08:00", "reason": "", "key": "A B"} {
-		form := url.Values{}
-		for k, v := range window {
-			form[k] = v
-		}
+		form := maps.Clone(window)
 		form.Set(field, value)
 		if got := b.post(t, web.SettingsFreezes, form); got.status != http.StatusBadRequest || !strings.Contains(got.body, `role="alert"`) {
 			t.Errorf("a window with %s %q = %d", field, value, got.status)
@@ -148,10 +146,8 @@ func TestSettingsAreForThoseWhoSignedIn(t *testing.T) {
 		if stranger.status != http.StatusSeeOther || !strings.HasPrefix(stranger.header.Get("Location"), pathSignIn) {
 			t.Errorf("a stranger's %s = %d", place, stranger.status)
 		}
-		from := map[string]string{"Sec-Fetch-Site": "cross-site"}
-		for k, v := range b.header {
-			from[k] = v
-		}
+		from := maps.Clone(b.header)
+		from["Sec-Fetch-Site"] = "cross-site"
 		if got := b.send(t, scenario{method: "POST", path: pathSettings + "/" + place, header: from, body: "name=x&scope=admin"}); got.status != http.StatusForbidden {
 			t.Errorf("another site's %s = %d", place, got.status)
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -61,15 +62,22 @@ func site(t *testing.T) string {
 	})
 	chrome := Chrome{
 		Nav: []Link{
-			{Text: "Experiments", URL: "/experiments", Current: true},
+			{Text: "Experiments", URL: "/experiments", Current: true, Key: "e"},
 			{Text: "Conclusions", URL: "/conclusions"},
 			{Text: "Programme", URL: "/programme"},
-			{Text: "Metrics", URL: "/catalogue"},
+			{Text: "Metrics", URL: "/catalogue", Key: "m"},
 			{Text: "Planner", URL: "/planner"},
 		},
 		Menu: []Link{{Text: "Telemetry", URL: "/telemetry"}, {Text: "Layers", URL: "/layers"}},
-		User: "mira@example.com", SignOut: "/sign-out",
+		User: "mira@example.com", SignOut: "/sign-out", Find: "/find",
 	}
+	mux.HandleFunc("GET /find", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("q") == "buffer" {
+			_, _ = io.WriteString(w, `[{"key":"abr-buffer","name":"<b>Buffer</b>","status":"running","url":"/layers"}]`)
+			return
+		}
+		_, _ = io.WriteString(w, "[]")
+	})
 	serve("/experiments", func(w http.ResponseWriter) error {
 		v := sampleList(t)
 		v.Chrome = chrome

@@ -7,13 +7,15 @@ type Chrome struct {
 	User    string // empty: nobody is signed in
 	SignOut string // address of the form that signs out; empty: there is none
 	Token   string // the form token of the session; empty: forms need none
+	Find    string // address that finds experiments for the palette; empty: there is none
 }
 
 // Link is one entry of the navigation.
 type Link struct {
 	Text    string
 	URL     string
-	Current bool // the page shown belongs to it
+	Current bool   // the page shown belongs to it
+	Key     string // pressed after g it leads there; empty: none does
 }
 
 // SignInView is the sign-in page.

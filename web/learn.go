@@ -204,9 +204,9 @@ func peekingFigure() (learnFigure, error) {
 func unitFigure() (learnFigure, error) {
 	const most = 50
 	z := stats.Normal{}.Quantile(1 - learnAlpha/2)
-	alarms := func(views, rho float64) (float64, error) {
+	alarms := func(views, rho float64) float64 {
 		effect := 1 + (views-1)*rho
-		return math.Erfc(z / math.Sqrt(effect) / math.Sqrt2), nil
+		return math.Erfc(z / math.Sqrt(effect) / math.Sqrt2)
 	}
 	f := learnFigure{
 		Caption: "False alarms of a test at 5 % that counts views as if each were another viewer, by how much the views of one viewer resemble each other.",
@@ -215,11 +215,7 @@ func unitFigure() (learnFigure, error) {
 	curves := []chart.Curve{{Name: "a little alike", Class: "line-a"}, {Name: "much alike", Class: "line-b"}}
 	for i, rho := range []float64{0.05, 0.3} {
 		for m := 1.0; m <= most; m++ {
-			v, err := alarms(m, rho)
-			if err != nil {
-				return f, err
-			}
-			curves[i].Points = append(curves[i].Points, chart.XY{X: m, Y: v})
+			curves[i].Points = append(curves[i].Points, chart.XY{X: m, Y: alarms(m, rho)})
 		}
 	}
 	for _, m := range []int{1, 5, 20, most} {

@@ -75,12 +75,15 @@ type programmeShrunk struct {
 
 type shrunkRow struct{ Name, URL, Measured, Expected, Range string }
 
-// programmeOutcomes are the outcomes in the order of the stack.
-var programmeOutcomes = []struct {
+// outcomePart is an outcome as a part of the histogram.
+type outcomePart struct {
 	outcome Outcome
 	name    string
 	fill    chart.Fill
-}{
+}
+
+// programmeOutcomes are the outcomes in the order of the stack.
+var programmeOutcomes = []outcomePart{
 	{OutcomeShipped, "Shipped", chart.FillBetter},
 	{OutcomeRemoved, "Shipped, then removed", chart.FillB},
 	{OutcomeHarmful, "Stopped: it hurt", chart.FillWorse},
@@ -175,13 +178,7 @@ func (p *programmePage) effects(all []Conclusion) error {
 		if f == nil || f.Direction == 0 {
 			continue
 		}
-		part := slices.IndexFunc(programmeOutcomes, func(o struct {
-			outcome Outcome
-			name    string
-			fill    chart.Fill
-		}) bool {
-			return o.outcome == all[i].Outcome()
-		})
+		part := slices.IndexFunc(programmeOutcomes, func(o outcomePart) bool { return o.outcome == all[i].Outcome() })
 		effects = append(effects, effect{f.facing().Estimate, part})
 		sizes = append(sizes, math.Abs(f.facing().Estimate))
 	}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func ReadTimelineChoice(q url.Values) TimelineChoice {
 		c.Group = groupOwner
 	}
 	for _, d := range timelineDays {
-		if q.Get(ParamBack) == fmt.Sprint(d.days) {
+		if q.Get(ParamBack) == strconv.Itoa(d.days) {
 			c.Days = d.days
 		}
 	}
@@ -175,7 +176,7 @@ func (p *timelinePage) links(v *TimelineView) {
 		if view != "" {
 			q.Set(ParamView, view)
 			q.Set(ParamGroup, group)
-			q.Set(ParamBack, fmt.Sprint(days))
+			q.Set(ParamBack, strconv.Itoa(days))
 		}
 		if len(q) == 0 {
 			return v.Base
@@ -190,7 +191,7 @@ func (p *timelinePage) links(v *TimelineView) {
 	for _, d := range timelineDays {
 		p.Spans = append(p.Spans, Link{Text: d.text, URL: to(ViewTimeline, c.Group, d.days), Current: d.days == c.Days})
 	}
-	p.Kept = []hidden{{ParamView, ViewTimeline}, {ParamGroup, c.Group}, {ParamBack, fmt.Sprint(c.Days)}}
+	p.Kept = []hidden{{ParamView, ViewTimeline}, {ParamGroup, c.Group}, {ParamBack, strconv.Itoa(c.Days)}}
 }
 
 // timelineStart is when an experiment started, or is to; nil: neither is known.
