@@ -93,8 +93,10 @@ func sampleProgramme(chrome Chrome) ProgrammeView {
 	return ProgrammeView{
 		Chrome: chrome, Conclusions: sampleConclusions(), Running: 7, Library: "/conclusions", Metrics: "/catalogue",
 		Holdouts: []HoldoutView{
-			{Key: "year-2026", Unit: experiment.UnitViewer, Slots: 200, Honours: []Link{{Text: "abr-safety-75", URL: "/experiments/abr-safety-75"}, {Text: "low-latency", URL: "/experiments/low-latency"}},
-				Ignores: []HoldoutIgnored{{Link{Text: "hotfix", URL: "/experiments/hotfix"}, "A repair that everybody needs."}}},
+			{
+				Key: "year-2026", Unit: experiment.UnitViewer, Slots: 200, Honours: []Link{{Text: "abr-safety-75", URL: "/experiments/abr-safety-75"}, {Text: "low-latency", URL: "/experiments/low-latency"}},
+				Ignores: []HoldoutIgnored{{Link{Text: "hotfix", URL: "/experiments/hotfix"}, "A repair that everybody needs."}},
+			},
 			{Key: "year-2025", Unit: experiment.UnitBroadcaster, Slots: 50, Ended: true},
 		},
 	}

@@ -190,12 +190,13 @@ func peekingFigure() (learnFigure, error) {
 		}
 		return out
 	}
-	return f, f.lines(chart.Lines{
+	err = f.lines(chart.Lines{
 		Title: "False alarms by the number of looks", Desc: f.Caption, XName: "looks", YName: "false alarms",
 		XTicks: []chart.Tick{{At: 1, Text: "1"}, {At: 2, Text: "2"}, {At: 5, Text: "5"}, {At: 14, Text: "14"}, {At: 28, Text: "28"}, {At: 100, Text: "100"}}, LogX: true,
 		YTicks: pctTicks(0, 0.1, 0.2, 0.3, 0.4), Rule: &chart.Tick{At: learnAlpha, Text: "5 %: what is promised"},
 		Curves: []chart.Curve{{Name: "ordinary test", Class: "line-b", Points: curve(fixed)}, {Name: "sequence", Class: "line-a", Points: curve(valid)}},
 	})
+	return f, err
 }
 
 // unitFigure shows what it costs to count views when viewers are randomised: the
@@ -221,11 +222,12 @@ func unitFigure() (learnFigure, error) {
 	for _, m := range []int{1, 5, 20, most} {
 		f.Table = append(f.Table, []string{strconv.Itoa(m), oneDecimal(curves[0].Points[m-1].Y), oneDecimal(curves[1].Points[m-1].Y)})
 	}
-	return f, f.lines(chart.Lines{
+	err := f.lines(chart.Lines{
 		Title: "False alarms of counting views", Desc: f.Caption, XName: "views of one viewer", YName: "false alarms",
 		XTicks: []chart.Tick{{At: 1, Text: "1"}, {At: 10, Text: "10"}, {At: 20, Text: "20"}, {At: 30, Text: "30"}, {At: 40, Text: "40"}, {At: most, Text: "50"}},
 		YTicks: pctTicks(0, 0.2, 0.4, 0.6, 0.8), Rule: &chart.Tick{At: learnAlpha, Text: "5 %: what is promised"}, Curves: curves,
 	})
+	return f, err
 }
 
 // interferenceFigure is a link that is full and shared fairly between
@@ -249,12 +251,13 @@ func interferenceFigure() (learnFigure, error) {
 			share(p), signedPct(treatment(p), 0), signedPct(control(p), 0), signedPct((1+treatment(p))/(1+control(p))-1, 0),
 		})
 	}
-	return f, f.lines(chart.Lines{
+	err := f.lines(chart.Lines{
 		Title: "Throughput on a shared link by the share of treatment", Desc: f.Caption, XName: "share of viewers with treatment", YName: "throughput against before",
 		XTicks: pctTicks(0, 0.25, 0.5, 0.75, 1),
 		YTicks: []chart.Tick{{At: -0.5, Text: "−50 %"}, {At: 0, Text: "0"}, {At: 0.5, Text: "+50 %"}, {At: 1, Text: "+100 %"}},
 		Rule:   &chart.Tick{At: 0, Text: ""}, Curves: curves,
 	})
+	return f, err
 }
 
 // intervalFigure is one lift measured with more and more units: per-unit
@@ -280,7 +283,8 @@ func intervalFigure() (learnFigure, error) {
 			Words: fmt.Sprintf("%s viewers: +1 %%, between %s and %s at any look; %s", count(n), signedPct(s.Lower, 2), signedPct(s.Upper, 2), word),
 		})
 	}
-	return f, f.forest(rows)
+	err := f.forest(rows)
+	return f, err
 }
 
 // guardrailFigure is three ways to stand to a margin of 1 %.
@@ -294,11 +298,12 @@ func guardrailFigure() (learnFigure, error) {
 			Fixed: &chart.Interval{Lo: e - (hi-lo)/3, Hi: e + (hi-lo)/3},
 		}
 	}
-	return f, f.forest([]chart.Row{
+	err := f.forest([]chart.Row{
 		row(-0.006, 0.002, chart.Better, "Safe: at worst 0.6 % is lost, less than the margin, though it may well be a little worse"),
 		row(-0.016, 0.012, chart.NotProven, "Not yet proven safe: a loss of 1.6 % is still possible; nothing was found, but nothing was excluded either"),
 		row(-0.024, -0.012, chart.Worse, "Breached: at best 1.2 % is lost, more than the margin"),
 	})
+	return f, err
 }
 
 // forest draws the rows with their words beside them.

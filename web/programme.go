@@ -117,12 +117,13 @@ func newProgrammePage(v ProgrammeView) (programmePage, error) {
 	if err := p.effects(v.Conclusions); err != nil {
 		return p, err
 	}
-	return p, p.shrink(v.Conclusions)
+	err := p.shrink(v.Conclusions)
+	return p, err
 }
 
 // facts are the numbers at the top.
 func (p *programmePage) facts(v *ProgrammeView) error {
-	outcomes := map[Outcome]int{}
+	outcomes := make(map[Outcome]int, len(programmeOutcomes))
 	judged, won := 0, 0
 	for i := range v.Conclusions {
 		c := &v.Conclusions[i]

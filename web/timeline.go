@@ -130,7 +130,8 @@ func newTimelinePage(v TimelineView) (timelinePage, error) {
 	if earlier > 0 {
 		p.Shown += "; " + count(earlier) + " ended earlier"
 	}
-	return p, p.group(&v, line, rows)
+	err = p.group(&v, line, rows)
+	return p, err
 }
 
 // group puts the rows in their groups, each in the order of time.

@@ -24,7 +24,8 @@ func TestColumnsGolden(t *testing.T) {
 	for name, c := range map[string]Columns{
 		"columns-none.svg": {Title: "Records", Fills: []Fill{FillA}, Columns: []Column{{Values: []float64{0}}}, None: "Nothing <came> in."},
 		"columns-stacked.svg": {Title: "Records", Desc: "Three minutes.", Unit: "/s", Fills: []Fill{FillA, FillWorse}, Columns: []Column{
-			{Label: "10:00", Words: "10:00 · 12,000/s", Values: []float64{12_000, 20}}, {Words: "nothing", Values: []float64{0, 0}},
+			{Label: "10:00", Words: "10:00 · 12,000/s", Values: []float64{12_000, 20}},
+			{Words: "nothing", Values: []float64{0, 0}},
 			{Label: "10:02", Words: "10:02", Values: []float64{31_250, 0}},
 		}},
 		"columns-whole.svg": {Title: "Experiments", Whole: true, Fills: []Fill{FillBetter}, Columns: []Column{
@@ -105,8 +106,13 @@ func TestAmount(t *testing.T) {
 		v, step, top float64
 		want         string
 	}{
-		{0, 1, 4, "0"}, {0.5, 0.5, 2, "0.5"}, {0.002, 0.001, 0.004, "0.002"}, {1500, 500, 2000, "1500"}, {5_000, 5_000, 20_000, "5\u00a0k"},
-		{10_500, 500, 12_000, "10.5\u00a0k"}, {3e7, 1e7, 4e7, "30\u00a0M"},
+		{0, 1, 4, "0"},
+		{0.5, 0.5, 2, "0.5"},
+		{0.002, 0.001, 0.004, "0.002"},
+		{1500, 500, 2000, "1500"},
+		{5_000, 5_000, 20_000, "5\u00a0k"},
+		{10_500, 500, 12_000, "10.5\u00a0k"},
+		{3e7, 1e7, 4e7, "30\u00a0M"},
 	} {
 		if got := amount(tt.v, tt.step, tt.top); got != tt.want {
 			t.Errorf("amount(%v, %v, %v) = %q, want %q", tt.v, tt.step, tt.top, got, tt.want)
