@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"metrics/storetest":    {"experiment", "metrics", "stats", "telemetry"},
 	"scorecard":            {"stats"}, // rows that someone else collected
 	"extract":              {"experiment", "metrics"},
+	"intake":               {"metrics"}, // it speaks to no server
 }
 
 // testOnly packages may be imported by tests alone.

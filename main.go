@@ -10,6 +10,7 @@
 //	splitcast ship KEY --arm ARM    # stop it and serve the arm to everyone
 //	splitcast report KEY --json     # the report of an experiment
 //	splitcast audit exposures       # derive every recorded arm again
+//	splitcast import KEY FILE       # outcomes, exposures or sessions from elsewhere
 //	splitcast export KEY -o FILE    # its outcomes as CSV, NDJSON or Parquet
 //
 // This package only wires the others together.
@@ -44,6 +45,7 @@ type cli struct {
 	Audit   auditCmd   `cmd:"" help:"Check what is recorded."`
 	Plan    planCmd    `cmd:"" help:"Print how many units and days it takes to find an effect."`
 	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
+	Import  importCmd  `cmd:"" help:"Import what others measured: units with their outcomes, or exposures and sessions."`
 	Export  exportCmd  `cmd:"" help:"Write outcomes, cells or looks of an experiment to a file, or a notebook that computes its effects again."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

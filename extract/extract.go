@@ -10,7 +10,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	row = rows.Outcome(row[:0], metrics.WindowDay, 7, &outcome, metrics.QuantityCount)
+//	row, err = rows.Outcome(row[:0], metrics.WindowDay, 7, &outcome, metrics.QuantityCount)
 //	err = w.Write(row)
 package extract
 

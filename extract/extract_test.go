@@ -117,7 +117,12 @@ func TestQuantitiesAddedLaterAreUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := metrics.Outcome{Unit: "u"}
-	if err := w.Write(extract.NewRows(exp).Outcome(nil, metrics.WindowDay, 1, &o, int(metrics.Bytes))); err != nil {
+	o.Custom = []metrics.CustomValue{{Name: "event:follow", Value: 2}}
+	row, err := extract.NewRows(exp).Outcome(nil, metrics.WindowDay, 1, &o, int(metrics.Bytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(row); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -126,6 +131,9 @@ func TestQuantitiesAddedLaterAreUnknown(t *testing.T) {
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
+	}
+	if got["custom"] != `{"event:follow":2}` || got["suspected"] != false {
+		t.Errorf("custom = %v and suspected = %v, want 2 follows and false", got["custom"], got["suspected"])
 	}
 	if v, ok := got["bytes"]; !ok || v != nil || got["bytes_play_ms"] != 0.0 {
 		t.Errorf("bytes = %v and bytes_play_ms = %v, want null and 0", got["bytes"], got["bytes_play_ms"])

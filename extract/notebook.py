@@ -11,12 +11,13 @@ def value(row, metric):
     """The pair (numerator, denominator) of a unit, or None when it is no part of the metric."""
     if row["window"] != metric["window"] or int(row["look"]) > CONFIG["look"]:
         return None
-    if row[metric["numerator"]] == "" or row[metric["denominator"]] == "":
+    custom = json.loads(row["custom"] or "{}")
+    y, x = (custom.get(name, row.get(name, "")) for name in (metric["numerator"], metric["denominator"]))
+    if x == "" or y == "":
         return None
-    x = float(row[metric["denominator"]])
+    y, x = float(y), float(x)
     if not x > 0 or x < metric["floor"]:
         return None
-    y = float(row[metric["numerator"]])
     if metric["cap_at"] is not None:
         y = min(y, metric["cap_at"])
     return (y / x, 1.0) if metric["per_unit"] else (y, x)

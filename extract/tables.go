@@ -51,7 +51,8 @@ func (r *Rows) arm(i int) Value {
 }
 
 // OutcomeColumns returns the columns of outcomes: what a unit did in a window, the
-// base quantities, and the dimensions at exposure.
+// base quantities, the dimensions at exposure, custom quantities as a JSON object, and
+// whether the unit is likely a program.
 func OutcomeColumns() []Column {
 	columns := []Column{
 		{"experiment", Text, false},
@@ -69,12 +70,12 @@ func OutcomeColumns() []Column {
 	for _, name := range metrics.Dimensions() {
 		columns = append(columns, Column{"dim_" + name, Text, true})
 	}
-	return columns
+	return append(columns, Column{"custom", Text, true}, Column{"suspected", Bool, false})
 }
 
 // Outcome appends the row of an outcome that was fixed at a look. observed is how
 // many quantities there were when it was written; the others are unknown.
-func (r *Rows) Outcome(row []Value, w metrics.Window, look int, o *metrics.Outcome, observed int) []Value {
+func (r *Rows) Outcome(row []Value, w metrics.Window, look int, o *metrics.Outcome, observed int) ([]Value, error) {
 	r.buf = appendPseudonym(r.buf[:0], r.mac, o.Unit)
 	row = append(row, TextOf(r.exp.Key), IntegerOf(int64(r.exp.Version)), TextOf(string(w)), IntegerOf(int64(look)),
 		TextOf(string(r.buf)), r.arm(o.Arm), MomentOf(o.ExposedAt), MomentOf(o.ClosesAt))
@@ -88,7 +89,21 @@ func (r *Rows) Outcome(row []Value, w metrics.Window, look int, o *metrics.Outco
 	for _, value := range o.Dims {
 		row = append(row, TextOf(value))
 	}
-	return row
+	custom, err := customText(o.Custom)
+	return append(row, TextOf(custom), BoolOf(o.Suspected)), err
+}
+
+// customText writes custom quantities as a JSON object by name.
+func customText(custom []metrics.CustomValue) (string, error) {
+	if len(custom) == 0 {
+		return "", nil
+	}
+	values := make(map[string]float64, len(custom))
+	for _, c := range custom {
+		values[c.Name] = c.Value
+	}
+	text, err := json.Marshal(values)
+	return string(text), err
 }
 
 // CellColumns returns the columns of cells: the joint moments of numerator (y) and

@@ -347,17 +347,21 @@ func (l *looker) observe(c *Closed, ask *Reading, asked []Quantity) Outcome {
 }
 
 // read turns the exposures whose window w closed after the last watermark into
-// outcomes, and adds them to the cells.
+// outcomes, takes those that were imported, and adds them all to the cells.
 func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look, cells *Accumulator) error {
 	written := 0
-	err := l.readWindow(ctx, Reading{Window: w, After: after, UpTo: next.Watermark}, cells, func(chunk []Outcome) error {
+	take := func(chunk []Outcome) error {
 		for i := range chunk {
 			cells.Add(w, &chunk[i])
 		}
 		written += len(chunk)
 		return l.tx.AppendOutcomes(ctx, w, next.Number, chunk)
-	})
-	if err != nil {
+	}
+	ask := Reading{Window: w, After: after, UpTo: next.Watermark}
+	if err := l.readWindow(ctx, ask, cells, take); err != nil {
+		return err
+	}
+	if err := l.readImported(ctx, ask, take); err != nil {
 		return err
 	}
 	switch w {
@@ -369,6 +373,35 @@ func (l *looker) read(ctx context.Context, w Window, after time.Time, next *Look
 		l.did.Return += written
 	}
 	return nil
+}
+
+// readImported gives the outcomes that were imported to take, by the chunk. Of their
+// units no event is observed, so that none is added.
+func (l *looker) readImported(ctx context.Context, ask Reading, take func([]Outcome) error) error {
+	var chunk []Outcome
+	flush := func() error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		if err := take(chunk); err != nil {
+			return fmt.Errorf("append outcomes: %w", err)
+		}
+		chunk = chunk[:0]
+		return nil
+	}
+	err := l.tx.Imported(ctx, ask, func(o *Outcome) error {
+		if o.Arm < 0 || o.Arm >= len(l.exp.Arms) {
+			return fmt.Errorf("unit %q is in arm %d of %d", o.Unit, o.Arm, len(l.exp.Arms))
+		}
+		if chunk = append(chunk, *o); len(chunk) == outcomeChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 // readWindow makes outcomes of the exposures whose window closed as asked, and gives

@@ -42,6 +42,7 @@ type memRun struct {
 	exposures map[string]*memExposure // by unit
 	outcomes  map[metrics.Window][]metrics.Outcome
 	restated  []memRestated
+	imported  map[metrics.Window][]metrics.Outcome
 	looks     []metrics.Look
 }
 
@@ -58,6 +59,7 @@ type memExposure struct {
 	crossed  bool
 	recorded time.Time
 	counted  time.Time // when the exposure that counts was recorded
+	imported bool      // no window of it closes by the clock
 }
 
 func (x *memExposure) closes(w metrics.Window) time.Time { return w.ClosesAt(x.At, x.counted) }
@@ -77,6 +79,7 @@ func (m *memStore) Launch(_ context.Context, spec experiment.Spec) (experiment.E
 	exp.ID = m.nextID
 	m.runs[runKey{exp.Key, exp.Version}] = &memRun{
 		unit: exp.Unit, arms: exp.Arms, exposures: map[string]*memExposure{}, outcomes: map[metrics.Window][]metrics.Outcome{},
+		imported: map[metrics.Window][]metrics.Outcome{},
 	}
 	return exp, nil
 }
@@ -143,6 +146,23 @@ func (m *memStore) ReportEvents(_ context.Context, events []storetest.Event) err
 		key := fmt.Sprintf("%s/%s/%s/%s", e.UnitType, e.Unit, e.Name, e.ID)
 		if _, seen := m.events[key]; !seen {
 			m.events[key] = e
+		}
+	}
+	return nil
+}
+
+func (m *memStore) Import(_ context.Context, exp *experiment.Experiment, importedAt time.Time, w metrics.Window, outcomes []metrics.Outcome) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	run := m.runs[runKey{exp.Key, exp.Version}]
+	for _, o := range outcomes {
+		if slices.ContainsFunc(run.imported[w], func(old metrics.Outcome) bool { return old.Unit == o.Unit }) {
+			continue // the first stays
+		}
+		o.ClosesAt = importedAt
+		run.imported[w] = append(run.imported[w], o)
+		if _, known := run.exposures[o.Unit]; !known { // no window of it closes by the clock
+			run.exposures[o.Unit] = &memExposure{Exposure: experiment.Exposure{Unit: o.Unit, At: o.ExposedAt}, arm: o.Arm, recorded: importedAt, imported: true}
 		}
 	}
 	return nil
@@ -224,7 +244,7 @@ func (tx *memTx) closed(ask metrics.Reading) []metrics.Closed {
 	defer tx.store.mu.Unlock()
 	var out []metrics.Closed
 	for _, x := range tx.run.exposures {
-		if at := x.closes(w); !at.After(ask.After) || at.After(ask.UpTo) {
+		if at := x.closes(w); x.imported || !at.After(ask.After) || at.After(ask.UpTo) {
 			continue
 		}
 		c := metrics.Closed{
@@ -305,6 +325,24 @@ func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time) ([]metrics.
 	return out, nil
 }
 
+func (tx *memTx) Imported(_ context.Context, ask metrics.Reading, each func(*metrics.Outcome) error) error {
+	tx.store.mu.Lock()
+	list := slices.Clone(tx.run.imported[ask.Window])
+	tx.store.mu.Unlock()
+	slices.SortFunc(list, func(a, b metrics.Outcome) int {
+		return cmp.Or(a.ClosesAt.Compare(b.ClosesAt), cmp.Compare(a.Unit, b.Unit))
+	})
+	for i := range list {
+		if !list[i].ClosesAt.After(ask.After) || list[i].ClosesAt.After(ask.UpTo) {
+			continue
+		}
+		if err := each(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {
 	taken := map[string]bool{}
 	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {
@@ -378,6 +416,17 @@ func (tx *memTx) Counts(_ context.Context, upTo time.Time) ([]metrics.ArmCounts,
 	}
 	for _, o := range slices.Concat(tx.run.outcomes[metrics.WindowDay], tx.outcomes[metrics.WindowDay]) {
 		counts[o.Arm].ClosedDay++
+	}
+	for arm := range counts {
+		for _, list := range tx.run.imported {
+			units := int64(0)
+			for _, o := range list {
+				if o.Arm == arm {
+					units++
+				}
+			}
+			counts[arm].Imported = max(counts[arm].Imported, units)
+		}
 	}
 	return counts, nil
 }

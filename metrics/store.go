@@ -34,6 +34,10 @@ type LookTx interface {
 	// has one, what the events of its unit by these names add up to. Units without
 	// such events have no row.
 	EventSums(ctx context.Context, names []string, windows []UnitWindow) ([]UnitSum, error)
+	// Imported calls each for every imported outcome of the window that came in
+	// (After, UpTo], in the order (closes_at, unit), as Closed does. It closes when
+	// it comes; its unit has no exposure that Closed returns.
+	Imported(ctx context.Context, ask Reading, each func(*Outcome) error) error
 	// AppendOutcomes stores outcomes of window w, fixed at look number look.
 	// The slice is valid during the call only. A unit that has an outcome of
 	// the window is an error: it would be counted twice.
@@ -100,4 +104,6 @@ type ArmCounts struct {
 	ClosedDay   int64 `json:"closed_day"`
 	// Health is filled in looks alone.
 	Health Health `json:"health,omitzero"`
+	// Imported counts the units whose outcomes were imported, by now.
+	Imported int64 `json:"imported,omitempty"`
 }

@@ -30,7 +30,7 @@ func aftermathQuery(unit experiment.UnitType) string {
 				       floor(date_part('epoch', first_closes_at) * 1000 + $5)::bigint as closes_ms
 				from exposures
 				where experiment_id = $1 and version = $2 and first_closes_at > $3 and first_closes_at <= $4
-				  and not override and crossed_at is null
+				  and not override and crossed_at is null and imported = ''
 				offset 0) x
 			join sessions s on s.` + column + ` = x.unit_id and s.` + column + ` <> ''
 			 and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $6

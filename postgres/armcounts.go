@@ -67,5 +67,21 @@ func armCounts(ctx context.Context, q sqlx.QueryerContext, exp *experiment.Exper
 		}
 		return nil
 	}, fixed, exp.ID, exp.Version)
+	if err != nil {
+		return nil, err
+	}
+	const imported = `select arm, max(count) from imported_counts where experiment_id = $1 and version = $2 group by arm`
+	err = eachRow(ctx, q, func(rows *sql.Rows) error {
+		var arm int
+		var n int64
+		if err := rows.Scan(&arm, &n); err != nil {
+			return err
+		}
+		if arm >= len(counts) {
+			return fmt.Errorf("imported outcomes of arm %d of %d", arm, len(counts))
+		}
+		counts[arm].Imported = n
+		return nil
+	}, imported, exp.ID, exp.Version)
 	return counts, err
 }

@@ -33,7 +33,9 @@ var unitColumns = map[experiment.UnitType]string{
 // With history, sessions of the past come, too: of those named by the unit itself
 // and of those linked to it, each, the newest. $11 is how many milliseconds before
 // the exposure they began at most; metrics.InHistory decides in the end.
-func closedQuery(unit experiment.UnitType, w metrics.Window, history bool) string {
+//
+// Of the exposures those are read that came by the kind of import.
+func closedQuery(unit experiment.UnitType, w metrics.Window, history bool, imported ImportKind) string {
 	own, notOwn := `false`, `true`
 	if column := unitColumns[unit]; column != "" {
 		own = `s.` + column + ` = x.unit_id and s.` + column + ` <> ''`
@@ -60,6 +62,7 @@ func closedQuery(unit experiment.UnitType, w metrics.Window, history bool) strin
 				from exposures
 				where experiment_id = $1 and version = $2
 				  and (first_closes_at, unit_id) > ($3, $4) and (first_closes_at, unit_id) <= ($5, $6)
+				  and imported = '` + string(imported) + `'
 				offset 0) page -- not merged with the outer query, which would lose the index
 			order by unit_id) x
 		left join lateral (

@@ -215,7 +215,7 @@ func explainClosed(t *testing.T, db *DB, unit experiment.UnitType, w metrics.Win
 		if _, err := tx.ExecContext(t.Context(), planClosed); err != nil {
 			return err
 		}
-		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit, w, historyDays > 0), args...)
+		return tx.SelectContext(t.Context(), &lines, `explain `+closedQuery(unit, w, historyDays > 0, ""), args...)
 	})
 	if err != nil {
 		t.Fatalf("explain: %v", err)

@@ -34,11 +34,16 @@ const (
 // page before and writes outcomes on the look's. Nothing is lost by that: what
 // has closed is committed and does not change, see Look.
 func (l *lookTx) Closed(ctx context.Context, ask metrics.Reading, each func(*metrics.Closed) error) error {
+	return l.db.readClosed(ctx, l.exp, ask, "", each)
+}
+
+// readClosed is Closed for the exposures that came by the kind of import.
+func (db *DB) readClosed(ctx context.Context, exp *experiment.Experiment, ask metrics.Reading, imported ImportKind, each func(*metrics.Closed) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	readers, ctx := errgroup.WithContext(ctx)
 	r := closedReader{
-		db: l.db, exp: l.exp, window: ask.Window, historyDays: ask.HistoryDays,
+		db: db, exp: exp, window: ask.Window, historyDays: ask.HistoryDays, imported: imported,
 		from: justAfter(firstClosing(ask.Window, ask.After)), upTo: firstClosing(ask.Window, ask.UpTo),
 		free: make(chan *closedPage, pagesAhead), next: make(chan chan *closedPage, pagesAhead),
 	}
@@ -88,6 +93,7 @@ type closedReader struct {
 	exp         *experiment.Experiment
 	window      metrics.Window
 	historyDays int
+	imported    ImportKind
 	upTo        time.Time
 	free        chan *closedPage
 	next        chan chan *closedPage // promises in order; closed behind the last
@@ -142,7 +148,7 @@ func (r *closedReader) run(ctx context.Context) error {
 			return err
 		}
 		defer cut.Close()
-		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window, r.historyDays > 0))
+		read, err := tx.PrepareContext(ctx, closedQuery(r.exp.Unit, r.window, r.historyDays > 0, r.imported))
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,8 @@ type StoredExposure struct {
 	Override bool      `json:"override"`
 }
 
-// ExposurePage returns up to limit exposures to an experiment that follow
+// ExposurePage returns up to limit exposures to an experiment, other than
+// imported ones, of which somebody else drew the arm, that follow
 // (version, unit), in this order. It returns experiment.CodeTooLarge when limit
 // is above MaxExposurePage.
 func (db *DB) ExposurePage(ctx context.Context, experimentID int64, version int, unit string, limit int) ([]StoredExposure, error) {
@@ -29,7 +30,7 @@ func (db *DB) ExposurePage(ctx context.Context, experimentID int64, version int,
 	}
 	const query = `
 		select version, unit_id, arm, at, override from exposures
-		where experiment_id = $1 and (version, unit_id) > ($2, $3)
+		where experiment_id = $1 and (version, unit_id) > ($2, $3) and imported = ''
 		order by version, unit_id limit $4`
 	out := []StoredExposure{}
 	err := eachRow(ctx, db.sql, func(rows *sql.Rows) error {

@@ -27,7 +27,21 @@ type ExposureRow struct {
 	Session      string // empty: not known
 	Attributes   map[string]string
 	Override     bool
+	// Imported marks a unit that somebody else exposed: what it did is imported, too,
+	// and no window of it closes by the clock.
+	Imported ImportKind
+	// Crossed marks a unit of which it is known that it was seen in another arm, too.
+	Crossed bool
 }
+
+// ImportKind says how what an imported unit did comes in.
+type ImportKind string
+
+// The kinds. The zero value is a unit that was exposed here.
+const (
+	ImportSessions ImportKind = "sessions" // outcomes are made of its sessions
+	ImportOutcomes ImportKind = "outcomes" // they come as such
+)
 
 // ResolveExposure returns the row of an exposure to exp. It returns
 // experiment.CodeInvalid when exp has no such arm and experiment.CodeConflict
@@ -96,10 +110,10 @@ func foldExposures(rows []ExposureRow, recordedAt time.Time) []foldedExposure {
 	for i := range sorted {
 		last := len(folded) - 1
 		if last < 0 || compareUnits(&folded[last].ExposureRow, &sorted[i]) != 0 {
-			folded = append(folded, foldedExposure{ExposureRow: sorted[i]})
+			folded = append(folded, foldedExposure{ExposureRow: sorted[i], crossed: sorted[i].Crossed})
 			continue
 		}
-		folded[last].crossed = folded[last].crossed || sorted[i].Arm != folded[last].Arm
+		folded[last].crossed = folded[last].crossed || sorted[i].Crossed || sorted[i].Arm != folded[last].Arm
 		folded[last].Override = folded[last].Override || sorted[i].Override
 	}
 	return folded
@@ -125,12 +139,12 @@ func earlier(a, b time.Time) time.Time {
 const upsertExposures = `
 	insert into exposures as x
 		(experiment_id, version, unit_id, arm, at, recorded_at, override, crossed_at, attributes,
-		 first_closes_at)
+		 first_closes_at, imported)
 	select n.experiment_id, n.version, n.unit_id, n.arm, n.at, $8, n.override,
 	       case when n.crossed then $8::timestamptz end, n.attributes,
-	       greatest(n.at + $9::interval, $8) + $10::interval
-	from unnest($1::bigint[], $2::int[], $3::text[], $4::smallint[], $5::timestamptz[], $6::bool[], $7::bool[], $11::json[])
-		as n (experiment_id, version, unit_id, arm, at, override, crossed, attributes)
+	       greatest(n.at + $9::interval, $8) + $10::interval, n.imported
+	from unnest($1::bigint[], $2::int[], $3::text[], $4::smallint[], $5::timestamptz[], $6::bool[], $7::bool[], $11::json[], $12::text[])
+		as n (experiment_id, version, unit_id, arm, at, override, crossed, attributes, imported)
 	on conflict (experiment_id, version, unit_id) do update set
 		at              = case when ` + exposureIsEarlier + ` then excluded.at else x.at end,
 		recorded_at     = case when ` + exposureIsEarlier + ` then excluded.recorded_at else x.recorded_at end,
@@ -142,7 +156,7 @@ const upsertExposures = `
 
 // The conditions under which an exposure changes the one that is there.
 const (
-	exposureIsEarlier = `(excluded.arm = x.arm and excluded.at < x.at and x.first_closes_at > excluded.recorded_at)`
+	exposureIsEarlier = `(excluded.arm = x.arm and excluded.imported = x.imported and excluded.at < x.at and x.first_closes_at > excluded.recorded_at)`
 	exposureIsForced  = `(excluded.override and not x.override and x.first_closes_at > excluded.recorded_at)`
 	exposureCrosses   = `(excluded.arm <> x.arm or excluded.crossed_at is not null)`
 )
@@ -151,11 +165,12 @@ func insertExposures(ctx context.Context, tx *sqlx.Tx, rows []foldedExposure, re
 	n := len(rows)
 	ids, versions, units, arms := make([]int64, n), make([]int64, n), make([]string, n), make([]int64, n)
 	ats, overrides, crossed, attributes := make([]string, n), make([]bool, n), make([]bool, n), make([]string, n)
+	imported := make([]string, n)
 	for i := range rows {
 		r := &rows[i]
 		ids[i], versions[i], units[i], arms[i] = r.ExperimentID, int64(r.Version), r.Unit, int64(r.Arm)
 		ats[i] = r.At.Format(timestampFormat)
-		overrides[i], crossed[i] = r.Override, r.crossed
+		overrides[i], crossed[i], imported[i] = r.Override, r.crossed, string(r.Imported)
 		text, err := json.Marshal(r.Attributes)
 		if err != nil {
 			return err
@@ -169,7 +184,7 @@ func insertExposures(ctx context.Context, tx *sqlx.Tx, rows []foldedExposure, re
 		pq.Array(ids), pq.Array(versions), pq.Array(units), pq.Array(arms), pq.Array(ats),
 		pq.Array(overrides), pq.Array(crossed), recordedAt,
 		interval(metrics.WindowFirst.Span()), interval(metrics.WindowFirst.Grace()),
-		pq.Array(attributes))
+		pq.Array(attributes), pq.Array(imported))
 	return err
 }
 

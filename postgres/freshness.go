@@ -38,7 +38,8 @@ func (db *DB) Freshness(ctx context.Context, now time.Time) ([]Freshness, error)
 		left join lateral (
 			select min(first_closes_at) as waiting from exposures x
 			where x.experiment_id = e.id and x.version = e.version
-			  and x.first_closes_at > coalesce(n.watermark, '-infinity') and x.first_closes_at <= $1) w on true
+			  and x.first_closes_at > coalesce(n.watermark, '-infinity') and x.first_closes_at <= $1
+			  and x.imported = '') w on true
 		where e.status in ('running', 'paused')
 		order by w.waiting nulls last, e.key
 		limit $2`

@@ -76,6 +76,18 @@ func (s jobStore) ReportEvents(ctx context.Context, events []storetest.Event) er
 	return s.InsertUnitEvents(ctx, received)
 }
 
+func (s jobStore) Import(ctx context.Context, exp *experiment.Experiment, importedAt time.Time, w metrics.Window, outcomes []metrics.Outcome) error {
+	units := make([]ImportedUnit, len(outcomes))
+	for i := range outcomes {
+		o := &outcomes[i]
+		units[i] = ImportedUnit{ExposureRow: ExposureRow{
+			ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: o.Unit, Arm: o.Arm, At: o.ExposedAt, Imported: ImportOutcomes,
+		}, Outcomes: map[metrics.Window]*metrics.Quantities{w: &o.Quantities}}
+	}
+	_, err := s.ImportUnits(ctx, func() time.Time { return importedAt }, exp, units)
+	return err
+}
+
 func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error) {
 	var out []metrics.Outcome
 	err := eachRow(ctx, s.sql, func(rows *sql.Rows) error {

@@ -34,7 +34,12 @@ const outcomePageSize = 5_000
 // Because outcomes never change, pages that are read one after the other are the
 // same as those of one moment, and each may take its time: nothing is held open.
 func (db *DB) Outcomes(ctx context.Context, run Run, upTo int, each func(*FixedOutcome) error) error {
-	for _, w := range metrics.Windows() {
+	var windows []metrics.Window
+	const query = `select distinct win from outcome_counts where experiment_id = $1 and version = $2 order by win`
+	if err := db.sql.SelectContext(ctx, &windows, query, run.ExperimentID, run.Version); err != nil {
+		return wrap("read the windows of outcomes", err)
+	}
+	for _, w := range windows {
 		if err := windowOutcomes(ctx, db.sql, run, w, upTo, each); err != nil {
 			return wrap("read outcomes", err)
 		}

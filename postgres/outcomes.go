@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
 
@@ -81,10 +80,7 @@ func (l *lookTx) copyOutcomes(ctx context.Context, table string, w metrics.Windo
 	run = append(append(run, w...), '\t')
 	number := append(strconv.AppendInt([]byte{'\t'}, int64(look), 10), '\t')
 
-	kept := metrics.QuantityCount
-	if l.exp.Unit != experiment.UnitBroadcaster {
-		kept = int(metrics.Streams) // what follows is unknown of them, as what an array lacks
-	}
+	kept := keptQuantities(l.exp)
 	order := byUnit(outcomes)
 	return l.tx.copyIn(ctx, "copy "+table+copyOutcomes, len(outcomes), func(buf []byte, i int) []byte {
 		o := &outcomes[order[i]]

@@ -97,6 +97,9 @@ type Arm struct {
 	// ClosedFirst and ClosedDay count the outcomes in the report by window.
 	ClosedFirst int64 `json:"closed_first"`
 	ClosedDay   int64 `json:"closed_day"`
+	// Imported counts the units whose outcomes were imported: what somebody else says
+	// that they did.
+	Imported int64 `json:"imported,omitempty"`
 }
 
 // Label returns the arm's name, or its key when it has none.

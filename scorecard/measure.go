@@ -25,10 +25,13 @@ func (t *tally) measure(m Metric, capped, byUnit bool) measured {
 	case KindMean:
 		out.arm, out.err = moments.Arm()
 	case KindProportion:
-		if !t.split { // with shares between 0 and 1 there is no count of events
-			out.count = moments.CountedRate()
-		}
 		out.arm, out.err = moments.Arm()
+		if !t.split && out.err == nil { // with shares between 0 and 1 there is no count of events
+			out.count = moments.CountedRate()
+			ones := int64(math.Round((moments.Mean + moments.Low) * float64(moments.N)))
+			// The variance p(1-p), as in the report of an experiment.
+			out.arm, out.err = stats.Proportion{Successes: ones, Trials: moments.N}.Arm()
+		}
 	case KindRatio:
 		out.count = stats.ArmCount{Units: t.pair.N}
 		out.arm, out.err = t.pair.RatioArm()

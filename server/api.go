@@ -46,6 +46,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.accountAPI(api)
 		s.configAPI(api)
 		s.telemetryAPI(api)
+		s.importAPI(api)
 	})
 }
 

@@ -136,7 +136,10 @@ func (s *slowWriter) Write(b []byte) (int, error) {
 
 func (s *Server) writeOutcomes(ctx context.Context, x *extraction) error {
 	return s.db.Outcomes(ctx, x.run(), x.look, func(o *postgres.FixedOutcome) error {
-		x.row = x.rows.Outcome(x.row[:0], o.Window, o.Look, &o.Outcome, o.Observed)
+		var err error
+		if x.row, err = x.rows.Outcome(x.row[:0], o.Window, o.Look, &o.Outcome, o.Observed); err != nil {
+			return err
+		}
 		return x.out.Write(x.row)
 	})
 }

@@ -290,3 +290,12 @@ func leastKnown(a, b *int64) *int64 {
 	}
 	return b
 }
+
+// Imported returns the state of a session that began at startMs and of which hb is
+// the last record: received when it had lasted as long as the client's monotonic
+// clock says.
+func (hb *Heartbeat) Imported(startMs int64) Session {
+	s := hb.session(startMs)
+	s.Last.RecvMs = startMs + hb.MonoMs
+	return s
+}

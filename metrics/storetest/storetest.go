@@ -31,6 +31,8 @@ type Subject interface {
 	ReportBroadcasts(ctx context.Context, parts []telemetry.Broadcast) error
 	// ReportEvents stores events of units, each once.
 	ReportEvents(ctx context.Context, events []Event) error
+	// Import stores outcomes that come from elsewhere at the clock's time importedAt.
+	Import(ctx context.Context, exp *experiment.Experiment, importedAt time.Time, w metrics.Window, outcomes []metrics.Outcome) error
 	// Outcomes returns the outcomes of a window in the order (closes_at, unit).
 	Outcomes(ctx context.Context, exp *experiment.Experiment, w metrics.Window) ([]metrics.Outcome, error)
 }
@@ -65,6 +67,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"a day is restated, and the past stays", testRestate},
 		{"only what has an outcome is restated", testRestateNothing},
 		{"attributes of the exposure arrive", testAttributes},
+		{"imported outcomes are taken once, by the look after them", testImported},
 		{"a look is kept whole", testLookRoundTrip},
 		{"a failed look leaves nothing", testRollback},
 		{"outcomes are written once", testOutcomeTwice},
