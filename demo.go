@@ -182,7 +182,7 @@ func (d *demo) run(ctx context.Context) error {
 		d.clock.Release()
 		d.line.end()
 		fmt.Fprintf(d.rt.out, "Caught up with the present. The platform goes on in real time: %s  (Ctrl-C stops)\n", d.p.url())
-		g.Go(func() error { return d.p.runJob(ctx, wallClock()) })
+		g.Go(func() error { return d.p.runJob(ctx, wallClock(), 0) })
 		return d.driver.Live(ctx)
 	})
 	return g.Wait()

@@ -34,6 +34,7 @@ import (
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server, with the metrics job inside."`
 	Job     jobCmd     `cmd:"" help:"Run the metrics job alone."`
+	Retain  retainCmd  `cmd:"" help:"Drop facts that are older than so many days, except what experiments still need."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema to the newest version."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on a simulated live platform: two weeks in about a minute, then in real time."`
 	Apply   applyCmd   `cmd:"" help:"Create or update experiments from a document; prints what changes."`

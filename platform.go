@@ -194,9 +194,13 @@ func (p *platform) follow(ctx context.Context) {
 // url returns the address of the server.
 func (p *platform) url() string { return "http://" + p.listener.Addr().String() }
 
-// runJob runs the metrics job until ctx ends.
-func (p *platform) runJob(ctx context.Context, clock metrics.Clock) error {
-	err := p.job.Loop(ctx, jobEvery, clock, p.server.Ran)
+// runJob runs the metrics job, and drops old facts beside it, until ctx ends.
+func (p *platform) runJob(ctx context.Context, clock metrics.Clock, retainDays int) error {
+	old := retention{db: p.db.DB, days: retainDays, log: p.cfg.Log}
+	err := p.job.Loop(ctx, jobEvery, clock, func(sum metrics.Summary, err error) {
+		p.server.Ran(sum, err)
+		old.tend(ctx, clock.Now())
+	})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -16,6 +16,7 @@ type serveCmd struct {
 	BootstrapToken string `env:"SPLITCAST_BOOTSTRAP_TOKEN" help:"Admin API key to make when none exists."`
 	AddressHeader  string `env:"SPLITCAST_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy puts the address of the client, such as X-Forwarded-For. Without a proxy leave it: clients could put anything in it."`
 	NoJob          bool   `help:"Leave the metrics job to other processes."`
+	RetainDays     int    `default:"0" env:"SPLITCAST_RETAIN_DAYS" help:"Age in days, at least 45, from which the job drops CMCD records, business events and outcomes that nothing needs; 0 keeps everything."`
 }
 
 // Run serves until the context ends.
@@ -31,7 +32,7 @@ func (c *serveCmd) Run(rt *runtime) error {
 	g, ctx := errgroup.WithContext(rt.ctx)
 	g.Go(func() error { return p.wait(ctx) })
 	if !c.NoJob {
-		g.Go(func() error { return p.runJob(ctx, clock) })
+		g.Go(func() error { return p.runJob(ctx, clock, c.RetainDays) })
 	}
 	return errors.Join(g.Wait(), p.close())
 }
@@ -58,7 +59,10 @@ func (p *platform) greet(rt *runtime) {
 	fmt.Fprintf(rt.out, "Splitcast listens on %s\nOpen this to sign in, once, within 10 minutes: %s%s\n", p.url(), p.url(), path)
 }
 
-type jobCmd struct{ storage }
+type jobCmd struct {
+	storage
+	RetainDays int `default:"0" env:"SPLITCAST_RETAIN_DAYS" help:"As of serve."`
+}
 
 // Run runs the metrics job until the context ends.
 func (c *jobCmd) Run(rt *runtime) error {
@@ -67,7 +71,10 @@ func (c *jobCmd) Run(rt *runtime) error {
 		return err
 	}
 	job := metrics.Job{Store: db.DB, Experiments: db.Page, Catalogue: db.Catalogue}
-	err = job.Loop(rt.ctx, jobEvery, wallClock(), func(s metrics.Summary, err error) {
+	clock := wallClock()
+	old := retention{db: db.DB, days: c.RetainDays, log: rt.log}
+	err = job.Loop(rt.ctx, jobEvery, clock, func(s metrics.Summary, err error) {
+		old.tend(rt.ctx, clock.Now())
 		if err != nil {
 			rt.log.Error("the metrics job failed", "error", err)
 			return

@@ -60,6 +60,15 @@ denominator are summed over the same sessions, those whose player reports both; 
   from its unit floor on. A *funnel* is the ratio of its last step to its first.
   A funnel with custom steps is of units: the share that reached the last step of those who reached the first, where a unit reaches a
   step when it reached all before and its quantity of the step is above 0. The order is that of the definition, not that of time.
+- **The past.** Where the plan has covariates, what a unit did in the days before its exposure is fixed with its outcome: the newest
+  64 sessions that were over by then, in the quantities of the primary and secondary metrics.
+- **Late and lost.** What comes after an outcome was fixed changes nothing. A day later the job counts, by arm, the units of which a record
+  came late or contradicted another, and with each look those that were exposed, tried to play, saw a picture and were heard of after it.
+- **Suspected programs** have outcomes like all others, and are marked: units that call themselves a bot, run more than 8 sessions at
+  once, or mostly played hidden, for 16 hours, or without a frame before their exposure. The rule is the same in all arms and asks nothing
+  that an arm could change. The report compares their number, and shows effects without them.
+- **Restating.** ` + "`splitcast restate KEY --day D --reason R`" + ` makes the outcomes of windows that closed on a day again, as a new look.
+  The first ones stay, and with them every look before; the report names the day from then on.
 - **Caps** are constants. The value without the cap stands beside the one with it.
 - **Tiers** are the sources that can observe it: A our heartbeat, B CMCD v2 with player states, C CMCD v2 without, D media requests.
 - **Versions.** A definition never changes; a change is another version. A plan fixes the versions of its metrics at launch, and its

@@ -89,7 +89,7 @@ func (l *looker) restate(ctx context.Context, r Restatement) (Look, error) {
 	next := Look{
 		Number: last.Number + 1, At: l.now.UTC().Truncate(time.Microsecond), Watermark: last.Watermark, Arms: last.Arms,
 	}
-	for _, w := range Windows() {
+	for _, w := range cells.Windows() {
 		if w.IsReturn() && !cells.Uses(w) {
 			continue
 		}

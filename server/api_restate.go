@@ -42,6 +42,9 @@ func (s *Server) restate(ctx context.Context, who string, in *restateInput) (*re
 	if err != nil {
 		return nil, err
 	}
+	if err := s.db.CheckRestatable(ctx, day); err != nil {
+		return nil, err
+	}
 	now := s.now()
 	job := metrics.Job{Store: s.db, Catalogue: s.db.Catalogue}
 	look, err := job.Restate(ctx, &exp, metrics.Restatement{Day: day, Actor: who, Reason: in.Body.Reason}, now)
