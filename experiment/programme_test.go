@@ -280,3 +280,30 @@ func BenchmarkUnitSet(b *testing.B) {
 		}
 	}
 }
+
+func TestOutlook(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	steps := []experiment.RampStep{{At: begin.Add(time.Hour), Slots: 1000}, {At: begin.Add(2 * time.Hour), Slots: 2000}}
+	e := experiment.Experiment{Spec: experiment.Spec{Slots: 500, Ramp: steps, Status: experiment.StatusRunning}}
+	if o := e.Outlook(); o.Slots != 500 || o.Goal != 2000 || o.NextAt == nil || !o.NextAt.Equal(steps[0].At) || o.NextSlots != 1000 {
+		t.Errorf("before the first step: %+v", o)
+	}
+	e.RampSlots, e.RampedAt = 1000, &steps[0].At
+	if o := e.Outlook(); o.Slots != 1000 || o.Goal != 2000 || !o.NextAt.Equal(steps[1].At) || o.NextSlots != 2000 {
+		t.Errorf("after it: %+v", o)
+	}
+	e.Status = experiment.StatusPaused // steps wait
+	if o := e.Outlook(); o.Slots != 1000 || o.Goal != 2000 || o.NextAt != nil || o.NextSlots != 0 {
+		t.Errorf("paused: %+v", o)
+	}
+	stop := begin.Add(90 * time.Minute)
+	e.Status, e.StopAt = experiment.StatusRunning, &stop
+	if o := e.Outlook(); o.NextAt == nil || !o.NextAt.Equal(stop) || o.NextSlots != 0 {
+		t.Errorf("stopped before: %+v", o)
+	}
+	e.StopAt, e.RampSlots, e.RampedAt = nil, 2000, &steps[1].At
+	if o := e.Outlook(); o.Slots != 2000 || o.Goal != 2000 || o.NextAt != nil {
+		t.Errorf("at its end: %+v", o)
+	}
+}

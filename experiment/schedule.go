@@ -165,3 +165,33 @@ func sameTime(a, b *time.Time) bool {
 	}
 	return a.Equal(*b)
 }
+
+// Outlook says how far the ramp of an experiment has come, and what its schedule
+// will change next.
+type Outlook struct {
+	// Slots are those owned while it runs; Goal is what the ramp leads to.
+	Slots int `json:"slots"`
+	Goal  int `json:"goal"`
+	// NextAt is when the next step is; nil: there is none. NextSlots is what it
+	// grows to; 0: the step starts or stops the experiment.
+	NextAt    *time.Time `json:"next_at,omitempty"`
+	NextSlots int        `json:"next_slots,omitempty"`
+}
+
+// Outlook returns the outlook.
+func (e *Experiment) Outlook() Outlook {
+	o := Outlook{Slots: e.TargetSlots()}
+	o.Goal = o.Slots
+	if e.nextRampStep() != nil {
+		o.Goal = e.Ramp[len(e.Ramp)-1].Slots
+	}
+	at, ok := e.NextStep()
+	if !ok {
+		return o
+	}
+	o.NextAt = &at
+	if step := e.nextRampStep(); e.Status == StatusRunning && step != nil && step.At.Equal(at) {
+		o.NextSlots = step.Slots
+	}
+	return o
+}

@@ -26,7 +26,8 @@ type experimentOne struct{ Body ExperimentView }
 type ExperimentView struct {
 	experiment.Experiment
 
-	RemoteOnly string `json:"remote_only,omitempty" doc:"why the flagd document leaves the experiment out; OFREP serves it"`
+	Outlook    experiment.Outlook `json:"outlook" doc:"slots owned now, those that the ramp leads to, and the next step of the schedule"`
+	RemoteOnly string             `json:"remote_only,omitempty" doc:"why the flagd document leaves the experiment out; OFREP serves it"`
 }
 
 // KeyInPath is the part of an input that names an experiment; exported, because
@@ -65,7 +66,7 @@ func (s *Server) experimentAPI(api huma.API) {
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}", "get-experiment", "One experiment", experiment.ScopeRead), experiment.ScopeRead,
 		func(ctx context.Context, _ string, in *KeyInPath) (*experimentOne, error) {
 			e, err := s.db.Get(ctx, in.Key)
-			return &experimentOne{ExperimentView{e, s.flagd.remoteOnly(in.Key)}}, err
+			return &experimentOne{ExperimentView{e, e.Outlook(), s.flagd.remoteOnly(in.Key)}}, err
 		})
 	serve(s, api, operation(http.MethodGet, "/experiments/{key}/versions", "list-versions", "Everything that was ever applied to an experiment", experiment.ScopeRead), experiment.ScopeRead,
 		func(ctx context.Context, _ string, in *KeyInPath) (*revisionList, error) {

@@ -185,6 +185,8 @@ func TestExperimentSaysWhyItIsRemoteOnly(t *testing.T) {
 	b.play(t, []scenario{
 		{name: "left out", method: "GET", path: apiPath + "/experiments/after", as: experiment.ScopeRead, status: http.StatusOK, has: []string{`"remote_only":"the experiment requires`}},
 		{name: "in the document", method: "GET", path: apiPath + "/experiments/abr", as: experiment.ScopeRead, status: http.StatusOK, lacks: []string{"remote_only"}},
+		{name: "on the page", method: "GET", path: "/experiments/after", header: map[string]string{"Cookie": b.signIn(t)}, status: http.StatusOK, has: []string{"flagd clients do not get this experiment, OFREP and our own do: the experiment requires"}},
+		{name: "of its page", method: "GET", path: "/experiments/abr", header: map[string]string{"Cookie": b.signIn(t)}, status: http.StatusOK, lacks: []string{"flagd clients"}},
 		{name: "the document", method: "GET", path: FlagdPath, as: experiment.ScopeConfig, status: http.StatusOK, has: []string{`"remote-only.after"`, `"abr":{`}},
 	})
 	if got := b.send(t, scenario{method: "GET", path: "/metrics"}); !strings.Contains(got.body, "splitcast_flagd_mismatches_total 0") {

@@ -45,6 +45,7 @@ func (s *Server) reportView(r *http.Request) (web.ReportView, error) {
 		Decide: page, Choice: web.ReadChoice(r.URL.Query()), Charts: page + "/chart.svg",
 		JSON: api + "/report", CSV: api + "/report.csv", Notebook: api + "/notebook", Outcomes: api + "/outcomes", Share: page + "/shares",
 		Comment: page + "/comments", Events: page + "/events",
+		Serving: &web.Serving{Outlook: exp.Outlook(), RemoteOnly: s.flagd.remoteOnly(exp.Key)},
 	}
 	for _, c := range comments {
 		view.Comments = append(view.Comments, web.CommentView{

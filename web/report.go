@@ -35,6 +35,8 @@ type ReportView struct {
 	// reader may not. Shares are the links that are open.
 	Share  string
 	Shares []ShareView
+	// Serving says how the experiment is served now; nil: not said.
+	Serving *Serving
 	// Events is the address that tells of new looks; empty: the page stays as it is.
 	Events string
 	// Comment is the address that takes comments; empty: the reader may not.
@@ -81,6 +83,7 @@ type reportPage struct {
 	Title       string
 	Experiments string
 	Head        headPart
+	Serving     *servingPart
 	Replay      *replayPart
 	States      []statePart // what is awaited, went wrong or is to come
 	Verdict     verdictPart
@@ -171,6 +174,7 @@ func newReportPage(v ReportView) (reportPage, error) {
 		p.Replay = nil
 	}
 	p.Frozen, p.Sharing, p.Live = newFrozen(&v), newSharing(&v), newLive(&v)
+	p.Serving = newServing(&v, links.look != 0)
 	if links.look == 0 { // the past is not decided on
 		p.Decide = newDecide(r, v.Decide)
 	}
