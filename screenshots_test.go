@@ -38,6 +38,8 @@ func TestScreenshots(t *testing.T) {
 	}
 	wide := webtest.View{Width: 1280, Height: 900}
 	p := browser.Open(t, d.p.url()+path, wide)
+	p.Click(t, ".signin button")
+	p.Await(t, `document.readyState === "complete" && location.pathname === "/experiments"`)
 	launch := beginLaunch(t, p, d.p.url())
 	for _, shot := range []struct {
 		name, path string

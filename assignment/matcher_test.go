@@ -36,7 +36,7 @@ func TestMatcher(t *testing.T) {
 		"any with one not known":    {&experiment.Audience{Any: []experiment.Audience{hls, newApp}}, assignment.MatchUnknown},
 		"absent is not known":       {&experiment.Audience{Attr: "app", Op: experiment.OpAbsent}, assignment.MatchUnknown},
 		"present":                   {&experiment.Audience{Attr: "player", Op: experiment.OpPresent}, assignment.MatchYes},
-		"a text against a number":   {ptr(is("country", experiment.OpGt, 3.0)), assignment.MatchUnknown},
+		"a text against a number":   {new(is("country", experiment.OpGt, 3.0)), assignment.MatchUnknown},
 		"in the list of unit ids":   {&beta, assignment.MatchYes},
 		"out of the list":           {&experiment.Audience{Not: &beta}, assignment.MatchNo},
 		"a false attribute in list": {&experiment.Audience{Attr: "player", Op: experiment.OpInList, List: "beta"}, assignment.MatchNo},
@@ -61,5 +61,3 @@ func TestMatcher(t *testing.T) {
 		t.Error("a list that is not there is taken")
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -33,10 +33,21 @@ func StepOf(field string) Step {
 		prefix string
 		step   Step
 	}{
-		{"plan.primary", StepMetrics}, {"plan.secondary", StepMetrics}, {"plan.guardrails", StepMetrics}, {"plan", StepPower},
-		{"unit", StepAudience}, {"audience", StepAudience},
-		{"layer", StepTraffic}, {"slots", StepTraffic}, {"ramp", StepTraffic}, {"start_at", StepTraffic}, {"stop_at", StepTraffic},
-		{"requires", StepTraffic}, {"ignore_holdouts", StepTraffic}, {"on_pause", StepTraffic}, {"status", StepReview},
+		{"plan.primary", StepMetrics},
+		{"plan.secondary", StepMetrics},
+		{"plan.guardrails", StepMetrics},
+		{"plan", StepPower},
+		{"unit", StepAudience},
+		{"audience", StepAudience},
+		{"layer", StepTraffic},
+		{"slots", StepTraffic},
+		{"ramp", StepTraffic},
+		{"start_at", StepTraffic},
+		{"stop_at", StepTraffic},
+		{"requires", StepTraffic},
+		{"ignore_holdouts", StepTraffic},
+		{"on_pause", StepTraffic},
+		{"status", StepReview},
 	} {
 		if strings.HasPrefix(field, f.prefix) {
 			return f.step

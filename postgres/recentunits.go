@@ -26,10 +26,21 @@ var sessionAttributes = []struct{ name, column string }{
 	{"broadcaster_id", "broadcaster_id"},
 }
 
-// unitColumnOf are the columns of sessions that name the unit of a type.
-var unitColumnOf = map[experiment.UnitType]string{
-	experiment.UnitViewer: "viewer_id", experiment.UnitDevice: "device_id",
-	experiment.UnitBroadcaster: "broadcaster_id", experiment.UnitSession: "session_id",
+// unitColumnOf returns the column of sessions that names the unit of a type; empty:
+// none does.
+func unitColumnOf(unit experiment.UnitType) string {
+	switch unit {
+	case experiment.UnitViewer:
+		return "viewer_id"
+	case experiment.UnitDevice:
+		return "device_id"
+	case experiment.UnitBroadcaster:
+		return "broadcaster_id"
+	case experiment.UnitSession:
+		return "session_id"
+	case experiment.UnitBlock:
+	}
+	return ""
 }
 
 // SessionAttributes returns the names of the attributes that stored sessions know
@@ -132,8 +143,8 @@ func (db *DB) eachRecentUnit(ctx context.Context, r recentRead, visit func(unit 
 
 // recentQuery reads sessions that began in [$1, $2), at most $3.
 func recentQuery(unit experiment.UnitType, names []string) (string, error) {
-	column, ok := unitColumnOf[unit]
-	if !ok {
+	column := unitColumnOf(unit)
+	if column == "" {
 		return "", experiment.Invalidf("unit", "sessions name no units of type %s", unit)
 	}
 	columns := make(map[string]string, len(sessionAttributes))

@@ -25,7 +25,7 @@ type prepared struct {
 
 // readLaunch returns the experiment of a form, and all that is wrong with it by
 // the rules of experiments alone.
-func (s *Server) readLaunch(r *http.Request, form url.Values) (experiment.Spec, experiment.Errors) {
+func (s *Server) readLaunch(form url.Values) (experiment.Spec, experiment.Errors) {
 	spec, faults := web.ReadLaunch(form, s.now())
 	spec.Normalize()
 	known := func(string) bool { return true } // prepare asks the catalogue

@@ -52,7 +52,7 @@ func launchViewOf(form url.Values, in launch.Input) LaunchView {
 	in.Now = launchNow
 	in.Spec, faults = ReadLaunch(form, launchNow)
 	in.Spec.Normalize()
-	in.Faults = append(faults, experiment.Faults(in.Spec.Validate(metrics.Known))...)
+	in.Faults = slices.Concat(faults, experiment.Faults(in.Spec.Validate(metrics.Known)))
 	return LaunchView{
 		Form: form, Spec: in.Spec, Faults: in.Faults, Previews: in.Previews, Assessment: launch.Assess(in), Document: "experiments: []",
 	}

@@ -270,9 +270,14 @@ func (p *launchPage) review(v *LaunchView) {
 		guards = []string{"none"}
 	}
 	r.Facts = [][2]string{
-		{"Key", v.Spec.Key}, {"Arms", strings.Join(arms, ", ")}, {"Unit", string(v.Spec.Unit)},
-		{"Primary", strings.Join(primary, ", ")}, {"Guardrails", strings.Join(guards, ", ")},
-		{"Smallest lift", sharePct(v.Spec.Plan.MDE)}, {"Planned units", count(v.Spec.Plan.Units)}, {"Traffic", rampWords(&v.Spec)},
+		{"Key", v.Spec.Key},
+		{"Arms", strings.Join(arms, ", ")},
+		{"Unit", string(v.Spec.Unit)},
+		{"Primary", strings.Join(primary, ", ")},
+		{"Guardrails", strings.Join(guards, ", ")},
+		{"Smallest lift", sharePct(v.Spec.Plan.MDE)},
+		{"Planned units", count(v.Spec.Plan.Units)},
+		{"Traffic", rampWords(&v.Spec)},
 	}
 	p.Review = r
 }

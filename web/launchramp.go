@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -62,13 +63,14 @@ func rampOf(name string, slots int, startAt *time.Time, now time.Time) (first in
 
 // rampWords says a ramp: "1 %, then 5 % on 2 Dec, 25 % on 3 Dec".
 func rampWords(spec *experiment.Spec) string {
-	out := slotShare(spec.Slots) + " of the layer"
+	var b strings.Builder
+	b.WriteString(slotShare(spec.Slots) + " of the layer")
 	for i, step := range spec.Ramp {
 		word := ","
 		if i == 0 {
 			word = ", then"
 		}
-		out += fmt.Sprintf("%s %s on %s", word, slotShare(step.Slots), step.At.UTC().Format(listFormat))
+		fmt.Fprintf(&b, "%s %s on %s", word, slotShare(step.Slots), step.At.UTC().Format(listFormat))
 	}
-	return out
+	return b.String()
 }
