@@ -124,7 +124,8 @@ func (n Notebook) introduction() cell {
 		"# %s, version %d, look %d\n\n"+
 			"The effects of the primary metrics, computed again from the outcomes. Nothing but Python 3 is needed. First fetch the file:\n\n"+
 			"    splitcast export %s --what outcomes --look %d -o %s\n\n"+
-			"Each unit has one row a window; its id is a pseudonym. A unit whose denominator is 0, or unknown, is not part of the metric: not observed is not zero.",
+			"Each unit has one row a window; its id is a pseudonym. A unit whose denominator is 0, or unknown, is not part of the metric: not observed is not zero. "+
+			"Where the report adjusts an effect by the units' past, this is the one without it, which the report shows beside.",
 		n.Experiment, n.Version, n.Look, n.Experiment, n.Look, file)), nil}
 }
 

@@ -1,0 +1,88 @@
+package intake
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// records reads a file to the end: records, or where and why there is none.
+func records(t *testing.T, what What, text string, m Mapping) (out, faults []string) {
+	t.Helper()
+	rows, err := Open(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := NewPlan(what, rows.Columns(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			return out, faults
+		}
+		fault, bad := errors.AsType[*Fault](err)
+		if err != nil && !bad {
+			t.Fatal(err)
+		}
+		var record json.RawMessage
+		if fault == nil {
+			record, fault = plan.Record(&row, false)
+		}
+		if fault != nil {
+			faults = append(faults, fault.Error())
+			continue
+		}
+		out = append(out, string(record))
+	}
+}
+
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	const want = `{"unit":"u1","arm":"a","at":"2026-11-02T12:00:00Z","attributes":{"country":"DE"},"quantities":{"watch_ms":5}}`
+	for name, text := range map[string]string{
+		"CSV":          "unit,arm,at,country,watch_ms\nu1,a,2026-11-02T13:00:00+01:00,DE,5\n",
+		"BOM and CRLF": "\ufeffunit,arm,at,country,watch_ms\r\nu1,a,1793620800,DE,5\r\n",
+		"NDJSON":       `{"unit":"u1","arm":"a","at":1793620800000,"country":"DE","watch_ms":5,"stall_ms":null}` + "\n",
+	} {
+		out, faults := records(t, Outcomes, text, Mapping{})
+		if diff := cmp.Diff([]string{want}, out); diff != "" || faults != nil {
+			t.Errorf("%s (-want +got):\n%s%v", name, diff, faults)
+		}
+	}
+	_, faults := records(t, Outcomes, "unit,arm,watch_ms\nu,a,x\n,a,1\nu,,1\nu,a\n", Mapping{})
+	wantFaults := []string{
+		`line 2, column "watch_ms": "x" is not a finite number`, `line 3, column "unit": the unit is missing`,
+		`line 4, column "arm": the arm is missing`, `line 5: the row has 2 values for 3 columns`,
+	}
+	if diff := cmp.Diff(wantFaults, faults); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	out, _ := records(t, Sessions, "at,session_id,play_ms,play_requested\n2026-11-02,17,5,TRUE\n", Mapping{})
+	if diff := cmp.Diff([]string{`{"at":"2026-11-02T00:00:00Z","kind":"end","play_ms":5,"play_requested":true,"seq":1,"session_id":"17"}`}, out); diff != "" {
+		t.Errorf("session (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzOpen: whatever a file holds, reading it ends, without a panic.
+func FuzzOpen(f *testing.F) {
+	for _, seed := range []string{"unit,arm\nu,a\n", `{"unit":"u"}`, "\x1f\x8b", "\ufeff", "a\"b", "{\n{", "unit\n\"x\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := Open(strings.NewReader(text))
+		for n := 0; err == nil; n++ {
+			if _, err = rows.Next(); n > len(text) {
+				t.Fatalf("%d rows of %d bytes", n, len(text))
+			}
+			if _, bad := errors.AsType[*Fault](err); bad {
+				err = nil
+			}
+		}
+	})
+}
