@@ -39,23 +39,23 @@ func (t UnitType) HasPast() bool { return t == UnitViewer || t == UnitDevice }
 // settleCovariates sets what the document leaves open: what the plan before has, or
 // the default of a new experiment. What was launched keeps what it was launched
 // with.
-func (s *Spec) settleCovariates(before *Experiment) {
+func (e *Spec) settleCovariates(before *Experiment) {
 	switch {
-	case s.Plan.Covariates != "":
+	case e.Plan.Covariates != "":
 	case before != nil:
-		s.Plan.Covariates = before.Plan.Covariates
-	case s.Design == DesignAB && s.Unit.HasPast():
-		s.Plan.Covariates = DefaultCovariates
+		e.Plan.Covariates = before.Plan.Covariates
+	case e.Design == DesignAB && e.Unit.HasPast():
+		e.Plan.Covariates = DefaultCovariates
 	}
 }
 
-func (s *Spec) validateCovariates(f *faultList) {
-	c := s.Plan.Covariates
+func (e *Spec) validateCovariates(f *faultList) {
+	c := e.Plan.Covariates
 	switch {
 	case c == "" || c == CovariatesOff:
 	case c.Days() == 0:
 		f.addf("plan.covariates", "must be off, or 1d to %dd: the days before the exposure", MaxCovariateDays)
-	case !s.Unit.HasPast():
-		f.addf("plan.covariates", "a %s has no past of its own to adjust by: leave it out", s.Unit)
+	case !e.Unit.HasPast():
+		f.addf("plan.covariates", "a %s has no past of its own to adjust by: leave it out", e.Unit)
 	}
 }

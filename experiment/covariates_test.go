@@ -77,7 +77,7 @@ func TestCovariatesOfOldPlans(t *testing.T) {
 
 func TestCovariatesValidate(t *testing.T) {
 	t.Parallel()
-	any := func(string) bool { return true }
+	anyMetric := func(string) bool { return true }
 	for _, test := range []struct {
 		unit experiment.UnitType
 		c    experiment.Covariates
@@ -93,7 +93,7 @@ func TestCovariatesValidate(t *testing.T) {
 		{experiment.UnitBroadcaster, "14d", false},
 	} {
 		s := covariatesSpec(test.unit, test.c)
-		if err := s.Validate(any); (err == nil) != test.ok {
+		if err := s.Validate(anyMetric); (err == nil) != test.ok {
 			t.Errorf("%s with covariates %q: %v, want ok %v", test.unit, test.c, err, test.ok)
 		}
 	}

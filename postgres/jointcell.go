@@ -27,10 +27,10 @@ var errMalformedJoint = errors.New("malformed joint moments")
 
 // parseJoint reads what appendJoint wrote.
 func parseJoint(text string) (*stats.JointMoments, error) {
-	inner, ok := strings.CutPrefix(text, "[")
-	if inner, ok = strings.CutSuffix(inner, "]"); !ok {
+	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
 		return nil, errMalformedJoint
 	}
+	inner := text[1 : len(text)-1]
 	first, rest, _ := strings.Cut(inner, ",")
 	n, err := strconv.ParseInt(first, 10, 64)
 	if err != nil {

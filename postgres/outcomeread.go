@@ -135,10 +135,10 @@ func (o *FixedOutcome) parseRest(covariates, custom []byte) error {
 
 // parseNumbers reads the text of a one-dimensional array.
 func parseNumbers(text []byte) ([]float64, error) {
-	inner, ok := strings.CutPrefix(string(text), "{")
-	if inner, ok = strings.CutSuffix(inner, "}"); !ok {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 		return nil, errMalformedArray
 	}
+	inner := string(text[1 : len(text)-1])
 	var out []float64
 	for number := range strings.SplitSeq(inner, ",") {
 		f, err := strconv.ParseFloat(number, 64)

@@ -186,7 +186,8 @@ func (db *DB) dropPartition(ctx context.Context, table string, day time.Time, dr
 		return err
 	})
 	if pq.As(err, pqerror.LockNotAvailable) != nil {
-		return false, nil
+		err = nil // in use: the next run finds it again
+		return false, err
 	}
 	return err == nil, err
 }

@@ -72,7 +72,8 @@ func (x *adjustedRun) simulate(looks int, batch int64) report.Report {
 			cells[arm].Arm = arm
 		}
 		s.looks = nil
-		s.at(int64(look)*batch, append(cells, cell(guardKey, 0, pair(int64(look)*batch, 10, 12)), cell(guardKey, 1, pair(int64(look)*batch, 10, 12)))...)
+		guard := pair(int64(look)*batch, 10, 12)
+		s.at(int64(look)*batch, cells[0], cells[1], cell(guardKey, 0, guard), cell(guardKey, 1, guard))
 		in := s.input()
 		for arm := range in.Experiment.Arms {
 			in.Experiment.Arms[arm].Weight = x.weights[arm]

@@ -73,7 +73,7 @@ func (b *builder) checkRestated(days []metrics.Restatement) Check {
 	}
 	return Check{
 		Key: CheckRestated, Title: "Days computed again", State: CheckWarn, FirstTripped: days[0].Look,
-		Statistic: fmt.Sprintf("%d", len(days)), Threshold: "warns when outcomes were made again",
+		Statistic: count(int64(len(days))), Threshold: "warns when outcomes were made again",
 		Detail: strings.Join(told, "; ") + ".",
 		Fix:    "Intervals are valid at every look for outcomes that are fixed once. Compare with the look before, which reads as it did.",
 	}
