@@ -229,12 +229,12 @@ func testStallEnds(t *testing.T, w *world) {
 	w.mustLook(func(tx metrics.LookTx) error {
 		return tx.Closed(w.ctx, metrics.Reading{Window: metrics.WindowDay, UpTo: at(2 * day)}, func(c *metrics.Closed) error {
 			q := metrics.Observe(c, metrics.WindowDay).Quantities
-			for quantity, want := range map[metrics.Quantity]float64{
-				metrics.StalledSessions: 3, metrics.StalledEnds: 2, metrics.StallExits: 1,
-				metrics.LatencyUnits: 1, metrics.LatencyP95Ms: 4_000, // 61 of 64 minutes
+			for _, want := range []wantQuantity{
+				{metrics.StalledSessions, 3}, {metrics.StalledEnds, 2}, {metrics.StallExits, 1},
+				{metrics.LatencyUnits, 1}, {metrics.LatencyP95Ms, 4_000}, // 61 of 64 minutes
 			} {
-				if q[quantity] != want {
-					t.Errorf("%s = %v, want %v", quantity, q[quantity], want)
+				if got := q[want.quantity]; got != want.value {
+					t.Errorf("%s = %v, want %v", want.quantity, got, want.value)
 				}
 			}
 			return nil
