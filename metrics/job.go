@@ -179,6 +179,7 @@ type looker struct {
 	catalogue *Catalogue
 	did       Summary
 	health    []Health // by arm, of what this look adds
+	restating bool     // a day is computed again, from what is known now
 }
 
 func (l *looker) take(ctx context.Context) error {
@@ -455,6 +456,9 @@ func (l *looker) addEvents(ctx context.Context, w Window, customs *Customs, outc
 	windows := make([]UnitWindow, len(outcomes))
 	for i := range outcomes {
 		windows[i] = UnitWindowOf(&outcomes[i], w)
+		if l.restating {
+			windows[i].KnownMs = l.now.UnixMilli() // what came late is what it is for
+		}
 	}
 	sums, err := l.tx.EventSums(ctx, customs.Events(), windows)
 	if err != nil {

@@ -56,7 +56,7 @@ func (j *Job) Restate(ctx context.Context, exp *experiment.Experiment, r Restate
 	}
 	var made Look
 	ran, err := j.Store.Look(ctx, exp, func(tx LookTx) (err error) {
-		l := looker{exp: exp, tx: tx, now: now, catalogue: catalogue, health: make([]Health, len(exp.Arms))}
+		l := looker{exp: exp, tx: tx, now: now, catalogue: catalogue, health: make([]Health, len(exp.Arms)), restating: true}
 		made, err = l.restate(ctx, r)
 		return err
 	})

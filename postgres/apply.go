@@ -282,7 +282,7 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if faults := p.catalogue.PlanFaults(c.next.Unit, &c.next.Plan); len(faults) > 0 {
 		return faults
 	}
-	if err := p.pinMetrics(ctx, c); err != nil {
+	if err := p.pinMetrics(c); err != nil {
 		return err
 	}
 	p.bump = true

@@ -132,7 +132,7 @@ func (p *publication) readCatalogue(ctx context.Context) error {
 // changed after that: the plan's hash covers them, so that a metric that is
 // defined anew changes no running experiment. Plans that were launched before
 // versions were fixed, and are not changed, stay as they were hashed.
-func (p *publication) pinMetrics(ctx context.Context, c *change) error {
+func (p *publication) pinMetrics(c *change) error {
 	plan := &c.next.Plan
 	launched := c.next.Status != experiment.StatusDraft
 	if before := c.before; before != nil && before.exp.Status != experiment.StatusDraft && before.exp.Plan.Hash() == plan.Hash() {

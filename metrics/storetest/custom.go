@@ -120,6 +120,11 @@ func testCustom(t *testing.T, w *world) {
 		}
 	}
 	w.wantSums(customTruth())
+	w.happen(event("d", "follow", "late", 5))
+	late := event("d", "tip", "late", 5, 2)
+	late.RecvMs = at(10 * day).UnixMilli()
+	w.happen(late)
+	w.wantRestated(&job)
 	stored := map[string][]metrics.CustomValue{}
 	for _, o := range w.outcomes(metrics.WindowDay) {
 		stored[o.Unit] = o.Custom
@@ -133,6 +138,24 @@ func testCustom(t *testing.T, w *world) {
 	if diff := cmp.Diff(wantStored, stored); diff != "" {
 		t.Errorf("stored custom quantities differ (-want +got):\n%s", diff)
 	}
+}
+
+// wantRestated computes the day on which the days of all units closed again, with
+// an event that came late: d tipped 2. Everything else stays as it was.
+func (w *world) wantRestated(job *metrics.Job) {
+	w.t.Helper()
+	r := metrics.Restatement{Day: at(24 * 60), Actor: "test", Reason: "a service was cut off"}
+	if _, err := job.Restate(w.ctx, &w.exp, r, at(17*24*60)); err != nil {
+		w.t.Fatalf("Restate: %v", err)
+	}
+	want := customTruth()
+	want["tips"] = sums{4, 2 + 1 + 1 + 1, 4}
+	want["tippers"] = sums{4, 4, 4}
+	want["spent"] = sums{4, 4 + 2 + 1 + 2, 4}
+	want["spent uncapped"] = sums{4, 6.5 + 2 + 1 + 2, 4}
+	want["tip_price"] = sums{4, 6.5 + 2 + 1 + 2, 5}
+	want["tip_price.per_unit"] = sums{4, 6.5/2 + 2 + 1 + 2, 4}
+	w.wantSums(want)
 }
 
 // sums are what a metric of an arm adds up to.
