@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"planning":             {"stats"},
 	"launch":               {"experiment", "metrics", "planning", "stats"}, // what is known before a launch: a plan's cost and its checklist
 	"migrations":           {},
-	"postgres":             {"experiment", "metrics", "migrations", "stats", "telemetry"},
+	"postgres":             {"assignment", "experiment", "metrics", "migrations", "stats", "telemetry"}, // assignment: an exposure is stored by what the snapshot says of its experiment
 	"postgres/private":     {},
 	"web":                  {"experiment", "launch", "metrics", "planning", "report", "stats", "web/chart"},
 	"web/chart":            {},
