@@ -43,6 +43,7 @@ type builder struct {
 	counts  []metrics.ArmCounts // as of Now, one an arm
 	taken   []plannedLook       // of a group-sequential plan
 	planned *PlannedLooks       // nil: the plan has no planned looks
+	bounds  map[string]stats.GSTBounds
 }
 
 // armCounts returns the newest counts, one an arm in order.

@@ -20,9 +20,10 @@ type GroupSequential struct {
 	// see Refusal.
 	Interval *RepeatedInterval `json:"interval,omitempty"`
 	Refusal  *Refusal          `json:"refusal,omitempty"`
-	// P is the smallest alpha at which the plan would have rejected by that look.
+	// P is the smallest alpha at which the plan would have rejected by that look, of
+	// a primary metric; the interval of others says as much.
 	P *float64 `json:"p,omitempty"`
-	// GiveUp is the plan's advice at that look to end without an effect. It is not
+	// GiveUp is the plan's advice at that look to end without an effect, of a primary metric. It is not
 	// binding: going on costs no false positives.
 	GiveUp bool `json:"give_up,omitempty"`
 	// Over is true when no later look can decide: the plan's last look was taken, or
@@ -85,7 +86,7 @@ func (b *builder) groupSequential(q *question, control, treatment cellKey, role 
 	design := b.design(q, answers)
 	last := len(answers) - 1
 	out.Over = design.Final || design.Information[last] >= 1
-	bounds, err := design.Bounds()
+	bounds, err := b.solve(design)
 	if err != nil {
 		out.Refusal = refusalOf(err)
 		return out
@@ -101,11 +102,14 @@ func (b *builder) groupSequential(q *question, control, treatment cellKey, role 
 		}
 	}
 	out.Interval = &out.Looks[len(out.Looks)-1]
+	if role != RolePrimary {
+		return out // p and advice solve the plan many times over
+	}
 	e := answers[last].effect
 	if p, err := design.RepeatedP(last, e.Estimate/e.SE()); err == nil {
 		out.P = &p
 	}
-	if role == RolePrimary && !out.Over && out.Interval.State == StateUnproven {
+	if !out.Over && out.Interval.State == StateUnproven {
 		out.GiveUp = b.givesUp(design, bounds, &answers[last])
 	}
 	return out
@@ -152,6 +156,23 @@ func (b *builder) design(q *question, answers []plannedAnswer) stats.GroupSequen
 	}
 	g.Final = b.planned.last(answers[len(answers)-1].at.Planned)
 	return g
+}
+
+// solve returns the bounds of a design. Metrics of the same units share them.
+func (b *builder) solve(design stats.GroupSequential) (stats.GSTBounds, error) {
+	key := fmt.Sprint(design)
+	if bounds, ok := b.bounds[key]; ok {
+		return bounds, nil
+	}
+	bounds, err := design.Bounds()
+	if err != nil {
+		return bounds, err
+	}
+	if b.bounds == nil {
+		b.bounds = map[string]stats.GSTBounds{}
+	}
+	b.bounds[key] = bounds
+	return bounds, nil
 }
 
 // repeated returns the interval of one look as lifts.

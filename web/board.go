@@ -195,7 +195,7 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 	if r.Refusal != nil {
 		row.Refusal = tight(r.Refusal.Message)
 	}
-	row.Range = rangeOf(r)
+	row.Range = rangeOf(r, in.Detail.shared)
 	if r.Effect != nil {
 		row.Lift = tight(r.Effect.Text)
 	}
@@ -203,7 +203,10 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 		row.Difference = r.Absolute.Text
 	}
 	if g := r.GroupSequential; g != nil && g.Interval != nil {
-		row.Lift, row.Difference = tight(g.Interval.Text), "at planned look "+count(g.Interval.Planned)
+		row.Lift, row.Difference = tight(g.Interval.Text), ""
+		if !in.Detail.shared { // the range says it, too
+			row.Difference = "at planned look " + count(g.Interval.Planned)
+		}
 	}
 	if r.PerUnit != nil {
 		row.PerUnit = r.PerUnit.Note

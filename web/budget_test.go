@@ -88,6 +88,29 @@ func TestLargestReportFitsItsBudget(t *testing.T) {
 	checkPage(t, buf.String())
 }
 
+// The largest page keeps its size when planned looks decide it.
+func TestLargestPlannedReportFitsItsBudget(t *testing.T) {
+	t.Parallel()
+	in := largestInput()
+	plan := &in.Experiment.Plan
+	plan.Method, plan.Looks, plan.Units = experiment.MethodGroupSequential, experiment.MaxLooks, 100_000
+	plan.End = &experiment.Date{Time: in.Looks[len(in.Looks)-1].At.Truncate(24 * time.Hour)}
+	*plan = plan.WithDefaults()
+	in.Experiment.PlanHash = plan.Hash()
+	r := report.Build(in)
+	if n := len(r.Head.PlannedLooks.Taken); n != experiment.MaxLooks {
+		t.Fatalf("%d planned looks were taken, want all", n)
+	}
+	var buf bytes.Buffer
+	if err := renderer(t).Report(&buf, reportView(r)); err != nil {
+		t.Fatal(err)
+	}
+	if buf.Len() > maxPageBytes {
+		t.Errorf("the page has %d bytes, want at most %d", buf.Len(), maxPageBytes)
+	}
+	checkPage(t, buf.String())
+}
+
 func BenchmarkReport(b *testing.B) {
 	pages := renderer(b)
 	for name, in := range map[string]report.Input{

@@ -83,7 +83,10 @@ func newFunnel(r *report.Report, choice Choice, links linker, limit int) (funnel
 	if missing := r.Head.Look - len(f.Points); missing > 0 {
 		p.Thinned = plural(missing, "look is", "looks are")
 	}
-	p.Range, p.Planned = rangeOf(row), plannedRows(row, links, withheld)
+	p.Range, p.Planned = rangeOf(row, false), plannedRows(row, links, withheld)
+	if limit < chart.MaxPoints {
+		p.Planned = chart.Thin(p.Planned, crowdedPlanned)
+	}
 	p.table(row, links, limit, r.Head.Look)
 	return p, nil
 }

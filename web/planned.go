@@ -45,6 +45,9 @@ func newPlanned(r *report.Report) *plannedPart {
 	return p
 }
 
+// crowdedPlanned is how many planned looks a page lists whose rows leave little room.
+const crowdedPlanned = 5
+
 // plannedRow is one planned look in the table beneath the funnel.
 type plannedRow struct {
 	Planned, Look, URL string
@@ -90,8 +93,9 @@ func plannedMarks(r *report.Row) []chart.Planned {
 }
 
 // rangeOf says what the interval that decides a row says, and where it holds;
-// beside it what is valid at any look.
-func rangeOf(r *report.Row) string {
+// beside it what is valid at any look, unless the page is crowded and the whiskers
+// have to say it alone.
+func rangeOf(r *report.Row, crowded bool) string {
 	anytime := ""
 	if r.Effect != nil {
 		anytime = r.Effect.Range + " at any look"
@@ -105,6 +109,9 @@ func rangeOf(r *report.Row) string {
 			anytime = " Until then it does not decide, but is valid: " + r.Effect.Text + ", " + anytime
 		}
 		return tight(g.Refusal.Message + anytime)
+	}
+	if crowded {
+		return tight(g.Interval.Range + " " + g.Interval.Label())
 	}
 	if anytime != "" {
 		anytime = ", which decides. By now " + r.Effect.Text + ", " + anytime
