@@ -185,11 +185,11 @@ func (db *DB) dropPartition(ctx context.Context, table string, day time.Time, dr
 		_, err := tx.ExecContext(ctx, `drop table if exists `+partitionOf(table, day))
 		return err
 	})
-	if pq.As(err, pqerror.LockNotAvailable) != nil {
-		err = nil // in use: the next run finds it again
-		return false, err
+	inUse := pq.As(err, pqerror.LockNotAvailable) != nil
+	if inUse || err == nil {
+		return !inUse, nil // in use: the next run finds it again
 	}
-	return err == nil, err
+	return false, err
 }
 
 // CheckRestatable returns experiment.CodeConflict for a day of whose windows facts

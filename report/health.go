@@ -101,10 +101,14 @@ func (b *builder) checkStages() Check {
 		known bool // the plan measures what happens here
 		fix   string
 	}{
-		{stageStarted, b.planUses(metrics.QuickStarts) || b.planUses(metrics.Failures) || b.planUses(metrics.Exits),
-			"Either the change decides who sees a picture, or one arm fails to tell of it: read the start metrics."},
-		{stageAttempted, b.planUses(metrics.Attempts) || b.planUses(metrics.DistinctStarts) || b.planUses(metrics.WatchMs),
-			"Either the change decides who tries to play, or exposures are recorded at different moments in the arms."},
+		{
+			stageStarted, b.planUses(metrics.QuickStarts) || b.planUses(metrics.Failures) || b.planUses(metrics.Exits),
+			"Either the change decides who sees a picture, or one arm fails to tell of it: read the start metrics.",
+		},
+		{
+			stageAttempted, b.planUses(metrics.Attempts) || b.planUses(metrics.DistinctStarts) || b.planUses(metrics.WatchMs),
+			"Either the change decides who tries to play, or exposures are recorded at different moments in the arms.",
+		},
 	} {
 		c := b.checkShare(stage.share)
 		if !c.alarming() || stage.known || out.State == CheckFail {

@@ -23,13 +23,13 @@ type prepared struct {
 	catalogue  *metrics.Catalogue
 }
 
-// readLaunch returns the experiment of a form, and all that is wrong with it by
-// the rules of experiments alone.
-func (s *Server) readLaunch(form url.Values) (experiment.Spec, experiment.Errors) {
+// launchFaults returns all that is wrong with the experiment of a form by the
+// rules of experiments alone.
+func (s *Server) launchFaults(form url.Values) experiment.Errors {
 	spec, faults := web.ReadLaunch(form, s.now())
 	spec.Normalize()
 	known := func(string) bool { return true } // prepare asks the catalogue
-	return spec, addFaults(faults, spec.Validate(known))
+	return addFaults(faults, spec.Validate(known))
 }
 
 // addFaults adds faults of fields that have none yet: one is enough to mend it.

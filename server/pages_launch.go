@@ -61,7 +61,7 @@ func (s *Server) launchBegin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := web.MergeLaunch(web.NewLaunchForm(""), launch.StepChange, r.PostForm)
-	_, faults := s.readLaunch(form)
+	faults := s.launchFaults(form)
 	if web.LaunchStepFault(launch.StepChange, faults) {
 		s.showLaunchStart(w, r, http.StatusBadRequest, web.LaunchView{Form: form, Faults: faults})
 		return
@@ -150,7 +150,7 @@ func (s *Server) launchGo(w http.ResponseWriter, r *http.Request, id string, ste
 		to = step
 	}
 	if at := slices.Index(steps, step); r.PostForm.Get(web.ParamGo) == web.GoNext && at >= 0 && at+1 < len(steps) {
-		if _, faults := s.readLaunch(form); !web.LaunchStepFault(step, faults) {
+		if faults := s.launchFaults(form); !web.LaunchStepFault(step, faults) {
 			to = steps[at+1]
 		}
 	}

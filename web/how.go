@@ -86,13 +86,15 @@ func definitions(r *report.Report) []howPart {
 	seen := map[string]bool{}
 	rows := slices.Concat(r.Guardrails, r.Primary, r.Secondary)
 	for i := range rows {
-		if key := rows[i].Metric.Key; !seen[key] {
-			seen[key] = true
-			p := howPart{Anchor: "metric-" + key}
-			p.define(&rows[i])
-			p.Pitfalls = "" // of so many metrics the catalogue tells them
-			out = append(out, p)
+		key := rows[i].Metric.Key
+		if seen[key] {
+			continue
 		}
+		seen[key] = true
+		p := howPart{Anchor: "metric-" + key}
+		p.define(&rows[i])
+		p.Pitfalls = "" // of so many metrics the catalogue tells them
+		out = append(out, p)
 	}
 	return out
 }

@@ -77,21 +77,7 @@ func testBroadcasts(t *testing.T, w *world) {
 			[]wantQuantity{{metrics.StreamedAgain, 1}},
 		},
 	} {
-		got := map[string][]string{}
-		outcomes := map[string]metrics.Quantities{}
-		w.mustLook(func(tx metrics.LookTx) error {
-			return tx.Closed(w.ctx, metrics.Reading{Window: test.window, UpTo: at(20_000)}, func(c *metrics.Closed) error {
-				got[c.Unit] = nil
-				if !c.Broadcaster {
-					t.Errorf("%s: %s is no broadcaster", test.window, c.Unit)
-				}
-				for _, b := range c.Broadcasts {
-					got[c.Unit] = append(got[c.Unit], fmt.Sprint(b.StreamID, "/", b.Part))
-				}
-				outcomes[c.Unit] = metrics.Observe(c, test.window).Quantities
-				return nil
-			})
-		})
+		got, outcomes := w.broadcasts(test.window)
 		if diff := cmp.Diff(test.want, got, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
 			t.Errorf("%s: broadcasts differ (-want +got):\n%s", test.window, diff)
 		}
@@ -109,4 +95,24 @@ func testBroadcasts(t *testing.T, w *world) {
 			t.Errorf("stored outcome of %s: live %v ms of %v known, want %v of 1", o.Unit, o.Quantities[metrics.LiveMs], o.Quantities[metrics.LiveUnits], want)
 		}
 	}
+}
+
+// broadcasts returns the parts of broadcasts that each closed window is read
+// with, and the quantities of its outcome.
+func (w *world) broadcasts(window metrics.Window) (parts map[string][]string, outcomes map[string]metrics.Quantities) {
+	parts, outcomes = map[string][]string{}, map[string]metrics.Quantities{}
+	w.mustLook(func(tx metrics.LookTx) error {
+		return tx.Closed(w.ctx, metrics.Reading{Window: window, UpTo: at(20_000)}, func(c *metrics.Closed) error {
+			parts[c.Unit] = nil
+			if !c.Broadcaster {
+				w.t.Errorf("%s: %s is no broadcaster", window, c.Unit)
+			}
+			for _, b := range c.Broadcasts {
+				parts[c.Unit] = append(parts[c.Unit], fmt.Sprint(b.StreamID, "/", b.Part))
+			}
+			outcomes[c.Unit] = metrics.Observe(c, window).Quantities
+			return nil
+		})
+	})
+	return parts, outcomes
 }

@@ -230,8 +230,11 @@ func testStallEnds(t *testing.T, w *world) {
 		return tx.Closed(w.ctx, metrics.Reading{Window: metrics.WindowDay, UpTo: at(2 * day)}, func(c *metrics.Closed) error {
 			q := metrics.Observe(c, metrics.WindowDay).Quantities
 			for _, want := range []wantQuantity{
-				{metrics.StalledSessions, 3}, {metrics.StalledEnds, 2}, {metrics.StallExits, 1},
-				{metrics.LatencyUnits, 1}, {metrics.LatencyP95Ms, 4_000}, // 61 of 64 minutes
+				{metrics.StalledSessions, 3},
+				{metrics.StalledEnds, 2},
+				{metrics.StallExits, 1},
+				{metrics.LatencyUnits, 1},
+				{metrics.LatencyP95Ms, 4_000}, // 61 of 64 minutes
 			} {
 				if got := q[want.quantity]; got != want.value {
 					t.Errorf("%s = %v, want %v", want.quantity, got, want.value)

@@ -54,7 +54,7 @@ func scenarios() map[string]*scenario {
 	lossy := usual()
 	lossy.covered = 0.9
 	same := []truth{usual(), usual()}
-	return map[string]*scenario{
+	out := map[string]*scenario{
 		"no_data":  {seed: 1, arms: same},
 		"one_look": {seed: 2, arms: []truth{usual(), better(0.1)}, looks: 1, unitsPerLook: 60},
 		"typical":  {seed: 3, arms: []truth{usual(), better(0.1)}, looks: 28, unitsPerLook: 400},
@@ -110,17 +110,26 @@ func scenarios() map[string]*scenario {
 			seed: 18, looks: 5, unitsPerLook: 400,
 			arms: func() []truth { t := usual(); t.stalledShare = 0; return []truth{t, t} }(),
 		},
-		"quality": { // every panel: starts that fail, a tail that grows, stalls taken apart
-			seed: 21, arms: []truth{usual(), slow}, looks: 8, unitsPerLook: 3_000,
-			edit: func(e *experiment.Experiment) { e.Plan = qualityPlan() },
-		},
-		"quality_six_arms": {
-			seed: 22, arms: []truth{usual(), slow, better(0.4), usual(), worst, usual()}, looks: 3, unitsPerLook: 6_000,
-			edit: func(e *experiment.Experiment) { e.Plan = qualityPlan() },
-		},
 		"unknown_metric": {
 			seed: 19, arms: same, looks: 3, unitsPerLook: 400,
 			edit: func(e *experiment.Experiment) { e.Plan.Secondary = []string{"metric_of_tomorrow"} },
+		},
+	}
+	maps.Copy(out, qualityScenarios())
+	return out
+}
+
+// qualityScenarios show every panel: starts that fail, a tail that grows, stalls
+// taken apart.
+func qualityScenarios() map[string]*scenario {
+	slow, worst := usual(), usual()
+	slow.startupMs *= 1.5
+	worst.quick -= 0.06
+	plan := func(e *experiment.Experiment) { e.Plan = qualityPlan() }
+	return map[string]*scenario{
+		"quality": {seed: 21, arms: []truth{usual(), slow}, looks: 8, unitsPerLook: 3_000, edit: plan},
+		"quality_six_arms": {
+			seed: 22, arms: []truth{usual(), slow, better(0.4), usual(), worst, usual()}, looks: 3, unitsPerLook: 6_000, edit: plan,
 		},
 	}
 }
