@@ -96,7 +96,7 @@ func (s *importing) begin() error {
 	if s.rejectedPath == "" {
 		s.rejectedPath = s.cmd.File + ".rejected"
 	}
-	s.began = time.Now()
+	s.began = wallClock().Now()
 	s.shown = s.began
 	if !s.cmd.Restart {
 		var err error
@@ -251,7 +251,7 @@ func (s *importing) writeRejected() error {
 const progressEvery = time.Second
 
 func (s *importing) progress() {
-	now := time.Now()
+	now := wallClock().Now()
 	if now.Sub(s.shown) < progressEvery && s.cursor.Rows < s.survey.Rows {
 		return
 	}

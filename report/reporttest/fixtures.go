@@ -82,10 +82,7 @@ func scenarios() map[string]*scenario {
 				return t
 			},
 		},
-		"srm": {
-			seed: 10, arms: []truth{usual(), better(0.3)}, looks: 16, unitsPerLook: 600,
-			lost: 0.3,
-		},
+		"srm":            {seed: 10, arms: []truth{usual(), better(0.3)}, looks: 16, unitsPerLook: 600, lost: 0.3},
 		"telemetry_loss": {seed: 11, arms: []truth{usual(), lossy}, looks: 14, unitsPerLook: 800},
 		"crossed":        {seed: 12, arms: same, looks: 6, unitsPerLook: 500, crossed: 0.05},
 		"long_names": {

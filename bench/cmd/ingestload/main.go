@@ -82,7 +82,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 		slices.Sort(times)
-		at := func(share float64) time.Duration { return times[int(share*float64(len(times)-1))].Round(100 * time.Microsecond) }
+		at := func(share float64) time.Duration {
+			return times[int(share*float64(len(times)-1))].Round(100 * time.Microsecond)
+		}
 		fmt.Fprintf(out, "%d %s/s in requests of %d: acknowledged after p50 %v, p99 %v, at most %v\n",
 			l.rate*l.unit, l.name, l.unit, at(0.5), at(0.99), at(1))
 		if err := s.printMemory(out); err != nil {
