@@ -85,7 +85,7 @@ func TestSettingsInvite(t *testing.T) {
 		t.Fatalf("invite = %d: %s", got.status, got.body)
 	}
 	link := html.UnescapeString(m[1])
-	in := b.send(t, scenario{method: "GET", path: strings.TrimPrefix(link, b.url)})
+	in := b.openLink(t, strings.TrimPrefix(link, b.url))
 	if in.status != http.StatusSeeOther {
 		t.Errorf("the link = %d: %s", in.status, in.body)
 	}

@@ -35,6 +35,7 @@ func entries() map[string]any {
 		"PearsonSampleRatio": stats.PearsonSampleRatio, "ClusterArm": stats.ClusterArm,
 		"ClusteredRatio.Effect": stats.ClusteredRatio.Effect,
 		"CupedMean.Effect":      stats.CupedMean.Effect, "CupedRatio.Effect": stats.CupedRatio.Effect,
+		"CupedUnits.Effect": stats.CupedUnits.Effect, "PairMoments.Without": stats.PairMoments.Without, "PriorOfPast": stats.PriorOfPast,
 		"DistributionBands.Compare":       stats.DistributionBands.Compare,
 		"DistributionBands.QuantileShift": stats.DistributionBands.QuantileShift, "DoubleStitching.Bound": stats.DoubleStitching.Bound,
 		"Difference": stats.Difference, "FlooredDifference": stats.FlooredDifference, "FlooredLogLift": stats.FlooredLogLift,
@@ -286,6 +287,23 @@ func (d *draws) consistent(t reflect.Type) (v any, ok bool) {
 			}
 		}
 		return j, true
+	case reflect.TypeFor[stats.CupedUnits]():
+		var arms [2]stats.JointMoments
+		for i := range arms {
+			for range 26 { // a covariate needs that many units
+				past := d.float()
+				if arms[i].Add(d.float(), 1, past, 1, float64(d.byte()%2)) != nil {
+					return nil, false
+				}
+			}
+		}
+		return stats.CupedUnits{Control: arms[0], Treatment: arms[1], Ratio: d.byte()%2 == 0, Floored: d.byte()%2 == 0}, true
+	case reflect.TypeFor[[]stats.PastEffect]():
+		past := make([]stats.PastEffect, 10+d.byte()%3)
+		for i := range past {
+			past[i] = stats.PastEffect{Estimate: d.float(), Variance: d.float()}
+		}
+		return past, true
 	case reflect.TypeFor[stats.Multinomial]():
 		share := (float64(d.byte()) + 0.5) / 256
 		return stats.Multinomial{Shares: []float64{share, 1 - share}, Concentration: d.float()}, true

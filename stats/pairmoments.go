@@ -56,26 +56,29 @@ func (p *PairMoments) Merge(o PairMoments) {
 
 // Without returns the moments of the units of p that are not among those of o, a part
 // of them. It loses digits when o is nearly all of p. It refuses with InvalidArgument
-// when o has as many units or more.
+// when o has as many units or more, and with NonFinite.
 func (p PairMoments) Without(o PairMoments) (PairMoments, error) {
-	if o.N == 0 {
-		return p, nil
-	}
-	if o.N < 0 || o.N >= p.N {
+	if o.N < 0 || o.N >= p.N && o.N > 0 {
 		return PairMoments{}, refuse(InvalidArgument, "%d units are no part of %d that leaves any.", o.N, p.N)
 	}
-	all, part := float64(p.N), float64(o.N)
-	rest := all - part
-	dy := p.MeanY - o.MeanY + (p.LowY - o.LowY)
-	dx := p.MeanX - o.MeanX + (p.LowX - o.LowX)
-	out := PairMoments{N: p.N - o.N}
-	out.MeanY, out.LowY = shiftMean(p.MeanY, p.LowY, dy*(part/rest))
-	out.MeanX, out.LowX = shiftMean(p.MeanX, p.LowX, dx*(part/rest))
-	// The means of the two parts are all/rest as far apart as that of one from the whole.
-	weight := part * (all / rest)
-	out.M2Y = math.Max(0, p.M2Y-o.M2Y-dy*dy*weight)
-	out.M2X = math.Max(0, p.M2X-o.M2X-dx*dx*weight)
-	out.CXY = p.CXY - o.CXY - dy*dx*weight
+	out := p
+	if o.N > 0 {
+		all, part := float64(p.N), float64(o.N)
+		rest := all - part
+		dy := p.MeanY - o.MeanY + (p.LowY - o.LowY)
+		dx := p.MeanX - o.MeanX + (p.LowX - o.LowX)
+		out.N = p.N - o.N
+		out.MeanY, out.LowY = shiftMean(p.MeanY, p.LowY, dy*(part/rest))
+		out.MeanX, out.LowX = shiftMean(p.MeanX, p.LowX, dx*(part/rest))
+		// The means of the two parts are all/rest as far apart as that of one from the whole.
+		weight := part * (all / rest)
+		out.M2Y = math.Max(0, p.M2Y-o.M2Y-dy*dy*weight)
+		out.M2X = math.Max(0, p.M2X-o.M2X-dx*dx*weight)
+		out.CXY = p.CXY - o.CXY - dy*dx*weight
+	}
+	if !finite(out.MeanY, out.MeanX, out.LowY, out.LowX, out.M2Y, out.M2X, out.CXY) {
+		return PairMoments{}, refuse(NonFinite, "The moments of the rest left the range of floating-point numbers.")
+	}
 	return out, nil
 }
 
