@@ -255,7 +255,7 @@ func (r *Row) settle(g *GroupSequential, target float64) {
 // look 3 of 5".
 func (i *RepeatedInterval) Label() string {
 	if i.Planned == i.Of {
-		return fmt.Sprintf("at the last of %d planned looks", i.Of)
+		return "at the last planned look"
 	}
 	return fmt.Sprintf("at planned look %d of %d", i.Planned, i.Of)
 }

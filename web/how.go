@@ -30,16 +30,22 @@ type howArm struct{ Key, Sums, Moments string }
 
 // newHow prepares the derivation of a row. When shared, it leaves out what rows
 // of the same metric have in common, and the moments of each arm, which the JSON
-// holds.
+// holds, as it does the variance of each.
 func newHow(r *report.Row, shared bool) *howPart {
 	e := &r.Explain
 	p := &howPart{Shared: shared, Anchor: "metric-" + r.Metric.Key}
 	if e.Alpha > 0 {
-		p.Level = "error at most " + share(e.Alpha) + " over all looks; tightest at " + count(e.NOpt) + " units"
+		p.Level = "error at most " + share(e.Alpha) + " over all looks"
+		if !shared { // the same for all rows of a role
+			p.Level += "; tightest at " + count(e.NOpt) + " units"
+		}
 	}
 	if e.Variance > 0 {
 		sum := e.VarianceControl + e.VarianceTreatment
-		p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + sig(sum)
+		p.Variance = sig(sum)
+		if !shared {
+			p.Variance = sig(e.VarianceControl) + " + " + sig(e.VarianceTreatment) + " = " + p.Variance
+		}
 		if r.Adjusted != nil {
 			p.Variance += ", adjusted to " + sig(e.Variance)
 		} else if e.Variance > sum*(1+1e-9) {
