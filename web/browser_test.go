@@ -98,12 +98,20 @@ func site(t *testing.T) string {
 	return srv.URL
 }
 
+// widest finds what reaches farthest to the right, other than in what scrolls.
+const widest = `(() => {
+	const inside = e => e && (getComputedStyle(e).overflowX !== "visible" && e !== document.documentElement && e !== document.body || inside(e.parentElement));
+	const all = [...document.body.querySelectorAll("*")].filter(e => !inside(e.parentElement));
+	const end = all.reduce((a, b) => b.getBoundingClientRect().right > a.getBoundingClientRect().right ? b : a);
+	return end.outerHTML.slice(0, 200);
+})()`
+
 // checkFits checks that a page needs no horizontal scroll bar and that the
 // browser complained about nothing, least of all the content policy.
 func checkFits(t *testing.T, p *webtest.Page, name string, width int) {
 	t.Helper()
 	if got := webtest.Eval[int](t, p, "document.documentElement.scrollWidth"); got > width {
-		t.Errorf("%s at %d px needs %d px", name, width, got)
+		t.Errorf("%s at %d px needs %d px, because of %s", name, width, got, webtest.Eval[string](t, p, widest))
 	}
 	if problems := p.Problems(); len(problems) > 0 {
 		t.Errorf("%s: the browser says %q", name, problems)
