@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,14 +184,19 @@ func (db *DB) dropPartition(ctx context.Context, table string, day time.Time, dr
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `drop table if exists `+partitionOf(table, day))
+		if pq.As(err, pqerror.LockNotAvailable) != nil {
+			return errInUse
+		}
 		return err
 	})
-	inUse := pq.As(err, pqerror.LockNotAvailable) != nil
-	if inUse || err == nil {
-		return !inUse, nil // in use: the next run finds it again
+	if errors.Is(err, errInUse) {
+		return false, nil // the next run finds it again
 	}
-	return false, err
+	return err == nil, err
 }
+
+// errInUse ends a transaction that would have waited for readers.
+var errInUse = errors.New("the partition is in use")
 
 // CheckRestatable returns experiment.CodeConflict for a day of whose windows facts
 // were dropped: its outcomes made again would miss them.
