@@ -35,10 +35,11 @@ race: ## all tests with the race detector; nothing is skipped for want of Postgr
 	@scripts/axe.sh || [ $$? -eq 3 ]
 	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
 
-truth: ## what the race detector is too slow for: the demo's two weeks and its five truths, whole populations, 100,000 units
+truth: ## what the race detector is too slow for: the demo's two weeks and its five truths, whole populations, 100,000 units, the largest page
 	@scripts/need.sh go postgresql
 	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run TestDemoTellsTheTruth .
 	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 10m ./simulate ./client
+	$(GO) test -count 1 -run TestLargest ./web
 
 torture: ## kill server, job and PostgreSQL for seven minutes or more under load; then count
 	@scripts/need.sh go postgresql

@@ -82,7 +82,7 @@ func TestLargestReportFitsItsBudget(t *testing.T) {
 	if buf.Len() > maxPageBytes {
 		t.Errorf("the page has %d bytes, want at most %d", buf.Len(), maxPageBytes)
 	}
-	if best > maxRenderTime {
+	if best > maxRenderTime && !raceEnabled { // `make truth` runs it without
 		t.Errorf("the page took %v, want at most %v", best, maxRenderTime)
 	}
 	checkPage(t, buf.String())
