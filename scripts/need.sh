@@ -8,7 +8,8 @@
 #	scripts/need.sh postgresql chromium
 #
 # Programs: postgresql (initdb and postgres), chromium, cc (a C compiler with
-# headers, for the race detector), npm (for axe-core), go (only looked for).
+# headers, for the race detector), npm (for axe-core), python3 (which
+# runs the notebook of a report in a test), go (only looked for).
 set -eu
 
 # The oldest PostgreSQL that postgres/private can run.
@@ -50,7 +51,7 @@ has() {
 			command -v chrome || command -v headless-shell ;;
 	cc) # a compiler without the C library's headers is of no use
 		compiler=${CC:-$(go env CC)} && printf '#include <stdlib.h>\n' | $compiler -fsyntax-only -x c - ;;
-	go | npm) command -v "$1" ;;
+	go | npm | python3) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
 
@@ -61,6 +62,7 @@ title() {
 	chromium) echo "Chromium or Chrome on PATH (for the browser tests)" ;;
 	cc) echo "a C compiler with headers (for the race detector)" ;;
 	npm) echo "npm (to fetch axe-core, for the accessibility tests)" ;;
+	python3) echo "Python 3 (for the test of the notebook)" ;;
 	go) echo "Go 1.26 or newer (https://go.dev/dl)" ;;
 	esac
 }
@@ -84,6 +86,8 @@ packages() {
 	*:chromium) echo chromium ;;
 	brew:npm) echo node ;;
 	*:npm) echo npm ;;
+	brew:python3 | pacman:python3) echo python ;;
+	*:python3) echo python3 ;;
 	apt-get:cc) echo gcc libc6-dev ;;
 	dnf:cc) echo gcc glibc-devel ;;
 	apk:cc) echo gcc musl-dev ;;
