@@ -65,3 +65,55 @@ func TestConflictsAreCounted(t *testing.T) {
 		t.Errorf("conflicts of sessions differ (-want +got):\n%s", diff)
 	}
 }
+
+// Records that contradict one another are counted to the record whether they come in
+// one request, in one transaction, or one after the other, and whatever else comes
+// with them.
+func TestConflictsWithinABatchAreCounted(t *testing.T) {
+	t.Parallel()
+	beat := conflictBeat
+	type request []telemetry.Heartbeat
+	for name, c := range map[string]struct {
+		transactions [][]request
+		want         int
+		playMs       int64 // what is kept; 0: of equal rank
+	}{
+		"in one request":               {[][]request{{{beat("s", 1, 10), beat("s", 1, 20)}}}, 1, 0},
+		"in two requests":              {[][]request{{{beat("s", 1, 10)}, {beat("s", 1, 20)}}}, 1, 10},
+		"one after the other":          {[][]request{{{beat("s", 1, 10)}}, {{beat("s", 1, 20)}}}, 1, 10},
+		"three of one number":          {[][]request{{{beat("s", 1, 10), beat("s", 1, 30)}, {beat("s", 1, 20)}}}, 2, 0},
+		"sent twice in one request":    {[][]request{{{beat("s", 1, 10), beat("s", 1, 10)}}}, 0, 10},
+		"sent twice, once another":     {[][]request{{{beat("s", 1, 10), beat("s", 1, 20), beat("s", 1, 10)}}}, 1, 0},
+		"with one that is newer":       {[][]request{{{beat("s", 1, 10), beat("s", 2, 90), beat("s", 1, 20)}}}, 1, 90},
+		"newer, in other requests":     {[][]request{{{beat("s", 2, 90)}, {beat("s", 1, 10)}, {beat("s", 1, 20)}}}, 1, 90},
+		"of two numbers":               {[][]request{{{beat("s", 1, 10), beat("s", 1, 20), beat("s", 2, 80), beat("s", 2, 90)}}}, 2, 0},
+		"what is stored is among them": {[][]request{{{beat("s", 1, 10)}}, {{beat("s", 1, 20), beat("s", 1, 10)}}}, 1, 10},
+		"the stored one is a third":    {[][]request{{{beat("s", 1, 10)}}, {{beat("s", 1, 20), beat("s", 1, 30)}}}, 2, 10},
+		"of other sessions":            {[][]request{{{beat("s", 1, 10), beat("t", 1, 20)}, {beat("u", 1, 30)}}}, 0, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			recv := testNow.UnixMilli()
+			for _, transaction := range c.transactions {
+				var states []telemetry.Session
+				for _, r := range transaction {
+					recv += 1_000
+					states = append(states, telemetry.FoldBatch(r, recv)...)
+				}
+				if err := db.MergeSessions(t.Context(), states); err != nil {
+					t.Fatalf("MergeSessions: %v", err)
+				}
+			}
+			if got := count(t, db, `select conflicts from sessions where session_id = 's'`); got != c.want {
+				t.Errorf("the session has %d conflicts, want %d", got, c.want)
+			}
+			if got := count(t, db, `select coalesce(sum(count), 0) from rejections where reason = 'conflict'`); got != c.want {
+				t.Errorf("%d records were counted, want %d", got, c.want)
+			}
+			if got := count(t, db, `select play_ms from sessions where session_id = 's'`); c.playMs != 0 && int64(got) != c.playMs {
+				t.Errorf("the session played %d ms, want %d", got, c.playMs)
+			}
+		})
+	}
+}

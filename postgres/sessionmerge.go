@@ -91,11 +91,32 @@ var countConflicts = `
 		where s.session_id = b.session_id and s.last_mark_seq = b.last_mark_seq
 		  and not s.folded and s.epochs is null and b.epochs is null and s.epoch = b.epoch
 		  and not exists (select from session_newer n where n.session_id = b.session_id)
-		  and ` + strings.ReplaceAll(compareRows("is distinct from", "%.last_mark_mono_ms", "%.last_mark_client_ts_ms", "%.ended", each(sessionCounters)), "excluded.", "b.") + `
-		returning s.player, s.player_version, b.last_mark_recv_ms)
+		  and ` + saysOtherThanStored + `
+		returning s.player, s.player_version, b.last_mark_recv_ms, 1 as n)` + rejectConflicts
+
+// saysOtherThanStored holds for a record of the batch b that is not what is stored.
+var saysOtherThanStored = strings.ReplaceAll(
+	compareRows("is distinct from", "%.last_mark_mono_ms", "%.last_mark_client_ts_ms", "%.ended", each(sessionCounters)), "excluded.", "b.")
+
+// countContradicting counts the records of the staging table, of which each
+// contradicts another one of the batch that was merged before: all but those that
+// are what was stored already, and which the other one contradicts.
+var countContradicting = `
+	with contradicting as (
+		select b.session_id, count(*) as n, max(b.last_mark_recv_ms) as last_mark_recv_ms
+		from session_batch b join sessions s on s.session_id = b.session_id
+		where s.last_mark_seq <> b.last_mark_seq or ` + saysOtherThanStored + `
+		group by b.session_id),
+	contradicted as (
+		update sessions s set conflicts = s.conflicts + b.n
+		from contradicting b where s.session_id = b.session_id
+		returning s.player, s.player_version, b.last_mark_recv_ms, b.n)` + rejectConflicts
+
+// rejectConflicts adds what contradicted holds to the rejections.
+var rejectConflicts = `
 	insert into rejections as r (day, source, reason, field, whole, player, player_version, count)
 	select (to_timestamp(max(last_mark_recv_ms) / 1000.0) at time zone 'UTC')::date, 'heartbeat', '` + string(telemetry.ReasonConflict) + `', 'seq', true,
-	       left(player, ` + strconv.Itoa(maxRejectionText) + `), left(player_version, ` + strconv.Itoa(maxRejectionText) + `), count(*)
+	       left(player, ` + strconv.Itoa(maxRejectionText) + `), left(player_version, ` + strconv.Itoa(maxRejectionText) + `), sum(n)
 	from contradicted
 	group by player, player_version
 	order by player, player_version

@@ -30,11 +30,11 @@ func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) e
 		return nil
 	}
 	batch := foldSessions(sessions)
-	err := db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch, withOthers) })
+	err := db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, &batch, withOthers) })
 	if pq.As(err, pqerror.TRDeadlockDetected) != nil {
 		// Another batch holds some of the same sessions: both lock in the order
-		// of ids, but in two goes.
-		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, batch, alone) })
+		// of ids, but in several goes.
+		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, &batch, alone) })
 	}
 	return wrap("merge sessions", err)
 }
@@ -46,8 +46,8 @@ const (
 )
 
 // mergeSessions merges a folded batch.
-func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session, lock string) error {
-	if err := tx.stageSessions(ctx, batch); err != nil {
+func (tx *connTx) mergeSessions(ctx context.Context, batch *sessionBatch, lock string) error {
+	if err := tx.stageSessions(ctx, batch.sessions); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, lock, lockSessions); err != nil {
@@ -71,31 +71,67 @@ func (tx *connTx) mergeSessions(ctx context.Context, batch []*telemetry.Session,
 	if err := tx.SelectContext(ctx, &restarted, mergeStaged); err != nil {
 		return fmt.Errorf("merge: %w", err)
 	}
-	if len(restarted) == 0 {
+	if len(restarted) > 0 {
+		if err := tx.mergeEpochs(ctx, batch.sessions, restarted); err != nil {
+			return err
+		}
+	}
+	return tx.countContradicting(ctx, batch.contradicting)
+}
+
+// countContradicting counts the records that contradict another one of their batch.
+func (tx *connTx) countContradicting(ctx context.Context, sessions []*telemetry.Session) error {
+	if len(sessions) == 0 {
 		return nil
 	}
-	return tx.mergeEpochs(ctx, batch, restarted)
+	if err := tx.restageSessions(ctx, sessions); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, countContradicting)
+	return wrap("count conflicts within the batch", err)
+}
+
+// sessionBatch is what is written at once.
+type sessionBatch struct {
+	sessions []*telemetry.Session // each once, in the order of their ids
+	// contradicting are the states of records that contradict one that is in sessions.
+	contradicting []*telemetry.Session
 }
 
 // foldSessions leaves one state for each session, in the order of their ids:
 // writers that lock in one order cannot deadlock.
-func foldSessions(sessions []telemetry.Session) []*telemetry.Session {
-	batch := make([]*telemetry.Session, len(sessions))
+func foldSessions(sessions []telemetry.Session) sessionBatch {
+	all := make([]*telemetry.Session, len(sessions))
 	for i := range sessions {
-		batch[i] = &sessions[i]
+		all[i] = &sessions[i]
 	}
-	slices.SortFunc(batch, func(a, b *telemetry.Session) int { return cmp.Compare(a.SessionID, b.SessionID) })
-	n := 0
-	for _, s := range batch {
-		if n > 0 && batch[n-1].SessionID == s.SessionID {
-			merged := telemetry.Merge(*batch[n-1], *s)
-			batch[n-1] = &merged
-			continue
+	slices.SortFunc(all, func(a, b *telemetry.Session) int { return cmp.Compare(a.SessionID, b.SessionID) })
+	out := sessionBatch{sessions: make([]*telemetry.Session, 0, len(all))}
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].SessionID == all[0].SessionID {
+			n++
 		}
-		batch[n] = s
-		n++
+		out.add(all[:n])
+		all = all[n:]
 	}
-	return batch[:n]
+	return out
+}
+
+// add adds the states of one session.
+func (b *sessionBatch) add(states []*telemetry.Session) {
+	if len(states) == 1 {
+		b.sessions = append(b.sessions, states[0])
+		return
+	}
+	var merged telemetry.Session
+	for _, s := range states {
+		merged = telemetry.Merge(merged, *s)
+	}
+	b.sessions = append(b.sessions, &merged)
+	for _, number := range telemetry.Contradictions(states) {
+		b.contradicting = append(b.contradicting, number[1:]...)
+	}
 }
 
 // stagingTables makes the tables of the connection that a batch goes through on
@@ -152,15 +188,20 @@ func (tx *connTx) mergeEpochs(ctx context.Context, batch []*telemetry.Session, i
 
 // replaceSessions stores states as they are, by replaceStaged or replaceFolded.
 func (tx *connTx) replaceSessions(ctx context.Context, sessions []*telemetry.Session, statement string) error {
+	if err := tx.restageSessions(ctx, sessions); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, statement)
+	return wrap("replace", err)
+}
+
+// restageSessions fills the staging table anew.
+func (tx *connTx) restageSessions(ctx context.Context, sessions []*telemetry.Session) error {
 	if _, err := tx.ExecContext(ctx, stagingTables); err != nil {
 		return fmt.Errorf("make staging tables: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `truncate session_batch`); err != nil {
 		return fmt.Errorf("empty staging table: %w", err)
 	}
-	if err := tx.stageSessions(ctx, sessions); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, statement)
-	return wrap("replace", err)
+	return tx.stageSessions(ctx, sessions)
 }

@@ -51,10 +51,14 @@ func (s *Session) Apply(hb *Heartbeat, recvMs int64) {
 
 // FoldBatch folds the records of one batch, in any order, into one state for
 // each session, in the order of first appearance. Storage merges each into
-// what it has.
+// what it has. Behind them come the [Contradictions] of the batch, each record as a
+// state of its own, so that storage can count them: merging these, too, changes
+// nothing.
 func FoldBatch(hbs []Heartbeat, recvMs int64) []Session {
 	index := make(map[string]int, len(hbs))
 	sessions := make([]Session, 0, len(hbs))
+	var records [][]*Session     // of the sessions that have several in the batch
+	var repeated map[int]int     // by session: place in records
 	for i := range hbs {
 		at, seen := index[hbs[i].SessionID]
 		if !seen {
@@ -62,7 +66,25 @@ func FoldBatch(hbs []Heartbeat, recvMs int64) []Session {
 			sessions = append(sessions, hbs[i].session(recvMs))
 			continue
 		}
-		sessions[at].Apply(&hbs[i], recvMs)
+		if repeated == nil {
+			repeated = map[int]int{}
+		}
+		list, known := repeated[at]
+		if !known {
+			list = len(records)
+			first := sessions[at]
+			repeated[at], records = list, append(records, []*Session{&first})
+		}
+		one := hbs[i].session(recvMs)
+		records[list] = append(records[list], &one)
+		sessions[at] = Merge(sessions[at], one)
+	}
+	for _, list := range records {
+		for _, number := range Contradictions(list) {
+			for _, s := range number {
+				sessions = append(sessions, *s)
+			}
+		}
 	}
 	return sessions
 }

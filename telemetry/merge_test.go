@@ -83,15 +83,18 @@ func TestFoldBatch(t *testing.T) {
 			s.Apply(&hbs[i], 77)
 			want[hbs[i].SessionID] = s
 		}
+		folded := telemetry.FoldBatch(hbs, 77)
 		got := map[string]telemetry.Session{}
-		for _, s := range telemetry.FoldBatch(hbs, 77) {
-			if _, twice := got[s.SessionID]; twice {
-				t.Errorf("FoldBatch returns %q twice", s.SessionID)
-			}
+		for _, s := range folded[:len(want)] {
 			got[s.SessionID] = s
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("FoldBatch (-want +got):\n%s", diff)
+		}
+		for i, s := range folded[len(want):] { // contradictions
+			if diff := cmp.Diff(got[s.SessionID], telemetry.Merge(got[s.SessionID], s)); diff != "" {
+				t.Errorf("merging contradiction %d changes the session (-want +got):\n%s", i, diff)
+			}
 		}
 	})
 }
