@@ -27,7 +27,8 @@ type Health struct {
 // came that was made before the closing, and those of which two records of one
 // number said different things.
 type Aftermath struct {
-	Settled    int64 `json:"settled"` // units with sessions
+	Awaited    int64 `json:"awaited,omitempty"` // units whose day closed LateSpan ago
+	Settled    int64 `json:"settled"`           // of them, those with sessions
 	Late       int64 `json:"late"`
 	Conflicted int64 `json:"conflicted"`
 }
@@ -43,7 +44,8 @@ func (h Health) plus(o Health) Health {
 		Started: h.Started + o.Started, Reported: h.Reported + o.Reported,
 		Days: h.Days + o.Days, Suspected: h.Suspected + o.Suspected,
 		Aftermath: Aftermath{
-			Settled: h.Settled + o.Settled, Late: h.Late + o.Late, Conflicted: h.Conflicted + o.Conflicted,
+			Awaited: h.Awaited + o.Awaited, Settled: h.Settled + o.Settled,
+			Late: h.Late + o.Late, Conflicted: h.Conflicted + o.Conflicted,
 		},
 	}
 }

@@ -205,15 +205,23 @@ func (l *looker) take(ctx context.Context) error {
 			return fmt.Errorf("window %s: %w", w, err)
 		}
 	}
-	if l.did.First+l.did.Day+l.did.Return == 0 {
+	closed := l.did.First+l.did.Day+l.did.Return > 0
+	if !closed && (last.Number == 0 || next.Watermark.Before(last.Watermark.Add(LateSpan))) {
+		return nil
+	}
+	settled, err := l.settled(ctx, &last, &next)
+	if err != nil {
+		return err
+	}
+	// When all that the last look holds has settled, and nothing closed since, one
+	// more look counts what came late of its units: no other one would.
+	if !closed && !slices.ContainsFunc(settled, func(a Aftermath) bool { return a.Awaited > 0 }) {
 		return nil
 	}
 	if next.Arms, err = l.tx.Counts(ctx, next.Watermark); err != nil {
 		return fmt.Errorf("count units: %w", err)
 	}
-	if err := l.settle(ctx, &last, &next); err != nil {
-		return err
-	}
+	l.addHealth(&last, &next, settled)
 	next.Cells = cells.Cells()
 	if err := l.tx.AppendLook(ctx, next); err != nil {
 		return fmt.Errorf("append look %d: %w", next.Number, err)
@@ -222,17 +230,22 @@ func (l *looker) take(ctx context.Context) error {
 	return nil
 }
 
-// settle completes the counts of the next look: the health of the units of the
-// last one, of those that it adds, and of those that are settled since.
-func (l *looker) settle(ctx context.Context, last, next *Look) error {
+// settled returns by arm what came of the units that settled since the last look.
+func (l *looker) settled(ctx context.Context, last, next *Look) ([]Aftermath, error) {
 	after := last.Watermark
 	if !after.IsZero() {
 		after = after.Add(-LateSpan)
 	}
 	settled, err := l.tx.Aftermath(ctx, after, next.Watermark.Add(-LateSpan))
 	if err != nil {
-		return fmt.Errorf("count late records: %w", err)
+		return nil, fmt.Errorf("count late records: %w", err)
 	}
+	return settled, nil
+}
+
+// addHealth completes the counts of the next look: the health of the units of the
+// last one, of those that it adds, and of those that settled since.
+func (l *looker) addHealth(last, next *Look, settled []Aftermath) {
 	for i := range next.Arms {
 		arm := &next.Arms[i]
 		arm.Health = l.health[arm.Arm].plus(Health{Aftermath: settled[arm.Arm]})

@@ -74,6 +74,7 @@ func TestJobSummary(t *testing.T) {
 		{"nothing new", closes.Add(time.Hour), metrics.Summary{Experiments: 1}},
 		{"a clock that went back", closes, metrics.Summary{Experiments: 1}},
 		{"days", exposedAt.Add(30 * time.Hour), metrics.Summary{Experiments: 1, Looks: 1, Day: 3, Excluded: 1}},
+		{"what came late of the last ones", exposedAt.Add(54 * time.Hour), metrics.Summary{Experiments: 1, Looks: 1}},
 		{"nothing ever again", exposedAt.Add(300 * time.Hour), metrics.Summary{Experiments: 1}},
 	} {
 		got, err := job.RunOnce(t.Context(), step.now)

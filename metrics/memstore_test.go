@@ -313,7 +313,11 @@ func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time) ([]metrics.
 		return out, nil
 	}
 	for _, c := range tx.closed(metrics.Reading{Window: metrics.WindowDay, After: after, UpTo: upTo}) {
-		if c.Excluded() || len(c.Sessions) == 0 {
+		if c.Excluded() {
+			continue
+		}
+		out[c.Arm].Awaited++
+		if len(c.Sessions) == 0 {
 			continue
 		}
 		out[c.Arm].Settled++

@@ -11,20 +11,22 @@ import (
 )
 
 // aftermathQuery returns the statement that counts, by arm, the units whose day
-// closed between two places and of which there are sessions: all, those with a
-// record that came late, and those with contradictory records. What late means is
-// metrics.LateAt; the conformance suite compares the two.
+// closed between two places: all, those of which there are sessions, of these those
+// with a record that came late, and those with contradictory records. What late means
+// is metrics.LateAt; the conformance suite compares the two. Sessions are joined as in
+// closedQuery, those that are linked to their unit included.
 func aftermathQuery(unit experiment.UnitType) string {
 	column := unitColumns[unit]
+	const facts = `select s.conflicts > 0 as conflicted,
+				       s.last_mark_recv_ms > x.closes_ms and
+				       case when s.clock_offset_ms is not null and s.last_mark_client_ts_ms <> 0
+				            then s.last_mark_client_ts_ms + s.clock_offset_ms
+				            else s.first_mark_recv_ms + s.last_mark_mono_ms - s.first_mark_mono_ms end <= x.closes_ms as late`
+	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $6`
 	return `
-		select arm, count(*), count(*) filter (where late), count(*) filter (where conflicted)
+		select arm, count(*), count(*) filter (where late is not null), count(*) filter (where late), count(*) filter (where conflicted)
 		from (
-			select x.arm, x.unit_id,
-			       bool_or(s.last_mark_recv_ms > x.closes_ms and
-			               case when s.clock_offset_ms is not null and s.last_mark_client_ts_ms <> 0
-			                    then s.last_mark_client_ts_ms + s.clock_offset_ms
-			                    else s.first_mark_recv_ms + s.last_mark_mono_ms - s.first_mark_mono_ms end <= x.closes_ms) as late,
-			       bool_or(s.conflicts > 0) as conflicted
+			select x.arm, x.unit_id, bool_or(s.late) as late, bool_or(s.conflicted) as conflicted
 			from (
 				select unit_id, arm, (date_part('epoch', at) * 1000)::bigint as exposed_ms,
 				       floor(date_part('epoch', first_closes_at) * 1000 + $5)::bigint as closes_ms
@@ -32,15 +34,20 @@ func aftermathQuery(unit experiment.UnitType) string {
 				where experiment_id = $1 and version = $2 and first_closes_at > $3 and first_closes_at <= $4
 				  and not override and crossed_at is null and imported = ''
 				offset 0) x
-			join sessions s on s.` + column + ` = x.unit_id and s.` + column + ` <> ''
-			 and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $6
+			left join lateral (
+				` + facts + `
+				from sessions s where s.` + column + ` = x.unit_id and s.` + column + ` <> ''` + within + `
+				union all
+				` + facts + `
+				from session_links l join sessions s on s.session_id = l.session_id
+				where exists (select from session_links)
+				  and l.unit_id = x.unit_id and l.unit_type = $7 and s.` + column + ` <> x.unit_id` + within + `) s on true
 			group by x.arm, x.unit_id) u
 		group by arm`
 }
 
 // Aftermath implements metrics.LookTx. It reads on a connection of its own, as
-// Closed does. Sessions that are linked to their unit are not looked at: they are
-// few, and no arm has more of them.
+// Closed does.
 func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metrics.Aftermath, error) {
 	out := make([]metrics.Aftermath, len(l.exp.Arms))
 	switch l.exp.Unit {
@@ -54,11 +61,11 @@ func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metric
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, aftermathQuery(l.exp.Unit), l.exp.ID, l.exp.Version,
-			firstClosing(day, after), firstClosing(day, upTo), day.AfterFirst().Milliseconds(), day.Span().Milliseconds())
+			firstClosing(day, after), firstClosing(day, upTo), day.AfterFirst().Milliseconds(), day.Span().Milliseconds(), string(l.exp.Unit))
 		return scanRows(rows, err, func(rows *sql.Rows) error {
 			var arm int
 			var a metrics.Aftermath
-			if err := rows.Scan(&arm, &a.Settled, &a.Late, &a.Conflicted); err != nil {
+			if err := rows.Scan(&arm, &a.Awaited, &a.Settled, &a.Late, &a.Conflicted); err != nil {
 				return err
 			}
 			if arm >= len(out) {

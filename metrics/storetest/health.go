@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
@@ -30,10 +31,12 @@ func beat(s telemetry.Session, made, received float64, clock bool) telemetry.Ses
 func testAftermath(t *testing.T, w *world) {
 	forced := w.exposure("forced", "control", 0)
 	forced.Override = true
+	linked := w.exposure("linked", "control", 0) // its player does not name it
+	linked.Session = "s-linked"
 	w.expose(
 		w.exposure("well", "control", 0), w.exposure("late", "control", 0), w.exposure("late-clock", "treatment", 0),
 		w.exposure("on", "treatment", 0), w.exposure("on-clock", "treatment", 0), w.exposure("silent", "treatment", 0),
-		w.exposure("next", "control", 10), w.exposure("crossed", "control", 0), forced,
+		w.exposure("next", "control", 10), w.exposure("crossed", "control", 0), forced, linked,
 	)
 	w.expose(w.exposure("crossed", "treatment", 1))
 	w.report(
@@ -46,15 +49,16 @@ func testAftermath(t *testing.T, w *world) {
 		beat(session("s-crossed", "crossed", 1), dayCloses-1, dayCloses+1, false),
 		beat(session("s-forced", "forced", 1), dayCloses-1, dayCloses+1, false),
 		session("s-outside", "silent", dayCloses),
+		beat(session("s-linked", "", 1), dayCloses-1, dayCloses+1, false),
 	)
 	for _, test := range []struct {
 		name        string
 		after, upTo time.Time
 		want        []metrics.Aftermath
 	}{
-		{"all", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Settled: 3, Late: 2}, {Settled: 3, Late: 1}}},
-		{"of the first minute", time.Time{}, at(dayCloses), []metrics.Aftermath{{Settled: 2, Late: 1}, {Settled: 3, Late: 1}}},
-		{"of the rest", at(dayCloses), at(dayCloses + 10), []metrics.Aftermath{{Settled: 1, Late: 1}, {}}},
+		{"all", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Awaited: 4, Settled: 4, Late: 3}, {Awaited: 4, Settled: 3, Late: 1}}},
+		{"of the first minute", time.Time{}, at(dayCloses), []metrics.Aftermath{{Awaited: 3, Settled: 3, Late: 2}, {Awaited: 4, Settled: 3, Late: 1}}},
+		{"of the rest", at(dayCloses), at(dayCloses + 10), []metrics.Aftermath{{Awaited: 1, Settled: 1, Late: 1}, {}}},
 		{"none", at(dayCloses + 10), at(dayCloses + 20), []metrics.Aftermath{{}, {}}},
 	} {
 		w.mustLook(func(tx metrics.LookTx) error {
@@ -89,8 +93,8 @@ func testSuspected(t *testing.T, w *world) {
 			return err
 		}
 		want := []metrics.Health{
-			{Closed: 3, Attempted: 2, Started: 2, Reported: 2, Days: 3, Aftermath: metrics.Aftermath{Settled: 1}},
-			{Closed: 2, Attempted: 2, Started: 1, Reported: 1, Days: 2, Suspected: 1, Aftermath: metrics.Aftermath{Settled: 2}},
+			{Closed: 3, Attempted: 2, Started: 2, Reported: 2, Days: 3, Aftermath: metrics.Aftermath{Awaited: 2, Settled: 1}},
+			{Closed: 2, Attempted: 2, Started: 1, Reported: 1, Days: 2, Suspected: 1, Aftermath: metrics.Aftermath{Awaited: 2, Settled: 2}},
 		}
 		for arm, health := range want {
 			if diff := cmp.Diff(health, last.Arms[arm].Health); diff != "" {
@@ -108,4 +112,46 @@ func testSuspected(t *testing.T, w *world) {
 		}
 		return nil
 	})
+}
+
+// testLastAftermath ends with a look that adds no unit: what came late of the last
+// units is counted a day after their outcomes were fixed, once.
+func testLastAftermath(t *testing.T, w *world) {
+	w.exp = w.launchOn("ends", experiment.UnitViewer, experiment.Plan{
+		Primary: []string{"start_success"}, Secondary: []string{"watch_hours_per_viewer"}, // nobody is waited for to return
+	})
+	w.expose(w.exposure("ann", "control", 0), w.exposure("ben", "treatment", 5), w.exposure("cat", "treatment", 5), w.exposure("dia", "control", 5))
+	w.report(session("s-ann", "ann", 1), session("s-ben", "ben", 6))
+	const fixed = dayCloses + 6 // the last look that adds units
+	if sum := w.runJob(at(fixed)); sum.Looks != 1 || sum.Day != 4 {
+		t.Fatalf("RunOnce when all days have closed = %+v, want a look with 4 of them", sum)
+	}
+	before := w.newest()
+	w.report(beat(session("s-ben-2", "ben", 7), dayCloses, fixed+60, false), beat(session("s-cat", "cat", 7), dayCloses, fixed+61, false))
+	late := metrics.LateSpan.Minutes()
+	for _, minutes := range []float64{fixed + 1, fixed + late - 1} {
+		if sum := w.runJob(at(minutes)); sum.Looks != 0 {
+			t.Errorf("RunOnce before the units have settled = %+v, want no look", sum)
+		}
+	}
+	if sum := w.runJob(at(fixed + late)); sum.Looks != 1 || sum.First+sum.Day+sum.Return != 0 {
+		t.Errorf("RunOnce when the units have settled = %+v, want a look without outcomes", sum)
+	}
+	for _, minutes := range []float64{fixed + late + 1, fixed + 2*late, fixed + 20*late} {
+		if sum := w.runJob(at(minutes)); sum.Looks != 0 {
+			t.Errorf("RunOnce after that = %+v, want no look", sum)
+		}
+	}
+	last := w.newest()
+	for arm, want := range []metrics.Aftermath{{Awaited: 2, Settled: 1}, {Awaited: 2, Settled: 2, Late: 2}} {
+		if diff := cmp.Diff(want, last.Arms[arm].Health.Aftermath); diff != "" {
+			t.Errorf("aftermath of arm %d differs (-want +got):\n%s", arm, diff)
+		}
+		if got, want := last.Arms[arm].Health.Days, before.Arms[arm].Health.Days; got != want {
+			t.Errorf("arm %d has %d days, want %d as before", arm, got, want)
+		}
+	}
+	if watched(&last) != watched(&before) {
+		t.Errorf("watched %v ms, want %v as before", watched(&last), watched(&before))
+	}
 }

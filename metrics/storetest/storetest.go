@@ -64,6 +64,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"the past comes when it is asked for", testHistory},
 		{"records that came too late are counted by arm", testAftermath},
 		{"suspected units have cells of their own", testSuspected},
+		{"what came late of the last units is counted, too", testLastAftermath},
 		{"a day is restated, and the past stays", testRestate},
 		{"only what has an outcome is restated", testRestateNothing},
 		{"attributes of the exposure arrive", testAttributes},
