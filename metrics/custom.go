@@ -44,12 +44,18 @@ type Customs struct {
 	measures, streamMeasures []string // names
 	events                   []string // names of events that are counted or summed
 	terms                    []Term   // of events
+	funnels                  []orderedFunnel
+	marked                   []Term // steps of funnels that are no events
 }
 
 // CustomsOf returns the custom quantities of definitions.
 func CustomsOf(definitions ...Definition) Customs {
 	var c Customs
 	for i := range definitions {
+		if definitions[i].inOrder() {
+			c.addFunnel(&definitions[i])
+			continue
+		}
 		for _, t := range definitions[i].terms() {
 			c.add(t)
 		}
@@ -80,8 +86,12 @@ func (c *Customs) add(t Term) {
 // Events returns the names of the events that are needed.
 func (c *Customs) Events() []string { return c.events }
 
-// Measures reports whether custom counters of sessions or broadcasts are needed.
-func (c *Customs) Measures() bool { return len(c.measures)+len(c.streamMeasures) > 0 }
+// Funnels reports whether there are funnels whose steps are in order.
+func (c *Customs) Funnels() bool { return len(c.funnels) > 0 }
+
+// Sessions reports whether sessions or broadcasts are needed, for their custom
+// counters or for the marks of funnels.
+func (c *Customs) Sessions() bool { return len(c.measures)+len(c.streamMeasures)+len(c.marked) > 0 }
 
 // Observe adds to an outcome the custom counters that are known of its unit: of
 // the same sessions and broadcasts that [Observe] counts.

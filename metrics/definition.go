@@ -83,6 +83,8 @@ type Definition struct {
 	// Steps of a funnel, each within the one before; Numerator is the last of
 	// them and Denominator the first.
 	Steps []Term `json:"steps,omitempty"`
+	// Order is that of the steps of a funnel of units; empty is OrderAny.
+	Order Order `json:"order,omitempty"`
 	// FromStep, when above 0, is the step that Denominator is, counted from 1: of
 	// the companions of a funnel.
 	FromStep int `json:"from_step,omitempty"`

@@ -11,12 +11,23 @@ import (
 
 // A funnel of base quantities is of sessions: each step counts sessions that lie
 // within those of the step before. A funnel with a custom step is of units: a unit
-// reaches a step when it reached all those before and its quantity of the step is
-// above 0 in the window. The steps are in the order of the definition, not in that
-// of time: sums do not tell what came first.
+// reaches a step when it reached all those before and did what the step counts in the
+// window, at any time or, with OrderStrict, at or after what it reached the step
+// before by.
 
 // OfUnits reports whether the steps of a funnel are reached by units.
 func (d *Definition) OfUnits() bool { return slices.ContainsFunc(d.Steps, Term.IsCustom) }
+
+// inOrder reports whether the steps are reached one after the other in time.
+func (d *Definition) inOrder() bool { return d.Kind == KindFunnel && d.Order == OrderStrict }
+
+// funnelKey returns the key of the funnel that d is, or is a companion of.
+func (d *Definition) funnelKey() string {
+	if of, _, ok := stepOf(d.Key); ok && d.FromStep > 0 {
+		return of
+	}
+	return d.Key
+}
 
 // stepSuffix comes before the number of a step in the keys of its companions.
 const stepSuffix = ".step"
@@ -70,7 +81,8 @@ func stepOf(key string) (of string, step int, ok bool) {
 // reach is a funnel of units: which of its steps a pair is made of.
 type reach struct {
 	steps    [MaxFunnelSteps]Term
-	from, to int // counted from 1; from 0: not of units
+	from, to int    // counted from 1; to 0: not of units
+	inOrder  string // key of the funnel whose steps are in order; empty: in any
 }
 
 func reachOf(d *Definition) reach {
@@ -78,6 +90,10 @@ func reachOf(d *Definition) reach {
 		return reach{}
 	}
 	r := reach{from: max(1, d.FromStep), to: len(d.Steps)}
+	if d.inOrder() {
+		r.inOrder = d.funnelKey()
+		return r
+	}
 	copy(r.steps[:], d.Steps)
 	return r
 }
@@ -86,6 +102,9 @@ func reachOf(d *Definition) reach {
 // false for a unit that did not reach from, and for one of which a step that
 // decides it is not known.
 func (r *reach) value(o *Outcome) (y, x float64, ok bool) {
+	if r.inOrder != "" {
+		return r.inOrderValue(o)
+	}
 	for i := range r.to {
 		v, known := r.steps[i].of(o)
 		switch {
@@ -99,4 +118,17 @@ func (r *reach) value(o *Outcome) (y, x float64, ok bool) {
 		}
 	}
 	return 1, 1, true
+}
+
+// inOrderValue is value of a funnel whose steps are in order.
+func (r *reach) inOrderValue(o *Outcome) (y, x float64, ok bool) {
+	reached, known := Term{Custom: funnelSource + r.inOrder}.of(o)
+	if !known || int(reached) < r.from {
+		return 0, 0, false
+	}
+	if int(reached) >= r.to {
+		return 1, 1, true
+	}
+	_, open := Term{Custom: funnelOpenSource + r.inOrder}.of(o)
+	return 0, 1, !open
 }

@@ -255,7 +255,6 @@ func (l *looker) addHealth(last, next *Look, settled []Aftermath) {
 			}
 		}
 	}
-	return nil
 }
 
 // spec returns what to add up: the definitions that the first look began with,
@@ -422,6 +421,7 @@ func (l *looker) readImported(ctx context.Context, ask Reading, take func([]Outc
 // them to take by the chunk, which is valid during the call only.
 func (l *looker) readWindow(ctx context.Context, ask Reading, cells *Accumulator, take func([]Outcome) error) error {
 	var chunk []Outcome // most looks write few
+	var marks []Marks   // of chunk
 	customs := cells.Customs(ask.Window)
 	asked := cells.Asked(ask.Window)
 	if len(asked) > 0 {
@@ -434,10 +434,13 @@ func (l *looker) readWindow(ctx context.Context, ask Reading, cells *Accumulator
 		if err := l.addEvents(ctx, ask.Window, &customs, chunk); err != nil {
 			return err
 		}
+		if err := l.addFunnels(ctx, ask.Window, &customs, chunk, marks); err != nil {
+			return err
+		}
 		if err := take(chunk); err != nil {
 			return fmt.Errorf("append outcomes: %w", err)
 		}
-		chunk = chunk[:0]
+		chunk, marks = chunk[:0], marks[:0]
 		return nil
 	}
 	err := l.tx.Closed(ctx, ask, func(c *Closed) error {
@@ -449,7 +452,9 @@ func (l *looker) readWindow(ctx context.Context, ask Reading, cells *Accumulator
 			return fmt.Errorf("unit %q is in arm %d of %d", c.Unit, c.Arm, len(l.exp.Arms))
 		}
 		chunk = append(chunk, l.observe(c, &ask, asked))
-		customs.Observe(c, ask.Window, &chunk[len(chunk)-1])
+		o := &chunk[len(chunk)-1]
+		customs.Observe(c, ask.Window, o)
+		marks = append(marks, customs.Marks(c, ask.Window, o))
 		if len(chunk) == outcomeChunk {
 			return flush()
 		}
@@ -469,14 +474,39 @@ func (l *looker) addEvents(ctx context.Context, w Window, customs *Customs, outc
 	windows := make([]UnitWindow, len(outcomes))
 	for i := range outcomes {
 		windows[i] = UnitWindowOf(&outcomes[i], w)
-		if l.restating {
-			windows[i].KnownMs = l.now.UnixMilli() // what came late is what it is for
-		}
 	}
+	l.known(windows)
 	sums, err := l.tx.EventSums(ctx, customs.Events(), windows)
 	if err != nil {
 		return fmt.Errorf("sum events: %w", err)
 	}
 	customs.AddEvents(outcomes, sums)
 	return nil
+}
+
+// addFunnels adds to outcomes how far their units came in funnels whose steps are in
+// order.
+func (l *looker) addFunnels(ctx context.Context, w Window, customs *Customs, outcomes []Outcome, marks []Marks) error {
+	if !customs.Funnels() {
+		return nil
+	}
+	return customs.AddFunnels(w, outcomes, marks, func(name string, windows []UnitWindow) ([]UnitMoment, error) {
+		l.known(windows)
+		moments, err := l.tx.FirstEvents(ctx, name, windows)
+		if err != nil {
+			return nil, fmt.Errorf("find first events: %w", err)
+		}
+		return moments, nil
+	})
+}
+
+// known lets all that is known by now count when a day is restated: what came late is
+// what it is for.
+func (l *looker) known(windows []UnitWindow) {
+	if !l.restating {
+		return
+	}
+	for i := range windows {
+		windows[i].KnownMs = l.now.UnixMilli()
+	}
 }

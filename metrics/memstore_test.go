@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -302,6 +303,25 @@ func (tx *memTx) EventSums(_ context.Context, names []string, windows []metrics.
 			if sum.N > 0 {
 				out = append(out, sum)
 			}
+		}
+	}
+	return out, nil
+}
+
+func (tx *memTx) FirstEvents(_ context.Context, name string, windows []metrics.UnitWindow) ([]metrics.UnitMoment, error) {
+	tx.store.mu.Lock()
+	defer tx.store.mu.Unlock()
+	var out []metrics.UnitMoment
+	for _, w := range windows {
+		first := int64(math.MaxInt64)
+		for _, e := range tx.store.events {
+			if e.UnitType == tx.run.unit && e.Unit == w.Unit && e.Name == name &&
+				e.AtMs >= w.FromMs && e.AtMs < w.ToMs && e.RecvMs <= w.KnownMs {
+				first = min(first, e.AtMs)
+			}
+		}
+		if first < math.MaxInt64 {
+			out = append(out, metrics.UnitMoment{Unit: w.Unit, AtMs: first})
 		}
 	}
 	return out, nil

@@ -59,11 +59,13 @@ denominator are summed over the same sessions, those whose player reports both; 
   *proportion* and a *retention* are shares of units; a *quantile* is over units; a *mean of ratios* gives every unit the same weight,
   from its unit floor on. A *funnel* is the ratio of its last step to its first.
   A funnel with custom steps is of units: the share that reached the last step of those who reached the first, where a unit reaches a
-  step when it reached all before and its quantity of the step is above 0. The order is that of the definition, not that of time.
+  step when it reached all before and, at or after that, did what the step counts: the steps are in the order of time. What a session or
+  a broadcast tells, a counter too, is of the moment at which the server first heard of it, so that an event says more of the order within
+  a session. ` + "`\"order\": \"any\"`" + ` lets all that happened in the window count, whatever came first, as do definitions from before there was a choice.
 - **The past.** Where the plan has covariates, what a unit did in the days before its exposure is fixed with its outcome: the newest
   64 sessions that were over by then, in the quantities of the primary and secondary metrics.
 - **Late and lost.** What comes after an outcome was fixed changes nothing. A day later the job counts, by arm, the units of which a record
-  came late or contradicted another, and with each look those that were exposed, tried to play, saw a picture and were heard of after it.
+  came late or contradicted another (of the last ones by a look that adds no unit), and with each look those that were exposed, tried to play, saw a picture and were heard of after it.
 - **Suspected programs** have outcomes like all others, and are marked: units that call themselves a bot, run more than 8 sessions at
   once, or mostly played hidden, for 16 hours, or without a frame before their exposure. The rule is the same in all arms and asks nothing
   that an arm could change. The report compares their number, and shows effects without them.
@@ -91,7 +93,8 @@ Definitions of people's own may be made of counters and events that an applicati
 One may be divided by another, or by %s. As the numerator of a proportion or a
 retention it counts units that have it above 0. A name need not have been seen yet: a metric can be planned before the first counter
 is sent. ` + "`POST /api/v1/metrics/preview`" + ` tells what there was in the last seven days. An outcome keeps the custom quantities that the
-metrics of its experiment need.
+metrics of its experiment need, and as ` + "`funnel:KEY`" + ` how many steps of a funnel in order the unit reached (` + "`funnel_open:KEY`" + ` is 1 where it is
+not known whether it reached the next one).
 
     {"key": "follows", "name": "Viewers who follow", "description": "Share of viewers who follow someone within a day.",
      "kind": "proportion", "numerator": "event:follow", "denominator": "units", "direction": 1, "unit": "%%", "scale": 100}

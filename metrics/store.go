@@ -34,6 +34,10 @@ type LookTx interface {
 	// has one, what the events of its unit by these names add up to. Units without
 	// such events have no row.
 	EventSums(ctx context.Context, names []string, windows []UnitWindow) ([]UnitSum, error)
+	// FirstEvents returns, for each window of at most MaxUnitWindows, of which a unit
+	// has one, when the first event of its unit by this name happened in it. Units
+	// without one have no row.
+	FirstEvents(ctx context.Context, name string, windows []UnitWindow) ([]UnitMoment, error)
 	// Imported calls each for every imported outcome of the window that came in
 	// (After, UpTo], in the order (closes_at, unit), as Closed does. It closes when
 	// it comes; its unit has no exposure that Closed returns.

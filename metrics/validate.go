@@ -53,6 +53,9 @@ func ParseDefinition(data []byte) (Definition, error) {
 	}
 	if d.Kind == KindFunnel {
 		d.setSteps()
+		if d.Order == "" && d.OfUnits() {
+			d.Order = OrderStrict
+		}
 	} else {
 		if given.Numerator == nil {
 			add("numerator", "must name a base quantity")
@@ -225,6 +228,7 @@ func (d *Definition) validateKind(add addFault) {
 	if (d.Kind == KindFunnel) != (len(d.Steps) > 0) {
 		add("steps", "a funnel has steps, and nothing else has")
 	}
+	d.validateOrder(add)
 	if d.Kind == KindFunnel {
 		d.validateSteps(add)
 		return
@@ -266,6 +270,17 @@ func (d *Definition) validateShape(add addFault) {
 			add("numerator", "values may be below 0, where a quantile is not resolved")
 		}
 	default:
+	}
+}
+
+// validateOrder reports an order of what has none.
+func (d *Definition) validateOrder(add addFault) {
+	switch {
+	case d.Order == "":
+	case d.Order != OrderStrict && d.Order != OrderAny:
+		add("order", "must be %s or %s", OrderStrict, OrderAny)
+	case !d.OfUnits():
+		add("order", "is of funnels with a custom step; steps of base quantities lie within one another")
 	}
 }
 

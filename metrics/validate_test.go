@@ -123,6 +123,33 @@ func TestParseDefinitionNamesTheField(t *testing.T) {
 	}
 }
 
+// The steps of funnels of units are in order unless a definition says otherwise.
+func TestParseDefinitionOrder(t *testing.T) {
+	t.Parallel()
+	const head = `{"key":"f","name":"F","description":"d","unit":"%","scale":100,"kind":`
+	const ofUnits, ofSessions = head + `"funnel","steps":["starts","event:follow"]`, head + `"funnel","steps":["attempts","starts"]`
+	const noFunnel = head + `"count","numerator":"event:follow","denominator":"units"`
+	for _, test := range []struct {
+		doc   string
+		order metrics.Order
+		fault bool
+	}{
+		{ofUnits + `}`, metrics.OrderStrict, false},
+		{ofUnits + `,"order":"strict"}`, metrics.OrderStrict, false},
+		{ofUnits + `,"order":"any"}`, metrics.OrderAny, false},
+		{ofUnits + `,"order":"none"}`, "", true},
+		{ofSessions + `}`, "", false},
+		{ofSessions + `,"order":"strict"}`, "", true},
+		{noFunnel + `}`, "", false},
+		{noFunnel + `,"order":"any"}`, "", true},
+	} {
+		d, err := metrics.ParseDefinition([]byte(test.doc))
+		if faults := experiment.Faults(err); test.fault != (len(faults) == 1 && faults[0].Field == "order") || !test.fault && (err != nil || d.Order != test.order) {
+			t.Errorf("ParseDefinition(%s) = order %q, %v; want %q, fault of order %v", test.doc, d.Order, err, test.order, test.fault)
+		}
+	}
+}
+
 func TestParseDefinitionLimits(t *testing.T) {
 	t.Parallel()
 	padded := ownMetric + strings.Repeat(" ", metrics.MaxDefinitionBytes-len(ownMetric))

@@ -27,30 +27,33 @@ func (r *customReader) fill(ctx context.Context, outcomes []metrics.Outcome) err
 	for i := range outcomes {
 		windows[i] = metrics.UnitWindowOf(&outcomes[i], r.window)
 	}
-	if r.Measures() {
-		if err := r.measures(ctx, windows, outcomes); err != nil {
+	marks := make([]metrics.Marks, len(outcomes))
+	if r.Sessions() {
+		if err := r.sessions(ctx, windows, outcomes, marks); err != nil {
 			return err
 		}
 	}
-	if len(r.Events()) == 0 {
-		return nil
+	if len(r.Events()) > 0 {
+		sums, err := r.db.EventSums(ctx, r.unit, r.Events(), windows)
+		if err != nil {
+			return err
+		}
+		r.AddEvents(outcomes, sums)
 	}
-	sums, err := r.db.EventSums(ctx, r.unit, r.Events(), windows)
-	if err != nil {
-		return err
-	}
-	r.AddEvents(outcomes, sums)
-	return nil
+	return r.AddFunnels(r.window, outcomes, marks, func(name string, windows []metrics.UnitWindow) ([]metrics.UnitMoment, error) {
+		return r.db.FirstEvents(ctx, r.unit, name, windows)
+	})
 }
 
-// measures adds custom counters of sessions and broadcasts.
-func (r *customReader) measures(ctx context.Context, windows []metrics.UnitWindow, outcomes []metrics.Outcome) error {
+// sessions adds what sessions and broadcasts tell: custom counters, and the marks of
+// funnels.
+func (r *customReader) sessions(ctx context.Context, windows []metrics.UnitWindow, outcomes []metrics.Outcome, marks []metrics.Marks) error {
 	closed := make(map[string]*metrics.Closed, len(outcomes))
 	units, from, to := make([]string, len(windows)), make([]int64, len(windows)), make([]int64, len(windows))
 	for i, w := range windows {
 		units[i], from[i], to[i] = w.Unit, w.FromMs, w.ToMs
 		closed[w.Unit] = &metrics.Closed{
-			Unit: w.Unit, ExposedAt: outcomes[i].ExposedAt, Broadcaster: r.unit == experiment.UnitBroadcaster,
+			Unit: w.Unit, ExposedAt: outcomes[i].ExposedAt, ClosesAt: outcomes[i].ClosesAt, Broadcaster: r.unit == experiment.UnitBroadcaster,
 		}
 	}
 	err := r.db.inConnTx(ctx, func(tx *connTx) error {
@@ -58,9 +61,12 @@ func (r *customReader) measures(ctx context.Context, windows []metrics.UnitWindo
 			return err
 		}
 		err := eachRow(ctx, tx, func(rows *sql.Rows) error {
-			var unit string
+			var unit, text string
+			if err := rows.Scan(&unit, &text); err != nil {
+				return err
+			}
 			var s telemetry.Session
-			err := rows.Scan(&unit, &s.SessionID, &s.FirstRecvMs, &s.PlayRequested, &s.Started, &s.Measures)
+			err := parseClosedSession(text, &s, new(int64))
 			closed[unit].Sessions = append(closed[unit].Sessions, s)
 			return err
 		}, measuredSessions(r.unit), pq.Array(units), pq.Array(from), pq.Array(to), string(r.unit))
@@ -79,7 +85,9 @@ func (r *customReader) measures(ctx context.Context, windows []metrics.UnitWindo
 		return err
 	}
 	for i := range outcomes {
-		r.Observe(closed[outcomes[i].Unit], r.window, &outcomes[i])
+		c := closed[outcomes[i].Unit]
+		r.Observe(c, r.window, &outcomes[i])
+		marks[i] = r.Marks(c, r.window, &outcomes[i])
 	}
 	return nil
 }
@@ -92,7 +100,7 @@ func measuredSessions(unit experiment.UnitType) string {
 		own = `s.` + column + ` = w.unit_id and s.` + column + ` <> ''`
 		notOwn = `s.` + column + ` <> w.unit_id`
 	}
-	const columns = `s.session_id, s.first_recv_ms, s.play_requested, s.started, s.measures`
+	const columns = selectClosedSession + ` as session`
 	const within = ` and s.first_recv_ms >= w.from_ms and s.first_recv_ms < w.to_ms`
 	return `
 		select w.unit_id, s.* from unnest($1::text[], $2::bigint[], $3::bigint[]) as w (unit_id, from_ms, to_ms)

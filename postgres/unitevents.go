@@ -89,43 +89,69 @@ func appendUnitEvent(buf []byte, e *ReceivedEvent) []byte {
 
 // EventSums returns what the events by these names add up to, see
 // metrics.LookTx: those that happened in the window of their unit and were
-// received by the time it closed. Days are looked up one by one, because the key
-// of events begins with the day.
+// received by the time it closed.
 func (db *DB) EventSums(ctx context.Context, unit experiment.UnitType, names []string, windows []metrics.UnitWindow) ([]metrics.UnitSum, error) {
+	sums := []metrics.UnitSum{}
+	err := db.eachEventRow(ctx, func(rows *sql.Rows) error {
+		var s metrics.UnitSum
+		err := rows.Scan(&s.Unit, &s.Name, &s.N, &s.Sum)
+		sums = append(sums, s)
+		return err
+	}, `select w.unit_id, e.name, count(*), coalesce(sum(e.value), 0)`+eventsInWindows+`
+		group by w.unit_id, e.name order by w.unit_id, e.name`, unit, names, windows)
+	return sums, wrap("sum events", err)
+}
+
+// FirstEvents returns when the first event by a name happened, see metrics.LookTx,
+// of those that EventSums sums.
+func (db *DB) FirstEvents(ctx context.Context, unit experiment.UnitType, name string, windows []metrics.UnitWindow) ([]metrics.UnitMoment, error) {
+	moments := []metrics.UnitMoment{}
+	err := db.eachEventRow(ctx, func(rows *sql.Rows) error {
+		var m metrics.UnitMoment
+		err := rows.Scan(&m.Unit, &m.AtMs)
+		moments = append(moments, m)
+		return err
+	}, `select w.unit_id, min(e.at_ms)`+eventsInWindows+`
+		group by w.unit_id order by w.unit_id`, unit, []string{name}, windows)
+	return moments, wrap("find first events", err)
+}
+
+// eventsInWindows joins windows with the events in them. Days are looked up one by
+// one, because the key of events begins with the day.
+const eventsInWindows = `
+		from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as w (unit_id, from_ms, to_ms, known_ms)
+		cross join lateral generate_series(
+			date_trunc('day', to_timestamp(w.from_ms / 1000.0) at time zone 'utc'),
+			date_trunc('day', to_timestamp((w.to_ms - 1) / 1000.0) at time zone 'utc'), interval '1 day') as d (day)
+		join unit_events e on e.day = d.day::date and e.unit_id = w.unit_id and e.unit_type = $5 and e.name = any ($6)
+			and e.at_ms >= w.from_ms and e.at_ms < w.to_ms and e.recv_ms <= w.known_ms`
+
+// eachEventRow calls each for the rows of a query that reads eventsInWindows.
+func (db *DB) eachEventRow(ctx context.Context, each func(*sql.Rows) error, query string, unit experiment.UnitType, names []string, windows []metrics.UnitWindow) error {
 	if len(windows) > metrics.MaxUnitWindows {
-		return nil, experiment.Errorf(experiment.CodeTooLarge, "", "at most %d windows at once", metrics.MaxUnitWindows)
+		return experiment.Errorf(experiment.CodeTooLarge, "", "at most %d windows at once", metrics.MaxUnitWindows)
 	}
 	units := make([]string, len(windows))
 	from, to, known := make([]int64, len(windows)), make([]int64, len(windows)), make([]int64, len(windows))
 	for i, w := range windows {
 		units[i], from[i], to[i], known[i] = w.Unit, w.FromMs, w.ToMs, w.KnownMs
 	}
-	sums := []metrics.UnitSum{}
-	err := db.inConnTx(ctx, func(tx *connTx) error {
+	return db.inConnTx(ctx, func(tx *connTx) error {
 		if _, err := tx.ExecContext(ctx, planClosed); err != nil {
 			return err
 		}
-		return eachRow(ctx, tx, func(rows *sql.Rows) error {
-			var s metrics.UnitSum
-			err := rows.Scan(&s.Unit, &s.Name, &s.N, &s.Sum)
-			sums = append(sums, s)
-			return err
-		}, `
-		select w.unit_id, e.name, count(*), coalesce(sum(e.value), 0)
-		from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as w (unit_id, from_ms, to_ms, known_ms)
-		cross join lateral generate_series(
-			date_trunc('day', to_timestamp(w.from_ms / 1000.0) at time zone 'utc'),
-			date_trunc('day', to_timestamp((w.to_ms - 1) / 1000.0) at time zone 'utc'), interval '1 day') as d (day)
-		join unit_events e on e.day = d.day::date and e.unit_id = w.unit_id and e.unit_type = $5 and e.name = any ($6)
-			and e.at_ms >= w.from_ms and e.at_ms < w.to_ms and e.recv_ms <= w.known_ms
-		group by w.unit_id, e.name order by w.unit_id, e.name`,
+		return eachRow(ctx, tx, each, query,
 			pq.Array(units), pq.Array(from), pq.Array(to), pq.Array(known), string(unit), pq.Array(names))
 	})
-	return sums, wrap("sum events", err)
 }
 
 // EventSums implements metrics.LookTx. Like Closed it reads on a connection of
 // its own.
 func (l *lookTx) EventSums(ctx context.Context, names []string, windows []metrics.UnitWindow) ([]metrics.UnitSum, error) {
 	return l.db.EventSums(ctx, l.exp.Unit, names, windows)
+}
+
+// FirstEvents implements metrics.LookTx, as EventSums does.
+func (l *lookTx) FirstEvents(ctx context.Context, name string, windows []metrics.UnitWindow) ([]metrics.UnitMoment, error) {
+	return l.db.FirstEvents(ctx, l.exp.Unit, name, windows)
 }

@@ -138,6 +138,12 @@ func TestCustomReader(t *testing.T) {
 		}
 		definitions = append(definitions, d)
 	}
+	inOrder, err := metrics.ParseDefinition([]byte(`{"key":"path","name":"n","description":"d","kind":"funnel","unit":"%",
+		"steps":["starts","event:tip","measure:chat"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions = append(definitions, inOrder)
 	ask := customReader{db: db, unit: experiment.UnitViewer, window: metrics.WindowDay, Customs: metrics.CustomsOf(definitions...)}
 	outcomes := []metrics.Outcome{{Unit: "v"}, {Unit: "w"}, {Unit: "x"}}
 	for i := range outcomes {
@@ -147,9 +153,9 @@ func TestCustomReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]metrics.CustomValue{
-		"v": {{Name: "measure:chat", Value: 8}, {Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 2.5}}, // b tells nothing of spent
-		"w": {{Name: "measure:chat", Value: 7}, {Name: "event:tip"}, {Name: "value:tip"}},
-		"x": {{Name: "measure:chat"}, {Name: "measure:spent"}, {Name: "event:tip"}, {Name: "value:tip"}},
+		"v": {{Name: "measure:chat", Value: 8}, {Name: "event:tip", Value: 1}, {Name: "value:tip", Value: 2.5}, {Name: "funnel:path", Value: 3}}, // b tells nothing of spent
+		"w": {{Name: "measure:chat", Value: 7}, {Name: "event:tip"}, {Name: "value:tip"}, {Name: "funnel:path", Value: 1}},
+		"x": {{Name: "measure:chat"}, {Name: "measure:spent"}, {Name: "event:tip"}, {Name: "value:tip"}, {Name: "funnel:path"}},
 	}
 	for i := range outcomes {
 		if diff := gocmp.Diff(want[outcomes[i].Unit], outcomes[i].Custom); diff != "" {

@@ -82,7 +82,11 @@ func definitionWords(d *metrics.Definition) string {
 		return fmt.Sprintf("quantile %g over units of %s / %s", d.Level, d.Numerator, d.Denominator)
 	case metrics.KindFunnel:
 		if d.OfUnits() {
-			return fmt.Sprintf("share of units with %s that went on through every step to %s", d.Denominator, d.Numerator)
+			order := "in any order"
+			if d.Order == metrics.OrderStrict {
+				order = "one after the other"
+			}
+			return fmt.Sprintf("share of units with %s that went on through every step, %s, to %s", d.Denominator, order, d.Numerator)
 		}
 	}
 	return fmt.Sprintf("sum(%s) / sum(%s)", d.Numerator, d.Denominator)
