@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"time"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/server"
 )
@@ -37,38 +41,51 @@ func (c *auditExposuresCmd) Run(rt *runtime) error {
 			keys = append(keys, all.Experiments[i].Key)
 		}
 	}
-	wrong := 0
+	var sum server.ExposureAudit
 	for _, key := range keys {
-		n, err := c.audit(rt, key)
+		one, err := c.audit(rt, key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		wrong += n
+		sum.Checked, sum.Mismatched = sum.Checked+one.Checked, sum.Mismatched+one.Mismatched
 	}
-	if wrong > 0 {
-		return fmt.Errorf("%d exposures differ from what the configuration gives", wrong)
+	if sum.Mismatched > 0 {
+		return fmt.Errorf("%d of %d exposures differ from what the configuration gives", sum.Mismatched, sum.Checked)
 	}
 	return nil
 }
 
-// audit goes through the exposures to one experiment and returns how many differ.
-func (c *auditExposuresCmd) audit(rt *runtime, key string) (int, error) {
-	checked, wrong, told := 0, 0, 0
+// audit goes through the exposures to one experiment and returns the sum of its
+// pages.
+func (c *auditExposuresCmd) audit(rt *runtime, key string) (sum server.ExposureAudit, err error) {
+	notJudged := map[string]int{}
+	told := 0
 	page := server.ExposureAudit{More: true}
 	for page.More {
 		query := url.Values{"version": {strconv.Itoa(page.Version)}, "unit": {page.Unit}}
 		path := "/api/v1/experiments/" + url.PathEscape(key) + "/exposures/audit?" + query.Encode()
 		page = server.ExposureAudit{}
 		if err := c.call(rt.ctx, http.MethodGet, path, "", nil, &page); err != nil {
-			return wrong, err
+			return sum, err
 		}
-		checked, wrong = checked+page.Checked, wrong+page.Mismatched
+		sum.Checked, sum.Matched, sum.Earlier = sum.Checked+page.Checked, sum.Matched+page.Matched, sum.Earlier+page.Earlier
+		sum.Mismatched += page.Mismatched
 		for _, m := range page.Mismatches {
 			if told++; told <= maxToldMismatches {
-				fmt.Fprintf(rt.out, "  version %d, unit %s, exposed %s: %s\n", m.Version, m.Unit, m.At, m.Why)
+				fmt.Fprintf(rt.out, "  version %d, unit %s, exposed %s: %s\n", m.Version, m.Unit, m.At.Format(time.RFC3339Nano), m.Why)
 			}
 		}
+		for _, n := range page.NotJudged {
+			notJudged[n.Why] += n.Count
+		}
 	}
-	fmt.Fprintf(rt.out, "%s: %d exposures, %d mismatches\n", key, checked, wrong)
-	return wrong, nil
+	fmt.Fprintf(rt.out, "%s: %d exposures, %d match, %d mismatches, %d not judged\n",
+		key, sum.Checked, sum.Matched, sum.Mismatched, sum.Checked-sum.Matched-sum.Mismatched)
+	if sum.Earlier > 0 {
+		fmt.Fprintf(rt.out, "  %d of those that match were made by a configuration that had been replaced for more than %s\n", sum.Earlier, assignment.AuditSlack)
+	}
+	for _, why := range slices.Sorted(maps.Keys(notJudged)) {
+		fmt.Fprintf(rt.out, "  %d not judged: %s\n", notJudged[why], why)
+	}
+	return sum, nil
 }

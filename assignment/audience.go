@@ -19,7 +19,7 @@ type rule struct {
 	value   attr               // what the attribute is compared with
 	version *experiment.Semver // opSemverEq and its like
 	set     *valueSet
-	list    *experiment.IDSet // opInList, opNotInList
+	list    *experiment.IDSet // opInList, opNotInList; nil when the ids are not known, value is its key then: Matcher and Auditor alone meet these
 	unit    unitIndex         // whose id to look up in the list when attr is empty
 }
 
@@ -173,8 +173,8 @@ func (a *attr) equals(b *attr) bool {
 // within them: many experiments share some.
 type audienceCompiler struct {
 	known   map[audienceKey]*rule
-	strings map[string]string // each name and value once
-	lists   map[string]*experiment.IDSet
+	strings map[string]string            // each name and value once
+	lists   map[string]*experiment.IDSet // nil: there is such a list, but its ids are not known
 }
 
 func newAudienceCompiler(lists map[string]*experiment.IDSet) audienceCompiler {
@@ -283,8 +283,12 @@ func (ac *audienceCompiler) rule(a *experiment.Audience, unit unitIndex) (rule, 
 	r.value.str = ac.once(r.value.str)
 	switch op {
 	case opInList, opNotInList:
-		if r.list = ac.lists[a.List]; r.list == nil {
+		var ok bool
+		if r.list, ok = ac.lists[a.List]; !ok {
 			return rule{}, experiment.Invalidf("audience", "there is no list %q", a.List)
+		}
+		if r.list == nil {
+			r.value.str = a.List
 		}
 	case opIn, opNotIn:
 		r.set = ac.values(a.Values)
@@ -336,8 +340,9 @@ func attrOf(s experiment.Scalar) attr {
 
 // valueSet is the list of in and not_in.
 type valueSet struct {
-	few  []attr // all values, when they are few
-	many map[attr]struct{}
+	few   []attr // all values, when they are few
+	many  map[attr]struct{}
+	mixed bool // not all are strings
 }
 
 // maxLinearValues is where a map becomes faster than comparing one by one.
@@ -353,6 +358,7 @@ func (ac *audienceCompiler) values(values []experiment.Scalar) *valueSet {
 	for _, v := range values {
 		a := attrOf(v)
 		a.str = ac.once(a.str)
+		s.mixed = s.mixed || a.kind != kindString
 		if s.many != nil {
 			s.many[a] = struct{}{}
 			continue

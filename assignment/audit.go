@@ -2,130 +2,143 @@ package assignment
 
 import (
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// Enrolment is what decided arms from one change of an experiment to the next.
-type Enrolment struct {
-	Version int
-	Spec    experiment.Spec
-	Salt    string
-	Slots   []experiment.SlotRange
-	Layer   experiment.Layer
+// AuditSlack is how far the time of an exposure may lie from the configuration
+// that decided it without a word: clocks of services differ by seconds, and a
+// client that polls has a new configuration after 36 s.
+const AuditSlack = time.Minute
+
+// Verdict is what an Auditor makes of one exposure.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// VerdictRight: the configuration of the time gives the unit that arm.
+	VerdictRight Verdict = iota
+	// VerdictEarlier: only a configuration does that had been replaced for more
+	// than AuditSlack. Who evaluated had not heard of the change: a client or a
+	// server that was cut off, or a page that was open for long.
+	VerdictEarlier
+	// VerdictWrong: no configuration of the version gives the unit that arm.
+	VerdictWrong
+	// VerdictNotJudged: it depends on what is not known any more.
+	VerdictNotJudged
+)
+
+// Finding is the verdict on one exposure; Why says in words what is wrong or not
+// known, and is empty when nothing is.
+type Finding struct {
+	Verdict Verdict
+	Why     string
 }
 
-// Auditor derives the arms of recorded exposures again, from the history of
-// one experiment alone: what was recorded is right when the version's salt,
-// weights and slots, or an override, give the unit that arm. Audiences are not
-// judged, because an exposure keeps few of the attributes that decided.
+// AuditedExposure is an exposure as it is recorded. What its attributes lack
+// counts as not known: who reports exposures need not report all that decided.
+type AuditedExposure struct {
+	Version    int
+	Unit       string
+	Arm        int
+	At         time.Time
+	Override   bool
+	Attributes map[string]string
+}
+
+// Auditor derives the arms of recorded exposures again, from the history of one
+// experiment: it evaluates as was evaluated at the time of each, with salt,
+// weights, slots, overrides, audience, holdouts and prerequisites of then. It is
+// not safe for concurrent use.
 type Auditor struct {
-	versions map[int]*auditedVersion
+	versions map[int][]auditState // ascending by time
+	reads    bool                 // some audience reads attributes
+	ctx      Context
 }
 
-// auditedVersion is a version as of all its changes: arms, weights and salt are
-// the same in each, slots and overrides those of any.
-type auditedVersion struct {
-	compiled compiled
-	forced   map[string]uint16 // unit → arms that some override forced it into
-}
-
-// NewAuditor returns the Auditor of a history, oldest change first. Changes
-// made as a draft assigned nobody and do not count.
-func NewAuditor(history []Enrolment) (*Auditor, error) {
-	byVersion := map[int][]Enrolment{}
-	for _, e := range history {
-		if e.Spec.Status != experiment.StatusDraft {
-			byVersion[e.Version] = append(byVersion[e.Version], e)
-		}
+// NewAuditor returns the Auditor of a history. It returns an error for a history
+// that could not have been in force.
+func NewAuditor(h *History) (*Auditor, error) {
+	states, err := h.states()
+	if err != nil {
+		return nil, err
 	}
-	a := &Auditor{versions: map[int]*auditedVersion{}}
-	for version, changes := range byVersion {
-		v, err := newAuditedVersion(changes)
-		if err != nil {
-			return nil, fmt.Errorf("version %d: %w", version, err)
-		}
-		a.versions[version] = v
+	a := &Auditor{versions: map[int][]auditState{}}
+	for _, s := range states {
+		a.versions[s.experiment.Version] = append(a.versions[s.experiment.Version], s)
+		a.reads = a.reads || s.reads
 	}
 	return a, nil
 }
 
-func newAuditedVersion(changes []Enrolment) (*auditedVersion, error) {
-	first := changes[0]
-	v := &auditedVersion{forced: map[string]uint16{}}
-	owned := make([]bool, experiment.TotalSlots)
-	for i := range changes {
-		for _, r := range changes[i].Slots {
-			if r.From < 0 || r.To > experiment.TotalSlots {
-				return nil, experiment.Invalidf("slots", "[%d, %d) lies outside the layer", r.From, r.To)
-			}
-			for slot := r.From; slot < r.To; slot++ {
-				owned[slot] = true
-			}
-		}
-		for unit, arm := range changes[i].Spec.Overrides {
-			if k := first.Spec.ArmIndex(arm); k >= 0 {
-				v.forced[unit] |= 1 << k
-			}
-		}
-	}
-	e := experiment.Experiment{
-		Spec: experiment.Spec{
-			Key: first.Spec.Key, Unit: first.Spec.Unit, Layer: first.Spec.Layer, Arms: slices.Clone(first.Spec.Arms),
-			Status: experiment.StatusRunning,
-		},
-		Version: first.Version, Salt: first.Salt, SlotRanges: rangesOf(owned),
-	}
-	for i := range e.Arms {
-		e.Arms[i].Dropped = false // before it was dropped it was served
-	}
-	var err error
-	v.compiled, err = compileExperiment(&e, &first.Layer, &parts{})
-	return v, err
-}
-
-// rangesOf returns the runs of slots that are owned.
-func rangesOf(owned []bool) []experiment.SlotRange {
-	var out []experiment.SlotRange
-	for slot, mine := range owned {
-		switch {
-		case !mine:
-		case len(out) > 0 && out[len(out)-1].To == slot:
-			out[len(out)-1].To++
-		default:
-			out = append(out, experiment.SlotRange{From: slot, To: slot + 1})
-		}
-	}
-	return out
-}
-
-// Check returns, in words, why a unit cannot have been exposed to the arm of
-// the version; empty when it can.
-func (a *Auditor) Check(version int, unit string, arm int, override bool) string {
-	v := a.versions[version]
+// Check judges an exposure. A configuration never comes from the future, but one
+// of the past may still have been in force where the unit was evaluated: so the
+// states of the version are asked backwards from the time of the exposure.
+func (a *Auditor) Check(x *AuditedExposure) Finding {
+	states := a.versions[x.Version]
 	switch {
-	case v == nil:
-		return fmt.Sprintf("there is no version %d that ran", version)
-	case !experiment.ValidUnitID(unit):
-		return "the unit's id is not valid"
-	case arm < 0 || arm >= len(v.compiled.arms):
-		return fmt.Sprintf("version %d has no arm %d", version, arm)
+	case len(states) == 0:
+		return wrongf("there is no version %d that ran", x.Version)
+	case !experiment.ValidUnitID(x.Unit):
+		return wrongf("the unit's id is not valid")
+	case x.Arm < 0 || x.Arm >= len(states[0].experiment.arms):
+		return wrongf("version %d has no arm %d", x.Version, x.Arm)
+	case x.At.Before(states[0].from.Add(-AuditSlack)):
+		return wrongf("the exposure is dated before version %d ran, which began at %s", x.Version, states[0].from.UTC().Format(time.RFC3339))
+	case x.Override && !forced(states, x.Unit):
+		return wrongf("no override forced the unit into an arm")
 	}
-	forced := v.forced[unit]
-	if forced&(1<<arm) != 0 {
-		return ""
+	a.read(x, states[0].experiment.unit)
+	var newest, unknown *auditState
+	var why, whyUnknown step
+	for i := len(states) - 1; i >= 0; i-- {
+		s := &states[i]
+		if s.from.After(x.At.Add(AuditSlack)) {
+			continue
+		}
+		st := s.judge(&a.ctx, x)
+		switch {
+		case st.match == MatchYes && s.replaced(x.At):
+			return Finding{Verdict: VerdictEarlier}
+		case st.match == MatchYes:
+			return Finding{Verdict: VerdictRight}
+		case st.match == MatchUnknown && unknown == nil:
+			unknown, whyUnknown = s, st
+		}
+		if newest == nil {
+			newest, why = s, st
+		}
 	}
-	if override && forced == 0 {
-		return "no override forced the unit into an arm"
+	if unknown != nil {
+		return Finding{VerdictNotJudged, whyUnknown.words(unknown.experiment, x)}
 	}
-	c := &v.compiled
-	d := c.split(CauseSplit, unit, c.slotOf(unit))
-	if d.arm != arm {
-		return fmt.Sprintf("the hash gives arm %s, not %s", c.arms[d.arm].key, c.arms[arm].key)
+	return Finding{VerdictWrong, why.words(newest.experiment, x)}
+}
+
+func wrongf(format string, args ...any) Finding {
+	return Finding{VerdictWrong, fmt.Sprintf(format, args...)}
+}
+
+// forced reports whether an override of the version ever forced the unit: an
+// exposure is marked by the first that was forced, whenever that came.
+func forced(states []auditState, unit string) bool {
+	for i := range states {
+		if _, ok := states[i].experiment.overrides[unit]; ok {
+			return true
+		}
 	}
-	if !c.owns(d.slot) {
-		return fmt.Sprintf("the unit's slot %d was never the experiment's", d.slot)
+	return false
+}
+
+// read makes the context of what is known about the unit. The targeting key is
+// not: the unit's id may have come from an attribute.
+func (a *Auditor) read(x *AuditedExposure, unit unitIndex) {
+	a.ctx.Reset("")
+	if a.reads {
+		for name, text := range x.Attributes {
+			a.ctx.SetString(name, text)
+		}
 	}
-	return ""
+	a.ctx.ids[unit] = newUnitID(x.Unit)
 }

@@ -3,6 +3,7 @@ package assignment
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -43,9 +44,9 @@ func NewMatcher(a *experiment.Audience, unit experiment.UnitType, lists map[stri
 // Attributes returns the names that the audience reads, sorted.
 func (m *Matcher) Attributes() []string { return m.names }
 
-// Match judges a unit. An attribute that the context lacks counts as not known,
-// and so does a text that a rule compares as a number or a boolean: telemetry
-// keeps texts only.
+// Match judges a unit. An attribute that the context lacks counts as not known.
+// What is stored of units is text alone: one that reads as a number or a boolean,
+// where a rule compares these, counts as not known if it matters which it was.
 func (m *Matcher) Match(ctx *Context) Match {
 	if m.rule == nil {
 		return MatchYes
@@ -71,16 +72,32 @@ func (r *rule) match(ctx *Context) Match {
 	case opNot:
 		return MatchYes - r.kids[0].match(ctx)
 	}
+	if r.ofUnknownList() {
+		return MatchUnknown
+	}
+	yes := r.holds(ctx)
 	if r.attr != "" {
 		a := ctx.find(r.attr)
-		if a == nil || a.kind == kindString && r.ofOtherThanText() {
+		if a == nil || r.ambiguous(a, yes) {
 			return MatchUnknown
 		}
 	}
-	if r.holds(ctx) {
+	if yes {
 		return MatchYes
 	}
 	return MatchNo
+}
+
+// ofUnknownList reports whether the rule looks up a list whose ids are not known.
+func (r *rule) ofUnknownList() bool {
+	return (r.op == opInList || r.op == opNotInList) && r.list == nil
+}
+
+// ambiguous reports whether the rule would have said otherwise, had an attribute
+// of which only the text is known been a number or a boolean.
+func (r *rule) ambiguous(a *attr, yes bool) bool {
+	typed, ok := a.typed()
+	return ok && r.ofOtherThanText() && r.compare(&typed) != yes
 }
 
 // ofOtherThanText reports whether the rule compares with a number or a boolean.
@@ -88,6 +105,46 @@ func (r *rule) ofOtherThanText() bool {
 	switch r.op {
 	case opEq, opNe, opLt, opLe, opGt, opGe:
 		return r.value.kind != kindString
+	case opIn, opNotIn:
+		return r.set.mixed
 	}
 	return false
+}
+
+// typed returns the number or the boolean whose text a text is; false when there
+// is none.
+func (a *attr) typed() (attr, bool) {
+	if a.kind != kindString {
+		return attr{}, false
+	}
+	switch a.str {
+	case "true":
+		return attr{kind: kindBool, num: 1}, true
+	case "false":
+		return attr{kind: kindBool}, true
+	}
+	v, err := strconv.ParseFloat(a.str, 64)
+	typed := attr{kind: kindNumber, num: v}
+	if err != nil || typed.text() != a.str {
+		return attr{}, false
+	}
+	return typed, true
+}
+
+// notKnown says in words what keeps match from judging.
+func (r *rule) notKnown(ctx *Context) string {
+	for i := range r.kids {
+		if words := r.kids[i].notKnown(ctx); words != "" {
+			return words
+		}
+	}
+	switch {
+	case len(r.kids) > 0 || r.match(ctx) != MatchUnknown:
+		return ""
+	case r.ofUnknownList():
+		return "list " + strconv.Quote(r.value.str) + " has changed since, and its ids of then are not kept"
+	case ctx.find(r.attr) == nil:
+		return "attribute " + strconv.Quote(r.attr) + " is not stored with the exposure"
+	}
+	return "attribute " + strconv.Quote(r.attr) + " is stored as text, which does not tell whether it was a number or a boolean"
 }

@@ -36,18 +36,30 @@ func TestMatcher(t *testing.T) {
 		"any with one not known":    {&experiment.Audience{Any: []experiment.Audience{hls, newApp}}, assignment.MatchUnknown},
 		"absent is not known":       {&experiment.Audience{Attr: "app", Op: experiment.OpAbsent}, assignment.MatchUnknown},
 		"present":                   {&experiment.Audience{Attr: "player", Op: experiment.OpPresent}, assignment.MatchYes},
-		"a text against a number":   {new(is("country", experiment.OpGt, 3.0)), assignment.MatchUnknown},
+		"a text against a number":   {new(is("country", experiment.OpGt, 3.0)), assignment.MatchNo},
+		"a text that reads as one":  {new(is("as", experiment.OpGt, 3.0)), assignment.MatchUnknown},
+		"a number that is too low":  {new(is("as", experiment.OpGt, 4000.0)), assignment.MatchNo},
+		"unequal to it":             {new(is("as", experiment.OpNe, 3320.0)), assignment.MatchUnknown},
+		"unequal in any case":       {new(is("as", experiment.OpNe, 1.0)), assignment.MatchYes},
+		"a text against its like":   {new(is("as", experiment.OpEq, "3320")), assignment.MatchYes},
+		"a text that reads as true": {new(is("kids", experiment.OpEq, true)), assignment.MatchUnknown},
+		"the other boolean":         {new(is("kids", experiment.OpEq, false)), assignment.MatchNo},
+		"among numbers":             {&experiment.Audience{Attr: "as", Op: experiment.OpIn, Values: []experiment.Scalar{{V: "x"}, {V: 3320.0}}}, assignment.MatchUnknown},
+		"among texts":               {&experiment.Audience{Attr: "as", Op: experiment.OpIn, Values: []experiment.Scalar{{V: "3320"}}}, assignment.MatchYes},
+		"a list not known":          {&experiment.Audience{Op: experiment.OpNotInList, List: "former"}, assignment.MatchUnknown},
 		"in the list of unit ids":   {&beta, assignment.MatchYes},
 		"out of the list":           {&experiment.Audience{Not: &beta}, assignment.MatchNo},
 		"a false attribute in list": {&experiment.Audience{Attr: "player", Op: experiment.OpInList, List: "beta"}, assignment.MatchNo},
 	} {
-		m, err := assignment.NewMatcher(c.audience, experiment.UnitViewer, map[string]*experiment.IDSet{"beta": ids})
+		m, err := assignment.NewMatcher(c.audience, experiment.UnitViewer, map[string]*experiment.IDSet{"beta": ids, "former": nil})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		ctx := assignment.NewContext("v-1")
 		ctx.SetString("country", "DE")
 		ctx.SetString("player", "dash.js")
+		ctx.SetString("as", "3320")
+		ctx.SetString("kids", "true")
 		if got := m.Match(ctx); got != c.want {
 			t.Errorf("%s: Match = %d, want %d", name, got, c.want)
 		}

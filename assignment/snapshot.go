@@ -91,7 +91,9 @@ type parts struct {
 func newParts(cfg *experiment.Config) (*parts, error) {
 	lists := make(map[string]*experiment.IDSet, len(cfg.Lists))
 	for i := range cfg.Lists {
-		lists[cfg.Lists[i].Key] = cfg.Lists[i].IDs
+		if l := &cfg.Lists[i]; l.IDs != nil { // a nil would count as not known
+			lists[l.Key] = l.IDs
+		}
 	}
 	p := &parts{audiences: newAudienceCompiler(lists), kept: map[string]*experiment.UnitSet{}}
 	for i := range cfg.Kept {

@@ -74,6 +74,12 @@ type Revision struct {
 // Versions returns every revision of an experiment, oldest first. It returns
 // experiment.CodeNotFound when there is no such experiment.
 func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
+	revisions, err := queryRevisions(ctx, db.sql, key)
+	return revisions, wrap("list versions", err)
+}
+
+// queryRevisions returns the revisions of an experiment, or CodeNotFound.
+func queryRevisions(ctx context.Context, q queryer, key string) ([]Revision, error) {
 	const query = `
 		select v.revision, v.version, v.spec, v.plan_hash, v.changed_at, v.changed_by, v.salt, v.shipped_arm,
 		       coalesce((select json_agg(json_build_object('from', lower(r), 'to', upper(r)) order by r)
@@ -81,34 +87,25 @@ func (db *DB) Versions(ctx context.Context, key string) ([]Revision, error) {
 		from experiment_versions v join experiments e on e.id = v.experiment_id
 		where e.key = $1
 		order by v.revision`
-	var rows []struct {
-		Revision  int       `db:"revision"`
-		Version   int       `db:"version"`
-		Spec      []byte    `db:"spec"`
-		PlanHash  string    `db:"plan_hash"`
-		ChangedAt time.Time `db:"changed_at"`
-		ChangedBy string    `db:"changed_by"`
-		Salt      string    `db:"salt"`
-		Shipped   string    `db:"shipped_arm"`
-		Slots     []byte    `db:"slots"`
-	}
-	if err := db.sql.SelectContext(ctx, &rows, query, key); err != nil {
-		return nil, wrap("list versions", err)
-	}
-	if len(rows) == 0 {
-		return nil, experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
-	}
-	out := make([]Revision, len(rows))
-	for i, r := range rows {
-		out[i] = Revision{
-			Revision: r.Revision, Version: r.Version, PlanHash: r.PlanHash,
-			ChangedAt: r.ChangedAt.UTC(), ChangedBy: r.ChangedBy, Salt: r.Salt, Shipped: r.Shipped,
+	var out []Revision
+	err := eachRow(ctx, q, func(rows *sql.Rows) error {
+		var r Revision
+		var spec, slots []byte
+		err := rows.Scan(&r.Revision, &r.Version, &spec, &r.PlanHash, &r.ChangedAt, &r.ChangedBy, &r.Salt, &r.Shipped, &slots)
+		if err != nil {
+			return err
 		}
-		if err := errors.Join(json.Unmarshal(r.Spec, &out[i].Spec), json.Unmarshal(r.Slots, &out[i].Slots)); err != nil {
-			return nil, fmt.Errorf("read revision %d of %s: %w", r.Revision, key, err)
+		r.ChangedAt = r.ChangedAt.UTC()
+		if err := errors.Join(json.Unmarshal(spec, &r.Spec), json.Unmarshal(slots, &r.Slots)); err != nil {
+			return fmt.Errorf("read revision %d of %s: %w", r.Revision, key, err)
 		}
+		out = append(out, r)
+		return nil
+	}, query, key)
+	if err == nil && len(out) == 0 {
+		err = experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
 	}
-	return out, nil
+	return out, err
 }
 
 // storedExperiment is an experiment with the place of its layer.

@@ -51,7 +51,7 @@ func (k *knownSets) load(ctx context.Context, tx *sqlx.Tx) (lists []experiment.L
 	if err != nil {
 		return nil, nil, fmt.Errorf("read kept units: %w", err)
 	}
-	k.lists, err = refreshSets(ctx, tx, k.lists, listDigests, experiment.ParseIDSet, `select digest, ids from lists where digest = any($1)`)
+	k.lists, err = refreshSets(ctx, tx, k.lists, listDigests, experiment.ParseIDSet, queryIDs)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read ids of lists: %w", err)
 	}
@@ -72,6 +72,26 @@ func (k *knownSets) load(ctx context.Context, tx *sqlx.Tx) (lists []experiment.L
 	}
 	return lists, kept, nil
 }
+
+// ids returns the ids of lists, by digest. Those of a configuration are known
+// already; the others are read and not remembered.
+func (k *knownSets) ids(ctx context.Context, tx *sqlx.Tx, keys any) (map[string]*experiment.IDSet, error) {
+	var digests []string
+	if err := tx.SelectContext(ctx, &digests, `select digest from lists where key = any($1)`, keys); err != nil {
+		return nil, fmt.Errorf("read lists: %w", err)
+	}
+	k.mu.Lock()
+	known := k.lists
+	k.mu.Unlock()
+	out, err := refreshSets(ctx, tx, known, digests, experiment.ParseIDSet, queryIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read ids of lists: %w", err)
+	}
+	return out, nil
+}
+
+// queryIDs returns the ids of lists by their digests.
+const queryIDs = `select digest, ids from lists where digest = any($1)`
 
 // refreshSets returns the sets with the digests: those known, and the others
 // read by the query.

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,7 +22,7 @@ type exposureAuditInput struct {
 	KeyInPath
 	Version int    `query:"version" minimum:"0" doc:"go on after this version and unit"`
 	Unit    string `query:"unit" maxLength:"128"`
-	Limit   int    `query:"limit" minimum:"1" maximum:"20000" default:"20000"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"100000" default:"100000"`
 }
 
 // ExposureMismatch is an exposure that the history of its experiment does not
@@ -32,11 +35,21 @@ type ExposureMismatch struct {
 	Why     string    `json:"why"`
 }
 
-// ExposureAudit is the result for one page of exposures.
+// NotJudged counts exposures of which the history tells too little.
+type NotJudged struct {
+	Why   string `json:"why"`
+	Count int    `json:"count"`
+}
+
+// ExposureAudit is the result for one page of exposures: each is matched,
+// mismatched or not judged.
 type ExposureAudit struct {
 	Checked    int                `json:"checked"`
+	Matched    int                `json:"matched" doc:"the configuration of the time gives the unit that arm"`
+	Earlier    int                `json:"earlier" doc:"of those matched: a configuration does that had been replaced for more than a minute, of which whoever evaluated had not heard"`
 	Mismatched int                `json:"mismatched"`
 	Mismatches []ExposureMismatch `json:"mismatches,omitempty" doc:"the first of them"`
+	NotJudged  []NotJudged        `json:"not_judged,omitempty" doc:"by reason"`
 	More       bool               `json:"more" doc:"ask again, after version and unit"`
 	Version    int                `json:"version,omitempty"`
 	Unit       string             `json:"unit,omitempty"`
@@ -50,53 +63,56 @@ func (s *Server) exposureAuditAPI(api huma.API) {
 }
 
 func (s *Server) auditExposures(ctx context.Context, _ string, in *exposureAuditInput) (*exposureAuditOutput, error) {
-	e, err := s.db.Get(ctx, in.Key)
+	var sum auditSum
+	page := postgres.AuditPage{Experiment: in.Key, Version: in.Version, Unit: in.Unit, Limit: in.Limit}
+	n, err := s.db.AuditExposures(ctx, page, func(h *assignment.History) (func(*assignment.AuditedExposure), error) {
+		auditor, err := assignment.NewAuditor(h)
+		return func(x *assignment.AuditedExposure) { sum.add(x, auditor.Check(x)) }, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	auditor, err := s.auditor(ctx, in.Key)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.db.ExposurePage(ctx, e.ID, in.Version, in.Unit, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	out := &exposureAuditOutput{ExposureAudit{Checked: len(page), More: len(page) == in.Limit}}
-	for _, x := range page {
-		why := auditor.Check(x.Version, x.Unit, x.Arm, x.Override)
-		if why == "" {
-			continue
-		}
-		out.Body.Mismatched++
-		if len(out.Body.Mismatches) < maxMismatches {
-			out.Body.Mismatches = append(out.Body.Mismatches, ExposureMismatch{x.Version, x.Unit, x.Arm, x.At, why})
-		}
-	}
-	if out.Body.More {
-		last := page[len(page)-1]
-		out.Body.Version, out.Body.Unit = last.Version, last.Unit
-	}
-	return out, nil
+	return &exposureAuditOutput{sum.result(n == in.Limit)}, nil
 }
 
-// auditor returns the Auditor of an experiment's history.
-func (s *Server) auditor(ctx context.Context, key string) (*assignment.Auditor, error) {
-	revisions, err := s.db.Versions(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	layers, err := s.db.LayerSalts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	history := make([]assignment.Enrolment, len(revisions))
-	for i := range revisions {
-		history[i] = enrolment(&revisions[i], layers)
-	}
-	return assignment.NewAuditor(history)
+// auditSum adds findings up.
+type auditSum struct {
+	audit     ExposureAudit
+	notJudged map[string]int
 }
 
-func enrolment(r *postgres.Revision, layers map[string]experiment.Layer) assignment.Enrolment {
-	return assignment.Enrolment{Version: r.Version, Spec: r.Spec, Salt: r.Salt, Slots: r.Slots, Layer: layers[r.Spec.LayerKey()]}
+func (s *auditSum) add(x *assignment.AuditedExposure, f assignment.Finding) {
+	a := &s.audit
+	a.Checked++
+	a.Version, a.Unit = x.Version, x.Unit
+	switch f.Verdict {
+	case assignment.VerdictRight:
+		a.Matched++
+	case assignment.VerdictEarlier:
+		a.Matched++
+		a.Earlier++
+	case assignment.VerdictNotJudged:
+		if s.notJudged == nil {
+			s.notJudged = map[string]int{}
+		}
+		s.notJudged[f.Why]++
+	case assignment.VerdictWrong:
+		a.Mismatched++
+		if len(a.Mismatches) < maxMismatches {
+			a.Mismatches = append(a.Mismatches, ExposureMismatch{x.Version, x.Unit, x.Arm, x.At, f.Why})
+		}
+	}
+}
+
+// result returns the sum; more says whether there may be another page.
+func (s *auditSum) result(more bool) ExposureAudit {
+	a := s.audit
+	if a.More = more; !more {
+		a.Version, a.Unit = 0, ""
+	}
+	for _, why := range slices.Sorted(maps.Keys(s.notJudged)) {
+		a.NotJudged = append(a.NotJudged, NotJudged{why, s.notJudged[why]})
+	}
+	slices.SortStableFunc(a.NotJudged, func(x, y NotJudged) int { return cmp.Compare(y.Count, x.Count) })
+	return a
 }
