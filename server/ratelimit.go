@@ -1,8 +1,8 @@
 package server
 
 import (
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -68,19 +68,41 @@ func (s *Server) checkRate(r *http.Request, key *experiment.APIKey) error {
 	}
 }
 
-// clientAddress returns where a request comes from: what the proxy in front says,
-// if it is known to, else the address of the connection.
+// clientAddress returns where a request comes from, as addresses are counted:
+// what the proxy in front says, if it is known to, else the address of the
+// connection.
 func (s *Server) clientAddress(r *http.Request) string {
 	if s.addressHeader != "" {
-		// A proxy appends what it saw; whatever stands before is the client's word.
-		list := r.Header.Get(s.addressHeader)
-		if last := strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:]); last != "" {
-			return last
+		// A proxy appends what it saw, to the last line or as a line of its own;
+		// whatever stands before is the client's word.
+		if lines := r.Header.Values(s.addressHeader); len(lines) > 0 {
+			list := lines[len(lines)-1]
+			if last := strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:]); last != "" {
+				return countedAddress(last)
+			}
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return countedAddress(r.RemoteAddr)
+}
+
+// countedBits is how much of an IPv6 address is counted as one: a network has the
+// other half to itself, and could take another address for each request.
+const countedBits = 64
+
+// countedAddress returns the address without its port, an IPv6 address as its
+// network, and as it is what is no address.
+func countedAddress(text string) string {
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	if err != nil {
-		return r.RemoteAddr
+		with, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return text
+		}
+		addr = with.Addr()
 	}
-	return host
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr, countedBits).Masked().String()
 }

@@ -97,13 +97,33 @@ func TestPublicKeysCannotRead(t *testing.T) {
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
-	req.RemoteAddr = "10.0.0.1:4711"
-	req.Header.Set("X-Forwarded-For", "198.51.100.7, 203.0.113.9")
-	for header, want := range map[string]string{"": "10.0.0.1", "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "10.0.0.1"} {
-		s := &Server{addressHeader: header}
-		if got := s.clientAddress(req); got != want {
-			t.Errorf("with header %q the client is %s, want %s", header, got, want)
+	const forwarded = "X-Forwarded-For"
+	for _, tt := range []struct {
+		name, header, remote string
+		lines                []string
+		want                 string
+	}{
+		{"no proxy is known", "", "10.0.0.1:4711", []string{"198.51.100.7"}, "10.0.0.1"},
+		{"another header", "X-Real-IP", "10.0.0.1:4711", []string{"198.51.100.7"}, "10.0.0.1"},
+		{"the proxy appends to the line", forwarded, "10.0.0.1:4711", []string{"198.51.100.7, 203.0.113.9"}, "203.0.113.9"},
+		{"the proxy adds a line", forwarded, "10.0.0.1:4711", []string{"198.51.100.7", "203.0.113.9"}, "203.0.113.9"},
+		{"nothing after the comma", forwarded, "10.0.0.1:4711", []string{"198.51.100.7, "}, "10.0.0.1"},
+		{"an address with a port", forwarded, "10.0.0.1:4711", []string{"203.0.113.9:50123"}, "203.0.113.9"},
+		{"no address", forwarded, "10.0.0.1:4711", []string{"unknown"}, "unknown"},
+		{"IPv6 counts by network", "", "[2001:db8:1:2:3:4:5:6]:4711", nil, "2001:db8:1:2::/64"},
+		{"IPv6 with a zone", "", "[fe80::1%eth0]:4711", nil, "fe80::/64"},
+		{"IPv6 behind a proxy", forwarded, "10.0.0.1:4711", []string{"2001:db8:1:2:ffff::1"}, "2001:db8:1:2::/64"},
+		{"IPv6 in brackets", forwarded, "10.0.0.1:4711", []string{"[2001:db8:1:2:ffff::1]"}, "2001:db8:1:2::/64"},
+		{"IPv4 in IPv6", "", "[::ffff:203.0.113.9]:4711", nil, "203.0.113.9"},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		req.RemoteAddr = tt.remote
+		for _, line := range tt.lines {
+			req.Header.Add(forwarded, line)
+		}
+		s := &Server{addressHeader: tt.header}
+		if got := s.clientAddress(req); got != tt.want {
+			t.Errorf("%s: the client is %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }
