@@ -6,8 +6,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/splitcast/splitcast/experiment"
+)
+
+// Bounds of the memory that a body gets before any of it has come.
+const (
+	// trustedLength is what the announced length alone is worth: many connections
+	// that announce much and send nothing must not take the memory for it. Larger
+	// bodies get theirs as they come.
+	trustedLength = 64 << 10
+	leastBody     = 512 // when no length is announced
 )
 
 // readBody reads a request's body of at most limit bytes, unpacking gzip; the
@@ -26,17 +36,13 @@ func readBody(r *http.Request, limit int) ([]byte, error) {
 	default:
 		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("Content-Encoding %q is not understood; gzip is", enc)}
 	}
-	size := 0
-	if r.ContentLength > 0 && r.ContentLength <= int64(limit) {
-		size = int(r.ContentLength)
-	}
-	buf := make([]byte, 0, max(size+1, 512))
+	buf := make([]byte, 0, 1+min(max(r.ContentLength, leastBody), trustedLength))
 	for {
 		if len(buf) > limit {
 			return nil, experiment.Errorf(experiment.CodeTooLarge, "", "the body is larger than %d bytes", limit)
 		}
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = slices.Grow(buf, len(buf)) // twice the room
 		}
 		n, err := src.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
