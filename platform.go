@@ -26,8 +26,12 @@ const (
 	jobEvery = time.Minute
 	// prepareRetry is how often a database that is away is tried.
 	prepareRetry = 2 * time.Second
-	// stopTimeout bounds an orderly stop.
-	stopTimeout = 20 * time.Second
+	// drainTimeout bounds how long a stop waits for requests under way: a download
+	// or a client that stands still must not take the time of what was acknowledged.
+	drainTimeout = 10 * time.Second
+	// stopTimeout bounds the rest of an orderly stop. Both together are less than the
+	// 30 s after which Kubernetes and compose.yaml kill.
+	stopTimeout = 15 * time.Second
 )
 
 // storage says where the data is: a database of the operator, or a private
@@ -78,6 +82,7 @@ type platformConfig struct {
 	Addr           string
 	BootstrapToken string // an admin API key to make if there is none; empty: no
 	AddressHeader  string // see server.Config
+	PublicURL      string // see server.Config
 	Now            func() time.Time
 	Salt           func() string // of new experiments; nil: at random
 	Log            *slog.Logger
@@ -94,7 +99,9 @@ type platform struct {
 	job      metrics.Job
 	stop     context.CancelFunc
 	tasks    sync.WaitGroup
-	failed   chan error
+	failed   chan error // the first failure
+	// drain is drainTimeout; tests are in more of a hurry.
+	drain time.Duration
 }
 
 // startPlatform opens the database and serves. A private database is ready
@@ -105,7 +112,7 @@ func startPlatform(ctx context.Context, cfg platformConfig) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &platform{cfg: cfg, db: db, failed: make(chan error, 1)}
+	p := &platform{cfg: cfg, db: db, failed: make(chan error, 1), drain: drainTimeout}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, db.close(context.WithoutCancel(ctx)))
 	}
@@ -126,7 +133,7 @@ func (p *platform) start(ctx context.Context) error {
 	var err error
 	p.server, err = server.New(server.Config{
 		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Salt: p.cfg.Salt, Log: p.cfg.Log,
-		AddressHeader: p.cfg.AddressHeader, Version: version(),
+		AddressHeader: p.cfg.AddressHeader, PublicURL: p.cfg.PublicURL, Version: version(),
 	})
 	if err != nil {
 		return err
@@ -143,7 +150,7 @@ func (p *platform) start(ctx context.Context) error {
 	p.stop = stop
 	p.tasks.Go(func() {
 		if err := p.http.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
-			p.failed <- err
+			p.fail(err)
 		}
 	})
 	p.tasks.Go(func() { p.follow(run) })
@@ -184,14 +191,24 @@ func (p *platform) follow(ctx context.Context) {
 	}
 	watcher, err := p.db.Watch(func(err error) { p.cfg.Log.Warn("configuration watch", "error", err) })
 	if err != nil {
-		p.failed <- err
+		p.fail(err)
 		return
 	}
 	defer watcher.Close()
 	p.live.Run(ctx, watcher.Versions())
 }
 
-// url returns the address of the server.
+// fail tells wait of the first failure. Later ones follow from it, and must not
+// wait for somebody to hear them: the stop waits for the tasks.
+func (p *platform) fail(err error) {
+	select {
+	case p.failed <- err:
+	default:
+		p.cfg.Log.Error("another failure", "error", err)
+	}
+}
+
+// url returns the address at which the server listens.
 func (p *platform) url() string { return "http://" + p.listener.Addr().String() }
 
 // runJob runs the metrics job, and drops old facts beside it, until ctx ends.
@@ -210,12 +227,26 @@ func (p *platform) runJob(ctx context.Context, clock metrics.Clock, retainDays i
 // close stops everything in order: new requests, those under way, queued
 // exposures, the watch, the database.
 func (p *platform) close() error {
+	p.server.EndStreams()
+	err := p.stopServing()
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	p.server.EndStreams()
-	err := p.http.Shutdown(ctx)
 	err = errors.Join(err, p.server.Close(ctx))
 	p.stop()
 	p.tasks.Wait()
 	return errors.Join(err, p.db.close(ctx))
+}
+
+// stopServing takes no more requests and waits for those under way; what is not
+// done after drain is broken off. Its clients see that, and nothing of theirs was
+// acknowledged.
+func (p *platform) stopServing() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.drain)
+	defer cancel()
+	err := p.http.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	p.cfg.Log.Warn("requests that would not end are broken off")
+	return p.http.Close()
 }
