@@ -28,6 +28,7 @@ const (
 	MaxExposureBatch      = 10_000 // records of one POST /v1/exposures
 	MaxExposureAttributes = 32     // attributes kept per exposure
 	MaxAttributeBytes     = 256    // bytes of an attribute's name or value
+	MinExposureYear       = 2000   // before any experiment: an older time is one in other units
 )
 
 // Validate checks what does not depend on the configuration or the clock. It
@@ -42,6 +43,9 @@ func (x *Exposure) Validate() error {
 	}
 	if !ValidKey(x.Arm) {
 		f.addf("arm", "must be an arm key")
+	}
+	if !x.At.IsZero() && x.At.UTC().Year() < MinExposureYear { // no database may hold the year 0
+		f.addf("at", "must not be before the year %d", MinExposureYear)
 	}
 	if x.Session != "" && !ValidUnitID(x.Session) {
 		f.addf("session", "must be at most %d printable ASCII characters", MaxUnitIDBytes)

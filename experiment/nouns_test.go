@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -67,6 +68,9 @@ func TestExposureValidate(t *testing.T) {
 			x.Attributes = map[string]string{"os": strings.Repeat("x", experiment.MaxAttributeBytes+1)}
 		}, "attributes"},
 		{"attribute with byte 0", func(x *experiment.Exposure) { x.Attributes = map[string]string{"os": "a\x00"} }, "attributes"},
+		{"too long ago", func(x *experiment.Exposure) {
+			x.At = time.Date(experiment.MinExposureYear, 1, 1, 0, 0, 0, -1, time.UTC)
+		}, "at"},
 		{"too many attributes", func(x *experiment.Exposure) {
 			x.Attributes = map[string]string{}
 			for i := range experiment.MaxExposureAttributes + 1 {
@@ -77,6 +81,10 @@ func TestExposureValidate(t *testing.T) {
 	x := good()
 	if err := x.Validate(); err != nil {
 		t.Fatalf("Validate() = %v, want nil", err)
+	}
+	x.At = time.Date(experiment.MinExposureYear, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := x.Validate(); err != nil {
+		t.Fatalf("Validate() at the earliest time = %v, want nil", err)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
