@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/splitcast/splitcast/metrics"
+	"github.com/splitcast/splitcast/postgres"
 )
 
 type serveCmd struct {
@@ -15,6 +18,7 @@ type serveCmd struct {
 	Addr           string `default:"127.0.0.1:8080" env:"SPLITCAST_ADDR" help:"Address to listen on."`
 	BootstrapToken string `env:"SPLITCAST_BOOTSTRAP_TOKEN" help:"Admin API key to make when none exists."`
 	AddressHeader  string `env:"SPLITCAST_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy puts the address of the client, such as X-Forwarded-For. Without a proxy leave it: clients could put anything in it."`
+	PublicURL      string `env:"SPLITCAST_PUBLIC_URL" placeholder:"URL" help:"Address by which people reach the server, such as https://splitcast.example: links name it, and with https cookies are sent over TLS alone."`
 	NoJob          bool   `help:"Leave the metrics job to other processes."`
 	RetainDays     int    `default:"0" env:"SPLITCAST_RETAIN_DAYS" help:"Age in days, at least 45, from which the job drops CMCD records, business events and outcomes that nothing needs; 0 keeps everything."`
 }
@@ -23,7 +27,8 @@ type serveCmd struct {
 func (c *serveCmd) Run(rt *runtime) error {
 	clock := wallClock()
 	p, err := startPlatform(rt.ctx, platformConfig{
-		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, AddressHeader: c.AddressHeader, Now: clock.Now, Log: rt.log,
+		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, AddressHeader: c.AddressHeader, PublicURL: c.PublicURL,
+		Now: clock.Now, Log: rt.log,
 	})
 	if err != nil {
 		return err
@@ -50,13 +55,14 @@ func (p *platform) wait(ctx context.Context) error {
 // greet prints where the server is and a link that signs in once. A database
 // that is away cannot keep links; the next start prints one.
 func (p *platform) greet(rt *runtime) {
+	fmt.Fprintf(rt.out, "Splitcast listens on %s\n", p.url())
 	path, err := p.server.LoginPath(rt.ctx, "operator")
 	if err != nil {
 		rt.log.Warn("no sign-in link", "error", err)
-		fmt.Fprintf(rt.out, "Splitcast listens on %s\n", p.url())
 		return
 	}
-	fmt.Fprintf(rt.out, "Splitcast listens on %s\nOpen this to sign in, once, within 10 minutes: %s%s\n", p.url(), p.url(), path)
+	fmt.Fprintf(rt.out, "Open this to sign in, once, within %.0f minutes: %s%s\n",
+		postgres.LoginLinkLife.Minutes(), cmp.Or(strings.TrimSuffix(p.cfg.PublicURL, "/"), p.url()), path)
 }
 
 type jobCmd struct {

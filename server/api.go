@@ -21,7 +21,7 @@ const apiPath = "/api/v1"
 // the handlers, so that it cannot drift from them.
 func (s *Server) apiRoutes(r chi.Router, version string) {
 	r.Route(apiPath, func(r chi.Router) {
-		r.Use(s.sameOrigin, noStore, s.web.LoadAndSave, s.identify)
+		r.Use(s.sameOrigin, apiHeaders, s.web.LoadAndSave, s.identify)
 		cfg := huma.DefaultConfig("Splitcast", version)
 		cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 		cfg.Info.Description = "Experiments, reports, keys and the audit log. Errors are RFC 9457 problem details."
@@ -50,11 +50,12 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 	})
 }
 
-// noStore keeps answers out of caches: reports change, and a new key is shown
-// to its maker only.
-func noStore(next http.Handler) http.Handler {
+// apiHeaders keeps answers out of caches: reports change, and a new key is shown
+// to its maker only. Browsers take them for what they say they are.
+func apiHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -82,7 +82,7 @@ func (s *Server) accountAPI(api huma.API) {
 		func(ctx context.Context, who string, _ *struct{}) (*loginLink, error) {
 			out := &loginLink{}
 			var err error
-			out.Body.Path, err = s.LoginPath(ctx, who)
+			out.Body.Path, err = s.invitation(ctx, who, who)
 			return out, err
 		})
 	serve(s, api, operation(http.MethodGet, "/audit", "list-audit", "Who did what, newest first", experiment.ScopeAdmin), experiment.ScopeAdmin,

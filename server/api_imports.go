@@ -22,9 +22,6 @@ import (
 // maxImportBody is the largest body of an import: a full batch with all quantities.
 const maxImportBody = 8 << 20
 
-// earliestImportYear is before any experiment: an older time is one in other units.
-const earliestImportYear = 2000
-
 // ImportRecord is a unit that somebody else exposed, and what it did.
 type ImportRecord struct {
 	Unit string    `json:"unit"`
@@ -75,7 +72,7 @@ func (s *Server) importAPI(api huma.API) {
 }
 
 func describeImport(api huma.API, op *huma.Operation, body reflect.Type, description string) {
-	op.MaxBodyBytes = maxImportBody
+	op.MaxBodyBytes = maxImportBody + 1 // huma refuses what has as many
 	op.SkipValidateBody = true // records are judged one by one
 	op.RequestBody = &huma.RequestBody{
 		Required: true, Description: description,
@@ -212,8 +209,8 @@ func (r *importReader) checkTime(at time.Time) error {
 	switch {
 	case at.IsZero():
 		return experiment.Invalidf("at", "is required: windows begin then")
-	case at.Year() < earliestImportYear:
-		return experiment.Invalidf("at", "%s is before %d", at.Format(time.RFC3339), earliestImportYear)
+	case at.Year() < experiment.MinExposureYear:
+		return experiment.Invalidf("at", "%s is before %d", at.Format(time.RFC3339), experiment.MinExposureYear)
 	case at.After(r.now):
 		return experiment.Invalidf("at", "%s lies in the future", at.Format(time.RFC3339))
 	}
@@ -252,7 +249,7 @@ type importedHeartbeat struct {
 
 // importSessions takes heartbeats of sessions that are over: each is as if it had
 // been received when the session that it sums up had lasted as long as it says.
-func (s *Server) importSessions(ctx context.Context, _ string, in *importSessionsInput) (*importOutput, error) {
+func (s *Server) importSessions(ctx context.Context, who string, in *importSessionsInput) (*importOutput, error) {
 	var times []importedHeartbeat
 	if err := json.Unmarshal(in.RawBody, &times); err != nil {
 		return nil, experiment.Invalidf("", "the body must be a JSON array of sessions, each with the time `at`: %v", err)
@@ -286,5 +283,8 @@ func (s *Server) importSessions(ctx context.Context, _ string, in *importSession
 	s.count(sourceHeartbeat, len(sessions), rejected)
 	out.Body.Accepted = len(sessions)
 	out.Body.Rejected = append(out.Body.Rejected, entriesOf(rejected)...)
-	return out, nil
+	if len(sessions) == 0 {
+		return out, nil
+	}
+	return out, s.auditImport(ctx, who, "sessions", map[string]any{"accepted": len(sessions)})
 }

@@ -104,7 +104,11 @@ func (s *Server) programmeAPI(api huma.API) {
 	serve(s, api, put, write, s.putList)
 	serve(s, api, operation(http.MethodDelete, "/lists/{key}", "remove-list", "Remove a list that no experiment refers to", write), write,
 		func(ctx context.Context, who string, in *ListInPath) (*struct{}, error) {
-			return nil, s.db.RemoveList(ctx, in.Key, s.applyOptions(ctx, who))
+			err := s.db.RemoveList(ctx, in.Key, s.applyOptions(ctx, who))
+			if err == nil {
+				s.published(ctx)
+			}
+			return nil, err
 		})
 }
 

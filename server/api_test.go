@@ -126,7 +126,7 @@ func TestKeys(t *testing.T) {
 		{name: "unknown field", method: "POST", path: path, as: "admin", body: `{"name":"n","scopes":["read"],"secret":"mine"}`, status: 422, has: []string{"secret"}},
 		{name: "revoke none", method: "DELETE", path: path + "/999999", as: "admin", status: 404},
 		{name: "revoke a word", method: "DELETE", path: path + "/all", as: "admin", status: 422, has: []string{"id"}},
-		{name: "login link", method: "POST", path: apiPath + "/login-links", as: "admin", status: 200, has: []string{"/signin?token="}, rows: map[string]int{"login_links": 1}},
+		{name: "login link", method: "POST", path: apiPath + "/login-links", as: "admin", status: 200, has: []string{"/signin?token="}, rows: map[string]int{"login_links": 1, "audit_log": 1}},
 		{name: "audit", method: "GET", path: apiPath + "/audit?limit=2", as: "admin", status: 200, has: []string{`"entries":[`, "key"}, lacks: []string{"secret-of"}},
 		{name: "audit at its limit", method: "GET", path: apiPath + "/audit?limit=500", as: "admin", status: 200},
 		{name: "audit beyond its limit", method: "GET", path: apiPath + "/audit?limit=501", as: "admin", status: 422, has: []string{"limit"}},

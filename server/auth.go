@@ -28,12 +28,12 @@ type bearer struct {
 type bearerKey struct{}
 
 // newSessions returns the manager of browser sessions. Cookies are sent to
-// this site only and are out of reach of scripts. failed answers when a
-// session cannot be read or kept.
-func newSessions(store *postgres.WebSessions, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
+// this site only and are out of reach of scripts; with secure they are never sent
+// in plain text. failed answers when a session cannot be read or kept.
+func newSessions(store *postgres.WebSessions, secure bool, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
 	return &scs.SessionManager{ // scs.New starts a goroutine that nobody could end
 		Store: store, Codec: scs.GobCodec{}, Lifetime: sessionLife, HashTokenInStore: true, ErrorFunc: failed,
-		Cookie: scs.SessionCookie{Name: "splitcast", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
+		Cookie: scs.SessionCookie{Name: "splitcast", Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, Persist: true},
 	}
 }
 
@@ -52,6 +52,11 @@ func secretOf(r *http.Request) string {
 // on behalf of another site.
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
+	if s.publicURL != "" {
+		if err := p.AddTrustedOrigin(s.publicURL); err != nil { // a proxy in front may change the host that is asked for
+			panic("publicOrigin returns an origin: " + err.Error())
+		}
+	}
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, experiment.Errorf(experiment.CodeForbidden, "", "requests from other sites may change nothing here"))
 	}))

@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -87,6 +88,18 @@ func (s *Server) LoginPath(ctx context.Context, who string) (string, error) {
 		return "", err
 	}
 	return pathSignIn + "?token=" + url.QueryEscape(token), nil
+}
+
+// actionLoginLink is the audit log's name of a link that was made.
+const actionLoginLink = "login.link"
+
+// invitation is LoginPath with an entry in the audit log of who made the link, and
+// for whom: whoever uses it acts under that name.
+func (s *Server) invitation(ctx context.Context, who, name string) (string, error) {
+	if err := s.db.RecordAudit(ctx, postgres.AuditEntry{At: s.now(), Actor: who, Action: actionLoginLink, Subject: name}); err != nil {
+		return "", err
+	}
+	return s.LoginPath(ctx, name)
 }
 
 // signIn shows the sign-in page, and signs in whoever presses its button with a
@@ -172,14 +185,6 @@ func (s *Server) chrome(r *http.Request) web.Chrome {
 	return c
 }
 
-// address returns where the reader found this server.
-func address(r *http.Request) string {
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
-}
-
 func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 	all, err := s.db.List(r.Context())
 	if err != nil {
@@ -191,7 +196,7 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		s.timelinePage(w, r, filter, all)
 		return
 	}
-	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: address(r)}
+	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: s.address(r)}
 	after := r.URL.Query().Get("after")
 	for i := range all {
 		e := &all[i]
@@ -241,7 +246,7 @@ func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, err error) 
 		Chrome: s.chrome(r), Status: p.Status, Title: p.Title, Detail: p.Detail, RequestID: middleware.GetReqID(r.Context()),
 		Back: web.Link{Text: "All experiments", URL: pathExperiments},
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	if retryLater(p.Status) {
 		w.Header().Set("Retry-After", retryAfterSec)
 	}
 	s.page(w, r, p.Status, func(b *bytes.Buffer) error { return s.pages.Problem(b, view) })

@@ -139,21 +139,17 @@ func (s *Server) revokeKey(r *http.Request, who string) (web.SettingsView, error
 	return web.SettingsView{}, s.live.Refresh(r.Context()) // a revoked key must stop working at once, here
 }
 
-// invite makes a link that signs somebody in once. That it was made, and for
-// whom, is told in the audit log: whoever uses it acts under that name.
+// invite makes a link that signs somebody in once.
 func (s *Server) invite(r *http.Request, who string) (web.SettingsView, error) {
 	name := r.PostForm.Get(web.SettingsFieldName)
 	if name == "" || len(name) > experiment.MaxNameBytes {
 		return web.SettingsView{}, experiment.Invalidf(web.SettingsFieldName, "must be 1 to %d bytes", experiment.MaxNameBytes)
 	}
-	if err := s.db.RecordAudit(r.Context(), postgres.AuditEntry{At: s.now(), Actor: who, Action: "login.link", Subject: name}); err != nil {
-		return web.SettingsView{}, err
-	}
-	path, err := s.LoginPath(r.Context(), name)
+	path, err := s.invitation(r.Context(), who, name)
 	if err != nil {
 		return web.SettingsView{}, err
 	}
-	return web.SettingsView{Invited: &web.SettingsInvite{Name: name, URL: address(r) + path, LifeSec: int64(postgres.LoginLinkLife.Seconds())}}, nil
+	return web.SettingsView{Invited: &web.SettingsInvite{Name: name, URL: s.address(r) + path, LifeSec: int64(postgres.LoginLinkLife.Seconds())}}, nil
 }
 
 func (s *Server) keepFreeze(r *http.Request, who string) (web.SettingsView, error) {

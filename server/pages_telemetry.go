@@ -32,7 +32,7 @@ func (s *Server) telemetryPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := newTelemetryView(&h)
-	view.Chrome, view.Base, view.Server, view.Keys = s.chrome(r), pathTelemetry, address(r), pathSettings
+	view.Chrome, view.Base, view.Server, view.Keys = s.chrome(r), pathTelemetry, s.address(r), pathSettings
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Telemetry(b, view) })
 }
 

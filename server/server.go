@@ -20,6 +20,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,10 @@ type Config struct {
 	// AddressHeader is the header in which a proxy in front tells the address of
 	// the client; empty: there is none.
 	AddressHeader string
+	// PublicURL is where people reach the server, such as https://splitcast.example;
+	// empty: where a request says that it was sent to. With https, cookies of sessions
+	// are sent over TLS alone.
+	PublicURL string
 	// Version is the program's, for /api/v1/openapi.json and the logs.
 	Version string
 }
@@ -81,6 +86,7 @@ type Server struct {
 	limits    *addressLimiter
 	// addressHeader is Config.AddressHeader.
 	addressHeader string
+	publicURL     string // an origin; empty: not told
 	ingest        *ingest
 	reports       *reportCache
 	recent        recentData
@@ -96,8 +102,13 @@ type Server struct {
 	version       string // of the program
 }
 
-// New returns a Server that is ready to answer.
+// New returns a Server that is ready to answer. It returns experiment.CodeInvalid
+// for a PublicURL that is none.
 func New(cfg Config) (*Server, error) {
+	public, err := publicOrigin(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := web.New()
 	if err != nil {
 		return nil, err
@@ -105,9 +116,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		db: cfg.DB, live: cfg.Live, now: cfg.Now, wall: cfg.Wall, salt: cfg.Salt, log: cfg.Log,
 		pages: pages, done: make(chan struct{}), stats: newInstruments(),
-		limits: &addressLimiter{now: cfg.Wall}, addressHeader: cfg.AddressHeader,
+		limits: &addressLimiter{now: cfg.Wall}, addressHeader: cfg.AddressHeader, publicURL: public,
 	}
-	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), s.problem)
+	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), overTLS(public), s.problem)
 	s.exposures = newExposureQueue(exposureQueueConfig{
 		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
@@ -271,7 +282,10 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 				panic(v) // net/http's own way to drop a connection
 			}
 			id := middleware.GetReqID(r.Context())
-			s.log.Error("panic in a handler", "request_id", id, "operation", operationOf(r), "panic", v)
+			s.log.Error("panic in a handler", "request_id", id, "operation", operationOf(r), "panic", v, "stack", string(debug.Stack()))
+			if rec, ok := w.(middleware.WrapResponseWriter); ok && rec.Status() != 0 {
+				panic(http.ErrAbortHandler) // a part of the answer is out; breaking the connection tells that it is not whole
+			}
 			writeProblem(w, &Problem{Status: http.StatusInternalServerError, RequestID: id})
 		}()
 		next.ServeHTTP(w, r)
