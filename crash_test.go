@@ -255,8 +255,8 @@ func (d crashDatabase) outcomes(t *testing.T, w *crashWorld) {
 			t.Errorf("outcome of %s: arm %d, %d ms played, %d ms in %d stalls, %d starts; want %+v", unit, arm, play, stall, stalls, starts, want)
 		}
 		return nil
-	}, `select unit_id, arm, quantities[$1]::bigint, quantities[$2]::bigint, quantities[$3]::bigint, quantities[$4]::bigint
-	    from outcomes where win = 'day'`, metrics.WatchMs+1, metrics.StallMs+1, metrics.Stalls+1, metrics.Starts+1)
+	}, `select unit_id, arm, q[$1]::bigint, q[$2]::bigint, q[$3]::bigint, q[$4]::bigint
+	    from outcomes, lateral (select quantities::float8[] as q) parsed where win = 'day'`, metrics.WatchMs+1, metrics.StallMs+1, metrics.Stalls+1, metrics.Starts+1)
 }
 
 // cells asserts that the newest look holds the sums of all units.

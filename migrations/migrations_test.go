@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"github.com/splitcast/splitcast/internal/pgtest"
 	"github.com/splitcast/splitcast/migrations"
@@ -107,6 +108,41 @@ func TestMigrationsAreNumbered(t *testing.T) {
 		if strings.Contains(string(text), "+goose Down") {
 			t.Errorf("%s has a way down", name)
 		}
+	}
+}
+
+// TestOutcomesKeepTheirQuantities checks the change of the quantities from an array
+// to its text, which rewrites rows that nothing else may change.
+func TestOutcomesKeepTheirQuantities(t *testing.T) {
+	t.Parallel()
+	db := emptyDatabase(t)
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const arrays = 24
+	if _, err := provider.UpTo(t.Context(), arrays); err != nil {
+		t.Fatalf("UpTo(%d): %v", arrays, err)
+	}
+	_, err = db.ExecContext(t.Context(), `
+		create table outcomes_of_a_day partition of outcomes for values from ('2026-05-01') to ('2026-05-02');
+		insert into outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims)
+		values ('2026-05-01', 1, 1, 'day', 'u', 1, 0, '2026-04-30', '2026-05-01', array[1, 0, 4000000000, 0.25], '{}')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrations.Up(t.Context(), db); err != nil {
+		t.Fatalf("Up: %v", err)
+	}
+	var text string
+	var array bool
+	err = db.QueryRowContext(t.Context(),
+		`select quantities, quantities::float8[] = array[1, 0, 4000000000, 0.25]::float8[] from outcomes`).Scan(&text, &array)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != "{1,0,4000000000,0.25}" || !array {
+		t.Errorf("quantities became %s, the same as an array: %v", text, array)
 	}
 }
 

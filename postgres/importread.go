@@ -13,7 +13,7 @@ import (
 
 // importedPage reads imported outcomes in the order in which they came.
 const importedPage = `
-	select unit_id, arm, exposed_at, imported_at, quantities::text, dims
+	select unit_id, arm, exposed_at, imported_at, quantities, dims
 	from imported_outcomes
 	where experiment_id = $1 and version = $2 and win = $3
 	  and (imported_at, unit_id) > ($4, $5) and imported_at <= $6

@@ -191,7 +191,7 @@ func (b *importBatch) insertOutcomes(ctx context.Context, all []outcomeOfUnit) (
 	for i, o := range all {
 		u := &b.units[o.unit]
 		windows[i], units[i], arms[i] = string(o.window), u.Unit, int64(u.Arm)
-		numbers[i] = quantitiesText(o.quantities, keptQuantities(b.exp))
+		numbers[i] = string(appendQuantities(nil, o.quantities, keptQuantities(b.exp)))
 		ats[i], dims[i] = earlier(u.At, b.at).UTC().Format(timestampFormat), dimsText(u.Attributes)
 	}
 	written := map[importKey]string{}
@@ -209,12 +209,12 @@ func (b *importBatch) insertOutcomes(ctx context.Context, all []outcomeOfUnit) (
 	}, `
 		insert into imported_outcomes
 			(experiment_id, version, win, unit_id, arm, exposed_at, imported_at, quantities, dims)
-		select $1, $2, n.win, n.unit_id, n.arm, n.at, $3, n.numbers::double precision[], n.dims::text[]
+		select $1, $2, n.win, n.unit_id, n.arm, n.at, $3, n.numbers, n.dims::text[]
 		from unnest($4::text[], $5::text[], $6::smallint[], $7::timestamptz[], $8::text[], $9::text[])
 			as n (win, unit_id, arm, at, numbers, dims)
 		order by n.win, n.unit_id
 		on conflict (experiment_id, version, win, unit_id) do nothing
-		returning win, unit_id, arm, quantities::text`,
+		returning win, unit_id, arm, quantities`,
 		b.exp.ID, b.exp.Version, b.at, pq.Array(windows), pq.Array(units), pq.Array(arms), pq.Array(ats), pq.Array(numbers), pq.Array(dims))
 	if err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func (b *importBatch) knownOutcomes(ctx context.Context, all []outcomeOfUnit, wr
 		err := rows.Scan(&k.window, &k.unit, &text)
 		there[k] = text
 		return err
-	}, `select o.win, o.unit_id, o.quantities::text
+	}, `select o.win, o.unit_id, o.quantities
 		from unnest($3::text[], $4::text[]) as n (win, unit_id)
 		join imported_outcomes o on o.experiment_id = $1 and o.version = $2 and o.win = n.win and o.unit_id = n.unit_id`,
 		b.exp.ID, b.exp.Version, pq.Array(windows), pq.Array(units))
@@ -271,18 +271,6 @@ func keptQuantities(exp *experiment.Experiment) int {
 		return int(metrics.Streams) // what follows is unknown of them, as what an array lacks
 	}
 	return metrics.QuantityCount
-}
-
-// quantitiesText writes an array.
-func quantitiesText(q *metrics.Quantities, kept int) string {
-	buf := []byte{'{'}
-	for i, v := range q[:kept] {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = appendFloat(buf, v)
-	}
-	return string(append(buf, '}'))
 }
 
 func dimsText(attributes map[string]string) string {

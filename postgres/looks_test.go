@@ -120,7 +120,7 @@ func (s jobStore) Outcomes(ctx context.Context, exp *experiment.Experiment, w me
 		out = append(out, o)
 		return nil
 	}, `
-		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities), array_to_json(dims), array_to_json(covariates), custom, suspected
+		select unit_id, arm, exposed_at, closes_at, array_to_json(quantities::float8[]), array_to_json(dims), array_to_json(covariates), custom, suspected
 		from outcomes where experiment_id = $1 and version = $2 and win = $3
 		order by closes_at, unit_id`, exp.ID, exp.Version, string(w))
 	return out, err

@@ -51,7 +51,7 @@ func (db *DB) Outcomes(ctx context.Context, run Run, upTo int, each func(*FixedO
 // alone lets PostgreSQL skip the partitions before it, which that on both does not.
 const outcomesPage = `
 	select o.day, o.unit_id, coalesce(r.look, o.look), o.arm, o.exposed_at, o.closes_at,
-	       (case when r.look is null then o.quantities else r.quantities end)::text,
+	       case when r.look is null then o.quantities else r.quantities end,
 	       case when r.look is null then o.dims else r.dims end,
 	       (case when r.look is null then o.covariates else r.covariates end)::text,
 	       case when r.look is null then o.custom else r.custom end,

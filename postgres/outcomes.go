@@ -118,14 +118,8 @@ func closingDays(outcomes []metrics.Outcome) []time.Time {
 func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 	buf = append(strconv.AppendInt(buf, int64(o.Arm), 10), '\t')
 	buf = append(o.ExposedAt.UTC().AppendFormat(buf, timestampFormat), '\t')
-	buf = append(o.ClosesAt.UTC().AppendFormat(buf, timestampFormat), '\t', '{')
-	for i, q := range o.Quantities[:kept] {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = appendFloat(buf, q)
-	}
-	buf = append(buf, '}', '\t', '{')
+	buf = append(o.ClosesAt.UTC().AppendFormat(buf, timestampFormat), '\t')
+	buf = append(appendQuantities(buf, &o.Quantities, kept), '\t', '{')
 	for i, value := range o.Dims {
 		if i > 0 {
 			buf = append(buf, ',')
@@ -139,6 +133,18 @@ func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 		buf = appendText(buf, mustJSON(o.Custom))
 	}
 	return appendBool(append(buf, '\t'), o.Suspected)
+}
+
+// appendQuantities writes as many quantities as are kept, as the text of an array.
+func appendQuantities(buf []byte, q *metrics.Quantities, kept int) []byte {
+	buf = append(buf, '{')
+	for i, f := range q[:kept] {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = appendFloat(buf, f)
+	}
+	return append(buf, '}')
 }
 
 // appendCovariates writes whether there is a past, and of each quantity that is

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -97,16 +95,8 @@ const previewChunk = 5_000
 // previewRun adds the units of a run that were not seen before.
 func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, ask *customReader, run Run, since time.Time, seen map[string]bool) error {
 	needs := p.Needs()
-	var columns strings.Builder
-	for _, q := range needs {
-		fmt.Fprintf(&columns, ", quantities[%d]", int(q)+1) // SQL counts from 1
-	}
-	values := make([]sql.NullFloat64, len(needs))
 	var one metrics.Outcome
-	into := []any{&one.Unit, &one.ExposedAt, &one.ClosesAt}
-	for i := range values {
-		into = append(into, &values[i])
-	}
+	var quantities sql.RawBytes
 	var chunk []metrics.Outcome
 	flush := func() error {
 		if err := ask.fill(ctx, chunk); err != nil {
@@ -119,7 +109,7 @@ func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, ask *customR
 		return nil
 	}
 	err := eachRow(ctx, db.sql, func(rows *sql.Rows) error {
-		if err := rows.Scan(into...); err != nil {
+		if err := rows.Scan(&one.Unit, &one.ExposedAt, &one.ClosesAt, &quantities); err != nil {
 			return err
 		}
 		if seen[one.Unit] || len(seen) == maxPreviewUnits {
@@ -127,19 +117,20 @@ func (db *DB) previewRun(ctx context.Context, p *metrics.Previewer, ask *customR
 		}
 		seen[one.Unit] = true
 		o := metrics.Outcome{Unit: one.Unit, ExposedAt: one.ExposedAt, ClosesAt: one.ClosesAt}
-		for i, v := range values {
-			if !v.Valid { // written before the quantity was invented
-				p.AddMissing()
-				return nil
-			}
-			o.Quantities[needs[i]] = v.Float64
+		observed, err := parseQuantities(quantities, &o.Quantities)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(needs, func(q metrics.Quantity) bool { return int(q) >= observed }) {
+			p.AddMissing() // it was written before the quantity was invented
+			return nil
 		}
 		if chunk = append(chunk, o); len(chunk) == previewChunk {
 			return flush()
 		}
 		return nil
 	}, `
-		select unit_id, exposed_at, closes_at`+columns.String()+` from outcomes
+		select unit_id, exposed_at, closes_at, quantities from outcomes
 		where experiment_id = $1 and version = $2 and win = $3 and day >= $4 and arm = 0
 		order by day desc, unit_id limit $5`,
 		run.ExperimentID, run.Version, string(ask.window), since.Format(time.DateOnly), maxPreviewUnits)

@@ -40,7 +40,7 @@ func TestPreviewMetric(t *testing.T) {
 	look("ended", now.AddDate(0, 0, -9), outcome("e", 0, 3, 4))
 	mustExec(t, s.DB, `
 		insert into outcomes (day, experiment_id, version, win, unit_id, look, arm, exposed_at, closes_at, quantities, dims)
-		select day, experiment_id, version, win, 'before', look, arm, exposed_at, closes_at, quantities[1:26], dims
+		select day, experiment_id, version, win, 'before', look, arm, exposed_at, closes_at, (quantities::float8[])[1:26]::text, dims
 		from outcomes where unit_id = 'd' and experiment_id = $1`, older.ID)
 
 	got, from, err := s.PreviewMetric(t.Context(), ownMetric(t, "A"), experiment.UnitViewer, now.AddDate(0, 0, -metrics.PreviewDays))
