@@ -83,6 +83,7 @@ func flatten(path string, v json.RawMessage, into map[string]json.RawMessage) {
 // caller's. It returns Errors of CodeConflict for a change that is refused.
 func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 	spec.settleCovariates(cur)
+	spec.settleSuspects(cur)
 	if cur == nil {
 		if spec.Status != StatusDraft && spec.Status != StatusRunning {
 			return Experiment{}, Errorf(CodeConflict, "status", "a new experiment begins as draft or running, not %s", spec.Status)

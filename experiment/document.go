@@ -184,6 +184,7 @@ func (e *Spec) Validate(known func(metric string) bool) error {
 	e.validateRequires(&f)
 	e.Plan.validate(&f, known)
 	e.validateCovariates(&f)
+	e.validateSuspects(&f)
 	return f.err()
 }
 

@@ -51,6 +51,8 @@ type Plan struct {
 	Versions map[string]int `json:"versions,omitempty"`
 	// Covariates says whether effects are adjusted by the units' own past.
 	Covariates Covariates `json:"covariates,omitempty"`
+	// Suspects says whether units that are likely to be programs count in the effects.
+	Suspects Suspects `json:"suspects,omitempty"`
 }
 
 // Date is a calendar day in UTC, written 2006-01-02.

@@ -26,6 +26,9 @@ type Notebook struct {
 	Look       int
 	Control    string // key of the first arm
 	Rows       []NotebookRow
+	// ExcludeSuspected says that the plan leaves units that are likely to be programs
+	// out of the effects.
+	ExcludeSuspected bool
 }
 
 // notebookCode is the program of the notebook: cells, divided by lines "# %%".
@@ -42,6 +45,9 @@ type notebookMetric struct {
 	Numerator   string       `json:"numerator"`
 	Denominator string       `json:"denominator"`
 	PerUnit     bool         `json:"per_unit"`
+	Any         bool         `json:"any"` // a unit counts 1 when its numerator is above 0
+	Steps       []string     `json:"steps"`
+	InOrder     bool         `json:"in_order"` // of the steps
 	CapAt       *float64     `json:"cap_at"`
 	Floor       float64      `json:"floor"`
 	Level       float64      `json:"level"`
@@ -61,6 +67,13 @@ func (r *NotebookRow) metric() notebookMetric {
 		PerUnit: d.Kind == metrics.KindQuantile || d.Kind == metrics.KindMeanOfRatios,
 		Level:   d.Level, Scale: d.Scale, Unit: d.Unit, Window: string(d.Window),
 		Alpha: r.Alpha, NOpt: r.NOpt, Unequal: r.Unequal,
+	}
+	m.Any = d.Numerator.IsCustom() && m.Kind == metrics.KindProportion
+	m.InOrder = d.Order == metrics.OrderStrict
+	if d.OfUnits() {
+		for _, step := range d.Steps {
+			m.Steps = append(m.Steps, step.String())
+		}
 	}
 	if d.CapAt > 0 {
 		m.CapAt = &d.CapAt
@@ -96,6 +109,7 @@ func (n Notebook) JSON() ([]byte, error) {
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"experiment": n.Experiment, "version": n.Version, "look": n.Look, "control": n.Control, "primary": list,
+		"exclude_suspected": n.ExcludeSuspected,
 	}, "", "  ")
 	if err != nil {
 		return nil, err

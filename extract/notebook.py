@@ -7,17 +7,42 @@ import os
 FILE = os.environ.get("SPLITCAST_OUTCOMES", CONFIG["experiment"] + "-outcomes.csv")
 
 
+def passage(quantities, metric):
+    """The pair of a unit in a funnel of units: whether who reached the first step reached the last."""
+    steps, reached, known = metric["steps"], 0, True
+    if metric["in_order"]:
+        count = quantities.get("funnel:" + metric["metric"], "")
+        known = count != "" and "funnel_open:" + metric["metric"] not in quantities
+        reached = int(float(count or 0))
+    else:
+        while reached < len(steps) and known:
+            count = quantities.get(steps[reached], "")
+            known = count != ""
+            if not known or not float(count) > 0:
+                break
+            reached += 1
+    if reached == 0 or reached < len(steps) and not known:
+        return None
+    return (1.0 if reached >= len(steps) else 0.0, 1.0)
+
+
 def value(row, metric):
     """The pair (numerator, denominator) of a unit, or None when it is no part of the metric."""
     if row["window"] != metric["window"] or int(row["look"]) > CONFIG["look"]:
         return None
-    custom = json.loads(row["custom"] or "{}")
-    y, x = (custom.get(name, row.get(name, "")) for name in (metric["numerator"], metric["denominator"]))
+    if CONFIG["exclude_suspected"] and row["suspected"] == "true":
+        return None
+    quantities = dict(row, **json.loads(row["custom"] or "{}"))
+    if metric["steps"]:
+        return passage(quantities, metric)
+    y, x = (quantities.get(name, "") for name in (metric["numerator"], metric["denominator"]))
     if x == "" or y == "":
         return None
     y, x = float(y), float(x)
     if not x > 0 or x < metric["floor"]:
         return None
+    if metric["any"]:
+        y = 1.0 if y > 0 else 0.0
     if metric["cap_at"] is not None:
         y = min(y, metric["cap_at"])
     return (y / x, 1.0) if metric["per_unit"] else (y, x)

@@ -13,6 +13,7 @@ type Accumulator struct {
 	definitions []Definition
 	segmented   []bool // by definition: cells by dimension, too
 	adjusted    []bool // by definition: cells with joint moments
+	apart       bool   // suspected units are in cells of their own alone
 	arms        int
 	windows     []Window // in the order of looks
 	groups      []group  // by window
@@ -30,6 +31,9 @@ type CellSpec struct {
 	// Adjusted are the keys of the metrics whose cells have joint moments with the
 	// past; those that are not Adjustable have none.
 	Adjusted []string
+	// SuspectsApart leaves units that are suspected to be programs out of all cells
+	// but their own.
+	SuspectsApart bool
 }
 
 // NewAccumulator returns an empty accumulator. It returns an experiment.Error of
@@ -40,7 +44,7 @@ func NewAccumulator(spec CellSpec) (*Accumulator, error) {
 		return nil, experiment.Invalidf("arms", "must be %d to %d, not %d",
 			experiment.MinArms, experiment.MaxArms, spec.Arms)
 	}
-	a := &Accumulator{definitions: spec.Definitions, arms: spec.Arms, windows: windowsOf(spec.Definitions)}
+	a := &Accumulator{definitions: spec.Definitions, arms: spec.Arms, apart: spec.SuspectsApart, windows: windowsOf(spec.Definitions)}
 	a.groups = make([]group, len(a.windows))
 	seen := map[string]bool{}
 	for _, d := range spec.Definitions {
@@ -106,6 +110,12 @@ func (a *Accumulator) Customs(w Window) Customs {
 // of a look by window in the order of Windows.
 func (a *Accumulator) Add(w Window, o *Outcome) {
 	g := a.group(w)
+	if o.Suspected && len(g.bySegment) > 0 {
+		g.suspects(a.arms).add(g.bySegment, a.arms, o)
+	}
+	if o.Suspected && a.apart {
+		return
+	}
 	g.total.add(g.series, a.arms, o)
 	if len(g.bySegment) == 0 {
 		return
@@ -113,9 +123,6 @@ func (a *Accumulator) Add(w Window, o *Outcome) {
 	for d := range a.slots {
 		slot := a.slots[d].slot(o.Dims[d])
 		g.slot(d, slot, a.arms).add(g.bySegment, a.arms, o)
-	}
-	if o.Suspected {
-		g.suspects(a.arms).add(g.bySegment, a.arms, o)
 	}
 }
 

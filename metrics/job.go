@@ -261,7 +261,9 @@ func (l *looker) addHealth(last, next *Look, settled []Aftermath) {
 // so that a new catalogue never changes what a running experiment measures.
 func (l *looker) spec(last *Look) CellSpec {
 	plan := &l.exp.Plan
-	spec := CellSpec{Arms: len(l.exp.Arms), Segmented: SegmentedMetrics(plan)}
+	spec := CellSpec{
+		Arms: len(l.exp.Arms), Segmented: SegmentedMetrics(plan), SuspectsApart: l.excludesSuspects(),
+	}
 	if last.Number == 0 {
 		spec.Definitions, spec.Adjusted = PlanDefinitions(plan, l.catalogue), AdjustedMetrics(plan)
 		return spec
@@ -282,6 +284,10 @@ func (l *looker) spec(last *Look) CellSpec {
 	}
 	return spec
 }
+
+// excludesSuspects reports whether units that are likely to be programs are left out
+// of the effects.
+func (l *looker) excludesSuspects() bool { return l.exp.Plan.Suspects == experiment.SuspectsExclude }
 
 // AdjustedMetrics returns the metrics of a plan whose effects are adjusted by the
 // units' past: the primary and secondary ones, when the plan has covariates.
@@ -344,9 +350,9 @@ func SegmentedMetrics(p *experiment.Plan) []string {
 func (l *looker) observe(c *Closed, ask *Reading, asked []Quantity) Outcome {
 	o := Observe(c, ask.Window)
 	if len(asked) > 0 {
-		o.Covariates = ObserveHistory(c, ask.HistoryDays, asked)
+		o.Covariates = ObserveHistory(c, l.exp.Plan.Covariates.Days(), asked)
 	}
-	if l.exp.Unit.HasPast() && !ask.Window.IsReturn() {
+	if l.exp.Unit.HasPast() && (!ask.Window.IsReturn() || l.excludesSuspects()) {
 		o.Suspected = Suspected(c, ask.HistoryDays)
 	}
 	switch ask.Window {
@@ -424,8 +430,8 @@ func (l *looker) readWindow(ctx context.Context, ask Reading, cells *Accumulator
 	var marks []Marks   // of chunk
 	customs := cells.Customs(ask.Window)
 	asked := cells.Asked(ask.Window)
-	if len(asked) > 0 {
-		ask.HistoryDays = l.exp.Plan.Covariates.Days()
+	if len(asked) > 0 || l.excludesSuspects() { // who is left out is left out of every window
+		ask.HistoryDays = l.exp.Plan.SuspectDays()
 	}
 	flush := func() error {
 		if len(chunk) == 0 {

@@ -66,9 +66,10 @@ denominator are summed over the same sessions, those whose player reports both; 
   64 sessions that were over by then, in the quantities of the primary and secondary metrics.
 - **Late and lost.** What comes after an outcome was fixed changes nothing. A day later the job counts, by arm, the units of which a record
   came late or contradicted another (of the last ones by a look that adds no unit), and with each look those that were exposed, tried to play, saw a picture and were heard of after it.
-- **Suspected programs** have outcomes like all others, and are marked: units that call themselves a bot, run more than 8 sessions at
-  once, or mostly played hidden, for 16 hours, or without a frame before their exposure. The rule is the same in all arms and asks nothing
-  that an arm could change. The report compares their number, and shows effects without them.
+- **Suspected programs** have outcomes like all others, and are marked: units that call themselves a bot at the exposure, and those that in the
+  days before it (of the plan's covariates) ran more than 8 sessions at once, or mostly played hidden, for 16 hours, or without a frame. The
+  rule is the same in all arms and asks nothing that an arm could change. The report compares their number. Effects hold all units, and
+  beside them stand those without suspected ones; a plan with ` + "`suspects: exclude`" + ` has it the other way around.
 - **Restating.** ` + "`splitcast restate KEY --day D --reason R`" + ` makes the outcomes of windows that closed on a day again, as a new look.
   The first ones stay, and with them every look before; the report names the day from then on.
 - **Caps** are constants. The value without the cap stands beside the one with it.

@@ -8,8 +8,8 @@ import (
 	"github.com/splitcast/splitcast/telemetry"
 )
 
-// MaxConcurrentSessions is how many sessions of one unit may run at the same moment:
-// more screens than a household has, with a margin.
+// MaxConcurrentSessions is how many sessions of one unit may have run at the same
+// moment: more screens than a household has, with a margin.
 const MaxConcurrentSessions = 8
 
 // minDoubtedSessions is how many doubted sessions of the past make a unit
@@ -23,14 +23,19 @@ const agentAttribute = "user_agent"
 var agentWords = [...]string{"bot", "crawl", "spider", "headless", "monitor", "preview", "synthetic"}
 
 // Suspected reports whether a unit is likely to be a program. The rule is the same
-// in all arms and rests on nothing that an arm could do to a person: what the unit
-// called itself at the exposure, how it behaved before it, and more sessions at once
-// than a person can have. What a player does to its picture after the exposure is no
-// part of it: an arm that shows no frames would hide its own failure.
+// in all arms and rests on nothing that an arm could do: what the unit called itself
+// at the exposure, and how it behaved in the days before it, more sessions at once
+// than a person can have included. What a player does after the exposure is no part
+// of it: an arm that shows no frames, or opens session after session, would hide its
+// own failure.
 //
 // A suspected unit has an outcome like any other, and is marked.
 func Suspected(c *Closed, historyDays int) bool {
-	return namesProgram(c.Dims[agentAttribute]) || c.concurrent() > MaxConcurrentSessions || c.doubtedPast(historyDays)
+	if namesProgram(c.Dims[agentAttribute]) {
+		return true
+	}
+	past := c.past(historyDays)
+	return concurrent(past) > MaxConcurrentSessions || doubted(past)
 }
 
 func namesProgram(agent string) bool {
@@ -41,18 +46,31 @@ func namesProgram(agent string) bool {
 	return slices.ContainsFunc(agentWords[:], func(word string) bool { return strings.Contains(agent, word) })
 }
 
+// past returns the sessions of the days before the exposure.
+func (c *Closed) past(days int) []*telemetry.Session {
+	if days == 0 || len(c.Sessions) < minDoubtedSessions { // too few to doubt anything
+		return nil
+	}
+	var out []*telemetry.Session
+	for i := range c.Sessions {
+		if s := &c.Sessions[i]; InHistory(c.ExposedAt, days, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // concurrent returns the most sessions that ran at the same moment.
-func (c *Closed) concurrent() int {
-	if len(c.Sessions) <= MaxConcurrentSessions {
-		return len(c.Sessions) // few enough, whenever they were
+func concurrent(sessions []*telemetry.Session) int {
+	if len(sessions) <= MaxConcurrentSessions {
+		return len(sessions) // few enough, whenever they were
 	}
 	type edge struct {
 		at   int64
 		step int
 	}
-	edges := make([]edge, 0, 2*len(c.Sessions))
-	for i := range c.Sessions {
-		s := &c.Sessions[i]
+	edges := make([]edge, 0, 2*len(sessions))
+	for _, s := range sessions {
 		edges = append(edges, edge{s.FirstRecvMs, 1}, edge{max(s.FirstRecvMs, s.Last.RecvMs), -1})
 	}
 	// Of the same millisecond the ends come first: one session after the other.
@@ -65,15 +83,11 @@ func (c *Closed) concurrent() int {
 	return most
 }
 
-// doubtedPast reports whether most sessions of the past that played are doubted.
-func (c *Closed) doubtedPast(days int) bool {
-	if days == 0 {
-		return false
-	}
+// doubted reports whether most of the sessions that played are doubted.
+func doubted(sessions []*telemetry.Session) bool {
 	played, doubted := 0, 0
-	for i := range c.Sessions {
-		s := &c.Sessions[i]
-		if s.PlayMs == 0 || !InHistory(c.ExposedAt, days, s) {
+	for _, s := range sessions {
+		if s.PlayMs == 0 {
 			continue
 		}
 		played++

@@ -13,7 +13,8 @@ import (
 
 // keepUnits stores the units that keep their arms when the experiment pauses
 // so, and forgets them when it does so no more. They are those with an exposure
-// to the present version, overrides apart. It returns an experiment.Error of
+// to the present version, overrides and imported units apart: these were exposed
+// elsewhere, and nothing here decides their arm. It returns an experiment.Error of
 // CodeTooLarge for more than experiment.MaxKeptUnits.
 func (c *change) keepUnits(ctx context.Context, tx *sqlx.Tx) error {
 	kept := c.before != nil && c.before.exp.KeepsArms()
@@ -26,7 +27,7 @@ func (c *change) keepUnits(ctx context.Context, tx *sqlx.Tx) error {
 	}
 	var ids []string
 	err := tx.SelectContext(ctx, &ids, `
-		select unit_id from exposures where experiment_id = $1 and version = $2 and not override limit $3`,
+		select unit_id from exposures where experiment_id = $1 and version = $2 and not override and imported = '' limit $3`,
 		c.next.ID, c.next.Version, experiment.MaxKeptUnits+1)
 	if err != nil {
 		return fmt.Errorf("read exposed units: %w", err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/stats"
 )
@@ -176,16 +177,32 @@ func (b *builder) checkPrograms() Check {
 	c := b.checkShare(healthShare{"likely people", func(h *metrics.Health) (int64, int64) { return h.Days - h.Suspected, h.Days }})
 	c.Key, c.Title = CheckPrograms, "Suspected programs"
 	c.Detail = b.partWords(func(h *metrics.Health) (int64, int64) { return h.Suspected, h.Days })
+	if b.plan.Suspects == experiment.SuspectsExclude {
+		c.Detail += " The plan leaves them out of the effects."
+	}
 	if c.alarming() {
 		c.Fix = "Monitors, crawlers or test rigs meet one arm more often than the other: keep them out by the audience, or override them."
 	}
 	return c
 }
 
-// people compares the units of a row that are not suspected to be programs, without
-// their past; nil when none is suspected, when the cells by dimension were not read,
-// and for quantiles.
-func (b *builder) people(row *Row) *Effect {
+// suspectsOtherwise makes a row the other way: without the units that are suspected to
+// be programs, or with them where the plan leaves them out; their past is not looked
+// at. The effect is nil when none is suspected, when the cells by dimension were not
+// read, and for quantiles.
+func (b *builder) suspectsOtherwise(row *Row) (name string, e *Effect) {
+	if b.plan.Suspects == experiment.SuspectsExclude {
+		return "with suspected programs", b.withSuspects(row, func(all, suspected stats.PairMoments) (stats.PairMoments, error) {
+			all.Merge(suspected)
+			return all, nil
+		})
+	}
+	return "without suspected programs", b.withSuspects(row, stats.PairMoments.Without)
+}
+
+// withSuspects compares the units of a row with those that are suspected joined to
+// them, or taken from them.
+func (b *builder) withSuspects(row *Row, join func(all, suspected stats.PairMoments) (stats.PairMoments, error)) *Effect {
 	d, ok := b.history.definition(row.Metric.Key)
 	if !ok || d.Kind == metrics.KindQuantile {
 		return nil
@@ -209,7 +226,7 @@ func (b *builder) people(row *Row) *Effect {
 			if !o.IsSuspected() || o.Metric != d.Key || o.MetricVersion != d.Version || o.Arm != arm {
 				continue
 			}
-			pair, err := c.Pair.Without(o.Pair)
+			pair, err := join(c.Pair, o.Pair)
 			if err != nil {
 				return nil
 			}

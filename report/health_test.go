@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/report"
 )
@@ -166,4 +167,29 @@ func TestWithoutPrograms(t *testing.T) {
 		}
 	}
 	t.Errorf("variants %+v, want one without programs", r.Robustness[0].Variants)
+}
+
+// TestWithPrograms has a plan that leaves them out: the row is of people alone, and
+// the other way has the effect that the programs make.
+func TestWithPrograms(t *testing.T) {
+	t.Parallel()
+	const units, programs = 20_000, 400
+	s := newSynthetic(2)
+	s.plan.Suspects = experiment.SuspectsExclude
+	people := pair(units, 10, 12)
+	suspected := segmentCell(primaryKey, 1, metrics.TrafficDimension, metrics.TrafficSuspected, pair(programs, 1_000, 100))
+	s.at(units, cell(primaryKey, 0, people), cell(primaryKey, 1, people), suspected)
+	r := report.Build(s.input())
+	if len(r.Robustness) == 0 || r.Primary[0].State != report.StateUnproven {
+		t.Fatalf("state %s, robustness %+v", r.Primary[0].State, r.Robustness)
+	}
+	for _, v := range r.Robustness[0].Variants {
+		if v.Name == "with suspected programs" {
+			if v.State != report.StateBetter || v.Same {
+				t.Errorf("with programs: %+v, want better", v)
+			}
+			return
+		}
+	}
+	t.Errorf("variants %+v, want one with programs", r.Robustness[0].Variants)
 }

@@ -89,7 +89,7 @@ func (b *builder) variants(row *Row) []Variant {
 	if row.Adjusted != nil {
 		add("without the units' own past", row.Adjusted.Effect)
 	}
-	add("without suspected programs", b.people(row))
+	add(b.suspectsOtherwise(row))
 	if v, ok := b.exactQuantile(row); ok {
 		out = append(out, v)
 	}

@@ -205,8 +205,15 @@ func (s *Server) notebook(ctx context.Context, _ string, in *reportInput) (*file
 	if err != nil {
 		return nil, err
 	}
+	exp, err := s.db.Get(ctx, in.Key)
+	if err != nil {
+		return nil, err
+	}
 	arms := r.Head.Arms
-	n := extract.Notebook{Experiment: r.Head.Key, Version: r.Head.Version, Look: r.Head.Look, Control: arms[0].Key}
+	n := extract.Notebook{
+		Experiment: r.Head.Key, Version: r.Head.Version, Look: r.Head.Look, Control: arms[0].Key,
+		ExcludeSuspected: exp.Plan.Suspects == experiment.SuspectsExclude,
+	}
 	for i := range r.Primary {
 		row := &r.Primary[i]
 		if d, ok := catalogue.LookupVersion(row.Metric.Key, row.Metric.Version); ok {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -153,5 +154,49 @@ func testLastAftermath(t *testing.T, w *world) {
 	}
 	if watched(&last) != watched(&before) {
 		t.Errorf("watched %v ms, want %v as before", watched(&last), watched(&before))
+	}
+}
+
+// testSuspectsApart leaves programs out of every window: one by its name, and one by
+// the screens that it had at once before the exposure. Who has as many after it stays:
+// that may be the arm's doing.
+func testSuspectsApart(t *testing.T, w *world) {
+	w.exp = w.launchOn("apart", experiment.UnitViewer, experiment.Plan{
+		Primary: []string{"start_success"}, Secondary: []string{"watch_hours_per_viewer", "return_d1"},
+		Suspects: experiment.SuspectsExclude, Covariates: experiment.CovariatesOff,
+	})
+	named := w.exposure("named", "treatment", 0)
+	named.Attributes = map[string]string{"user_agent": "ExampleBot/1.0"}
+	w.expose(named, w.exposure("screens", "treatment", 0), w.exposure("after", "treatment", 0), w.exposure("ann", "control", 0))
+	for i := range metrics.MaxConcurrentSessions + 1 {
+		w.report(session(fmt.Sprintf("s-before-%d", i), "screens", -500), session(fmt.Sprintf("s-after-%d", i), "after", 1))
+	}
+	for _, unit := range []string{"named", "screens", "ann"} {
+		w.report(session("s-"+unit, unit, 1))
+	}
+	w.runJob(at(dayCloses + 1))
+	w.runJob(at(2*dayCloses + 1))
+	for _, window := range []metrics.Window{metrics.WindowFirst, metrics.WindowDay, metrics.WindowReturnD1} {
+		got := map[string]bool{}
+		for _, o := range w.outcomes(window) {
+			got[o.Unit] = o.Suspected
+		}
+		if diff := cmp.Diff(map[string]bool{"named": true, "screens": true, "after": false, "ann": false}, got); diff != "" {
+			t.Errorf("suspected in window %s differ (-want +got):\n%s", window, diff)
+		}
+	}
+	last := w.newest()
+	for i := range last.Cells {
+		c := &last.Cells[i]
+		want := int64(1)
+		if c.IsSuspected() {
+			want = int64(2 * c.Arm) // both in treatment
+		}
+		if !c.Uncapped && c.Metric != metrics.StartTimeKnownKey && (c.IsTotal() || c.IsSuspected()) && c.Pair.N != want {
+			t.Errorf("cell %s %q of arm %d holds %d units, want %d", c.Metric, c.Value, c.Arm, c.Pair.N, want)
+		}
+	}
+	if h := last.Arms[1].Health; h.Days != 3 || h.Suspected != 2 {
+		t.Errorf("health of treatment = %+v, want 2 suspected of 3", h)
 	}
 }

@@ -66,6 +66,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"records that came too late are counted by arm", testAftermath},
 		{"what came late of the last units is counted, too", testLastAftermath},
 		{"suspected units have cells of their own", testSuspected},
+		{"a plan leaves suspected units out of all other cells", testSuspectsApart},
 		{"a day is restated, and the past stays", testRestate},
 		{"only what has an outcome is restated", testRestateNothing},
 		{"attributes of the exposure arrive", testAttributes},
