@@ -26,8 +26,8 @@ type importCmd struct {
 	Arm     string            `placeholder:"COL" help:"Column of the arm's key; default arm."`
 	At      string            `placeholder:"COL" help:"Column of when the unit was exposed, or the session began; default at. RFC 3339, or seconds or milliseconds since 1970. Outcomes need none."`
 	Session string            `placeholder:"COL" help:"Of exposures, the column of the session that joins players without viewer ids."`
-	Window  string            `default:"day" enum:"first,day,return_d1,return_d7" help:"Of outcomes, the window that the base quantities are of; values of metrics have the window of their metric."`
-	Field   map[string]string `mapsep:"none" placeholder:"WHAT=COL" help:"Column of a base quantity (watch_ms=COL), of a metric's value (value:METRIC=COL), of an attribute (attr:country=COL) or of a heartbeat's field, repeatable. A column whose own name is one of these needs none."`
+	Window  string            `default:"day" help:"Of outcomes, the window that quantities are of: first, day, return_d1, return_d7 or return_K_L; values of metrics have the window of their metric."`
+	Field   map[string]string `mapsep:"none" placeholder:"WHAT=COL" help:"Column of a base quantity (watch_ms=COL), of a metric's value (value:METRIC=COL), of a custom quantity (event:NAME, event_value:NAME, measure:NAME, stream_measure:NAME, funnel:METRIC), of a base quantity before the exposure (past:watch_ms=COL), of an attribute (attr:country=COL) or of a heartbeat's field, repeatable. A column whose own name is one of these needs none."`
 
 	Close    bool   `help:"After the file, or without one: make the outcomes of imported exposures from their sessions. All of both must be here: an outcome is never changed."`
 	Cursor   string `type:"path" placeholder:"FILE" help:"Where to keep how far the import is; default FILE.cursor. Running the same command again goes on from there."`

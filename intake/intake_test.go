@@ -69,6 +69,55 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// Custom quantities and the past have columns of their own names, or of others.
+func TestRecordsOfCustomQuantities(t *testing.T) {
+	t.Parallel()
+	const text = "unit,arm,event:follow,event_value:tip,measure:chat,chats,past:watch_ms,past:nothing,value:tip\nu,a,1,-2.5,3,4,7000,1,9\nw,a,,,,,,,\n"
+	out, faults := records(t, Outcomes, text, Mapping{Fields: map[string]string{"stream_measure:raids": "chats", "funnel:path": "measure:chat"}})
+	want := []string{
+		`{"unit":"u","arm":"a","custom":{"event:follow":1,"funnel:path":3,"stream_measure:raids":4,"value:tip":-2.5},"past":{"watch_ms":7000}}`,
+		`{"unit":"w","arm":"a"}`,
+	}
+	if diff := cmp.Diff(want, out); diff != "" || faults != nil {
+		t.Errorf("records (-want +got):\n%s%v", diff, faults)
+	}
+	rows, err := Open(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := NewPlan(Outcomes, rows.Columns(), Mapping{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"chats", "past:nothing", "value:tip"}, plan.Unused()); diff != "" {
+		t.Errorf("unused columns (-want +got):\n%s", diff)
+	}
+	for field, column := range map[string]string{
+		"custom.value:tip": "event_value:tip", "custom.event:follow": "event:follow", "past.watch_ms": "past:watch_ms", "custom.event:none": "",
+	} {
+		if got := plan.Column(field); got != column {
+			t.Errorf("Column(%s) = %q, want %q", field, got, column)
+		}
+	}
+	_, faults = records(t, Outcomes, "unit,arm,event:follow,past:watch_ms\nu,a,x,1\nu,a,1,y\n", Mapping{})
+	wantFaults := []string{`line 2, column "event:follow": "x" is not a finite number`, `line 3, column "past:watch_ms": "y" is not a finite number`}
+	if diff := cmp.Diff(wantFaults, faults); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	out, _ = records(t, Sessions, "at,session_id,measure:chat,measure:tip\n2026-11-02,s,5,\n", Mapping{})
+	if diff := cmp.Diff([]string{`{"at":"2026-11-02T00:00:00Z","kind":"end","measures":{"chat":5},"seq":1,"session_id":"s"}`}, out); diff != "" {
+		t.Errorf("session (-want +got):\n%s", diff)
+	}
+	for _, bad := range []Mapping{
+		{Fields: map[string]string{"event:": "chats"}}, {Fields: map[string]string{"past:nothing": "chats"}},
+		{Fields: map[string]string{"event:Follow": "chats"}}, {Window: "return_9_8"},
+	} {
+		if _, err := NewPlan(Outcomes, rows.Columns(), bad); err == nil {
+			t.Errorf("NewPlan took %+v", bad)
+		}
+	}
+}
+
 // FuzzOpen: whatever a file holds, reading it ends, without a panic.
 func FuzzOpen(f *testing.F) {
 	for _, seed := range []string{"unit,arm\nu,a\n", `{"unit":"u"}`, "\x1f\x8b", "\ufeff", "a\"b", "{\n{", "unit\n\"x\n"} {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -20,15 +21,39 @@ type Mapping struct {
 	Session string // of a unit: the session that joins players without viewer ids
 	Window  metrics.Window
 	// Fields maps base quantities, "value:" and the key of a metric, "attr:" and an
-	// attribute, and of sessions the fields of a heartbeat, to columns.
+	// attribute, custom quantities ("measure:", "stream_measure:", "event:",
+	// "event_value:" and a name, "funnel:" and the key of a metric), "past:" and a base
+	// quantity, and of sessions the fields of a heartbeat, to columns.
 	Fields map[string]string
 }
 
 // Prefixes of Mapping.Fields.
 const (
-	valuePrefix = "value:"
-	attrPrefix  = "attr:"
+	valuePrefix      = "value:"
+	attrPrefix       = "attr:"
+	pastPrefix       = "past:"
+	eventValuePrefix = "event_value:" // metrics.SourceValue, which would be the value of a metric here
 )
+
+// customName returns the custom quantity that a field names; ok is false for others.
+func customName(field string) (name string, ok bool) {
+	if strings.HasPrefix(field, valuePrefix) {
+		return "", false
+	}
+	name = field
+	if event, is := strings.CutPrefix(field, eventValuePrefix); is {
+		name = metrics.SourceValue + event
+	}
+	return name, metrics.ImportedCustom(name)
+}
+
+// pastName returns the base quantity of the past that a field names.
+func pastName(field string) (name string, ok bool) {
+	if name, ok = strings.CutPrefix(field, pastPrefix); ok {
+		_, ok = metrics.ParseQuantity(name)
+	}
+	return name, ok
+}
 
 // Plan makes records of rows.
 type Plan struct {
@@ -39,6 +64,8 @@ type Plan struct {
 	window     metrics.Window
 	quantities map[string]string // by name: the column
 	values     map[string]string // by metric
+	custom     map[string]string // by name
+	past       map[string]string // by base quantity
 	attributes map[string]string
 	fields     map[string]string // of heartbeats
 	unused     []string
@@ -50,6 +77,10 @@ func NewPlan(what What, columns []string, m Mapping) (*Plan, error) {
 	p := &Plan{
 		what: what, window: m.Window, unit: orDefault(m.Unit, "unit"), arm: orDefault(m.Arm, "arm"), at: m.At, session: m.Session,
 		quantities: map[string]string{}, values: map[string]string{}, attributes: map[string]string{}, fields: map[string]string{},
+		custom: map[string]string{}, past: map[string]string{},
+	}
+	if m.Window != "" && !m.Window.Valid() {
+		return nil, &Fault{Reason: fmt.Sprintf("there is no window %q: it is first, day, return_d1, return_d7 or return_K_L", m.Window)}
 	}
 	if p.at == "" && slices.Contains(columns, "at") {
 		p.at = "at"
@@ -68,7 +99,7 @@ func NewPlan(what What, columns []string, m Mapping) (*Plan, error) {
 		return nil, &Fault{Column: "at", Reason: "the file must tell when; name the column by --at"}
 	}
 	used := map[string]bool{}
-	for _, of := range []map[string]string{p.quantities, p.values, p.attributes, p.fields} {
+	for _, of := range p.named() {
 		needed = slices.AppendSeq(needed, maps.Values(of))
 	}
 	for _, column := range needed {
@@ -77,8 +108,8 @@ func NewPlan(what What, columns []string, m Mapping) (*Plan, error) {
 		}
 		used[column] = true
 	}
-	if what == Outcomes && len(p.quantities)+len(p.values) == 0 {
-		return nil, &Fault{Reason: "no column holds what units did; name a column after a base quantity, or give --field QUANTITY=COL or --field value:METRIC=COL"}
+	if what == Outcomes && len(p.quantities)+len(p.values)+len(p.custom) == 0 {
+		return nil, &Fault{Reason: "no column holds what units did; name a column after a base quantity, or event:NAME or measure:NAME, or give --field QUANTITY=COL or --field value:METRIC=COL"}
 	}
 	for _, column := range columns {
 		if !used[column] {
@@ -95,6 +126,11 @@ func orDefault(name, fallback string) string {
 	return name
 }
 
+// named returns the columns by what they hold.
+func (p *Plan) named() []map[string]string {
+	return []map[string]string{p.quantities, p.values, p.custom, p.past, p.attributes, p.fields}
+}
+
 // Unused returns the columns that nothing is made of.
 func (p *Plan) Unused() []string { return p.unused }
 
@@ -102,9 +138,15 @@ func (p *Plan) setField(field, column string) error {
 	metric, isValue := strings.CutPrefix(field, valuePrefix)
 	attribute, isAttribute := strings.CutPrefix(field, attrPrefix)
 	_, isQuantity := metrics.ParseQuantity(field)
+	custom, isCustom := customName(field)
+	past, isPast := pastName(field)
 	switch {
 	case p.what == Sessions:
 		p.fields[field] = column
+	case isCustom && p.what == Outcomes:
+		p.custom[custom] = column
+	case isPast && p.what == Outcomes:
+		p.past[past] = column
 	case isAttribute:
 		p.attributes[attribute] = column
 	case isValue && p.what == Outcomes:
@@ -112,15 +154,15 @@ func (p *Plan) setField(field, column string) error {
 	case isQuantity && p.what == Outcomes:
 		p.quantities[field] = column
 	default:
-		return &Fault{Column: column, Reason: strconv.Quote(field) + " is no base quantity, and neither value:METRIC nor attr:NAME; or rows of " + string(p.what) + " have none"}
+		return &Fault{Column: column, Reason: strconv.Quote(field) + " is no base quantity, and none of value:METRIC, attr:NAME, measure:NAME, stream_measure:NAME, event:NAME, event_value:NAME, funnel:METRIC and past:QUANTITY; or rows of " + string(p.what) + " have none"}
 	}
 	return nil
 }
 
 // findByName takes the columns whose name says what they hold.
 func (p *Plan) findByName(columns []string) {
-	taken := slices.Collect(maps.Values(p.quantities))
-	for _, of := range []map[string]string{p.values, p.attributes, p.fields} {
+	var taken []string
+	for _, of := range p.named() {
 		taken = slices.AppendSeq(taken, maps.Values(of))
 	}
 	taken = append(taken, p.at)
@@ -133,20 +175,27 @@ func (p *Plan) findByName(columns []string) {
 		}
 		_, isQuantity := metrics.ParseQuantity(column)
 		_, isDimension := metrics.DimensionIndex(column)
+		custom, isCustom := customName(column)
+		past, isPast := pastName(column)
 		switch {
 		case p.what == Sessions:
-			setNew(p.fields, column)
+			setNew(p.fields, column, column)
 		case isDimension:
-			setNew(p.attributes, column)
-		case isQuantity && p.what == Outcomes:
-			setNew(p.quantities, column)
+			setNew(p.attributes, column, column)
+		case p.what != Outcomes:
+		case isQuantity:
+			setNew(p.quantities, column, column)
+		case isCustom:
+			setNew(p.custom, custom, column)
+		case isPast:
+			setNew(p.past, past, column)
 		}
 	}
 }
 
-func setNew(fields map[string]string, name string) {
+func setNew(fields map[string]string, name, column string) {
 	if _, given := fields[name]; !given {
-		fields[name] = name
+		fields[name] = column
 	}
 }
 
@@ -165,6 +214,10 @@ func (p *Plan) Column(field string) string {
 		return p.quantities[name]
 	case "values":
 		return p.values[name]
+	case "custom":
+		return p.custom[name]
+	case "past":
+		return p.past[name]
 	}
 	return p.fields[field]
 }
@@ -180,6 +233,8 @@ type unitRecord struct {
 	Window     metrics.Window     `json:"window,omitempty"`
 	Quantities map[string]float64 `json:"quantities,omitempty"`
 	Values     map[string]float64 `json:"values,omitempty"`
+	Custom     map[string]float64 `json:"custom,omitempty"`
+	Past       map[string]float64 `json:"past,omitempty"`
 }
 
 // Record makes the record of a row. crossed says that the file has the unit in
@@ -241,11 +296,13 @@ func (p *Plan) unitRecord(row *Row, crossed bool) (*unitRecord, *Fault) {
 		return r, nil
 	}
 	r.Window = p.window
-	if r.Quantities, fault = numbers(row, p.quantities); fault != nil {
-		return nil, fault
-	}
-	if r.Values, fault = numbers(row, p.values); fault != nil {
-		return nil, fault
+	for _, part := range []struct {
+		into    *map[string]float64
+		columns map[string]string
+	}{{&r.Quantities, p.quantities}, {&r.Values, p.values}, {&r.Custom, p.custom}, {&r.Past, p.past}} {
+		if *part.into, fault = numbers(row, part.columns); fault != nil {
+			return nil, fault
+		}
 	}
 	return r, nil
 }

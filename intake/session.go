@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/splitcast/splitcast/metrics"
 )
 
 // textFields are the fields of a heartbeat that are texts even where they look like
@@ -23,10 +25,17 @@ func (p *Plan) sessionRecord(row *Row) (map[string]any, *Fault) {
 	if fault != nil {
 		return nil, fault
 	}
+	measures := map[string]any{}
 	for field, column := range p.fields {
-		if text, ok := row.Value(column); ok {
+		text, ok := row.Value(column)
+		if name, is := strings.CutPrefix(field, metrics.SourceMeasure); ok && is {
+			measures[name] = heartbeatValue(field, text)
+		} else if ok {
 			out[field] = heartbeatValue(field, text)
 		}
+	}
+	if _, given := out["measures"]; !given && len(measures) > 0 {
+		out["measures"] = measures
 	}
 	out["at"] = at
 	return out, nil

@@ -24,16 +24,30 @@ type Imported struct {
 	// means, quantiles and, 0 or 1, proportions. They are taken as they are; no cap
 	// is applied but that of a day's watch time.
 	Values map[string]float64 `json:"values,omitempty"`
+	// Custom are custom quantities of Window by name that metrics of the plan need
+	// (measure:NAME, stream_measure:NAME, event:NAME, value:NAME), and as funnel:KEY
+	// how many steps of a funnel in order the unit reached. Those that are absent are
+	// not known.
+	Custom map[string]float64 `json:"custom,omitempty"`
+	// Past are base quantities by name of the days before the exposure, by which
+	// effects are adjusted. A unit without any has no past.
+	Past map[string]float64 `json:"past,omitempty"`
 }
 
-// Outcomes returns the quantities by window. definitions are those of the
-// experiment, whose units are of the given type. It returns experiment.Errors of
-// CodeInvalid that name the field.
-func (m *Imported) Outcomes(definitions []Definition, unit experiment.UnitType) (map[Window]*Quantities, error) {
-	if len(m.Quantities)+len(m.Values) == 0 {
-		return nil, experiment.Invalidf("quantities", "the unit has neither quantities nor values")
+// Measured is what is imported of a unit in a window.
+type Measured struct {
+	Quantities Quantities
+	Custom     []CustomValue // by name
+	Covariates Covariates
+}
+
+// Outcomes returns what was measured by window. definitions are those of the
+// experiment. It returns experiment.Errors of CodeInvalid that name the field.
+func (m *Imported) Outcomes(definitions []Definition, exp *experiment.Experiment) (map[Window]*Measured, error) {
+	if len(m.Quantities)+len(m.Values)+len(m.Custom) == 0 {
+		return nil, experiment.Invalidf("quantities", "the unit has neither quantities, nor values, nor custom quantities")
 	}
-	b := importing{byWindow: make(map[Window]*importedWindow, WindowCount), unit: unit}
+	b := importing{byWindow: make(map[Window]*importedWindow, WindowCount), unit: exp.Unit}
 	w := m.Window
 	if w == "" {
 		w = WindowDay
@@ -59,19 +73,40 @@ func (m *Imported) Outcomes(definitions []Definition, unit experiment.UnitType) 
 			return nil, err
 		}
 	}
-	return b.finish()
+	for _, name := range slices.Sorted(maps.Keys(m.Custom)) {
+		if err := b.custom(definitions, w, name, m.Custom[name]); err != nil {
+			return nil, err
+		}
+	}
+	past, err := m.past(exp)
+	if err != nil {
+		return nil, err
+	}
+	return b.finish(past)
 }
 
 // importedWindow is what is known of one window.
 type importedWindow struct {
 	quantities Quantities
 	given      [QuantityCount]bool
+	custom     []CustomValue
 }
 
 // importing gathers the quantities of one unit.
 type importing struct {
 	byWindow map[Window]*importedWindow
 	unit     experiment.UnitType
+}
+
+// window returns what is known of a window, in which the unit is one.
+func (b *importing) window(w Window) *importedWindow {
+	in := b.byWindow[w]
+	if in == nil {
+		in = &importedWindow{}
+		in.quantities[Units], in.given[Units] = 1, true
+		b.byWindow[w] = in
+	}
+	return in
 }
 
 func (b *importing) set(w Window, q Quantity, v float64, field string) error {
@@ -83,12 +118,7 @@ func (b *importing) set(w Window, q Quantity, v float64, field string) error {
 	case q == Units && v != 1:
 		return experiment.Invalidf(field, "is 1 of every unit, not %v", v)
 	}
-	in := b.byWindow[w]
-	if in == nil {
-		in = &importedWindow{}
-		in.quantities[Units], in.given[Units] = 1, true
-		b.byWindow[w] = in
-	}
+	in := b.window(w)
 	if in.given[q] && in.quantities[q] != v {
 		return experiment.Invalidf(field, "gives %s as %v, which is %v already", q, v, in.quantities[q])
 	}
@@ -101,7 +131,7 @@ func (b *importing) value(d *Definition, v float64) error {
 	field := "values." + d.Key
 	switch {
 	case d.Numerator.IsCustom() || d.Denominator.IsCustom():
-		return experiment.Invalidf(field, "is made of %s and %s; custom quantities are not imported", d.Numerator, d.Denominator)
+		return experiment.Invalidf(field, "is made of %s and %s; give these as quantities", d.Numerator, d.Denominator)
 	case d.Kind.Estimator() == KindRatio || !d.Denominator.Base.Counts():
 		return experiment.Invalidf(field, "is a quotient of sums; give %s and %s as quantities", d.Numerator, d.Denominator)
 	case d.Kind.Estimator() == KindProportion && v != 0 && v != 1:
@@ -138,24 +168,37 @@ func (b *importing) value(d *Definition, v float64) error {
 
 // finish fills in what follows from what is given, and refuses numerators of which no denominator is
 // known: they would be in no metric, which nobody could have meant.
-func (b *importing) finish() (map[Window]*Quantities, error) {
-	out := make(map[Window]*Quantities, len(b.byWindow))
+func (b *importing) finish(past Covariates) (map[Window]*Measured, error) {
+	out := make(map[Window]*Measured, len(b.byWindow))
 	for w, in := range b.byWindow {
-		if (in.given[WatchMs] || in.given[WatchMsUncapped]) && !in.given[WatchUnits] {
-			in.quantities[WatchUnits], in.given[WatchUnits] = 1, true
-		}
+		in.watched()
 		if !in.given[CoveredAttempts] && !in.given[Attempts] {
 			// Telemetry that was not needed is not missing: trust checks compare it.
 			in.quantities[CoveredAttempts], in.given[CoveredAttempts] = 1, true
 		}
-		for q := range Quantity(QuantityCount) {
-			if in.given[q] && !in.divided(q) {
-				return nil, experiment.Invalidf("quantities."+q.String(), "needs what it is divided by: %s", oneOf(q.Over()))
-			}
+		if err := in.check("quantities."); err != nil {
+			return nil, err
 		}
-		out[w] = &in.quantities
+		out[w] = &Measured{Quantities: in.quantities, Custom: in.custom, Covariates: past}
 	}
 	return out, nil
+}
+
+// watched knows that the time watched is known of a unit of which it is given.
+func (in *importedWindow) watched() {
+	if (in.given[WatchMs] || in.given[WatchMsUncapped]) && !in.given[WatchUnits] {
+		in.quantities[WatchUnits], in.given[WatchUnits] = 1, true
+	}
+}
+
+// check refuses what is given without what it is divided by.
+func (in *importedWindow) check(prefix string) error {
+	for q := range Quantity(QuantityCount) {
+		if in.given[q] && !in.divided(q) {
+			return experiment.Invalidf(prefix+q.String(), "needs what it is divided by: %s", oneOf(q.Over()))
+		}
+	}
+	return nil
 }
 
 // divided reports whether a quantity can be in a metric: what it is divided by is

@@ -22,7 +22,7 @@ const MaxImportBatch = 5_000
 // made of sessions, measured.
 type ImportedUnit struct {
 	ExposureRow
-	Outcomes map[metrics.Window]*metrics.Quantities
+	Outcomes map[metrics.Window]*metrics.Measured
 }
 
 // ImportFate is what became of an imported unit. The zero value: it is new.
@@ -130,16 +130,32 @@ func (b *importBatch) exposures(ctx context.Context, names []string) (map[string
 
 // outcomeOfUnit is one outcome of a batch and the unit it is of.
 type outcomeOfUnit struct {
-	unit       int // in the batch
-	window     metrics.Window
-	quantities *metrics.Quantities
+	unit   int // in the batch
+	window metrics.Window
+	*metrics.Measured
 }
 
-// is reports whether the text of an array holds the same numbers.
-func (o *outcomeOfUnit) is(text string) bool {
+// storedOutcome is what is stored of an imported outcome, as texts.
+type storedOutcome struct {
+	quantities string
+	custom     sql.NullString
+	covariates sql.NullString
+}
+
+// is reports whether the same is stored.
+func (o *outcomeOfUnit) is(stored storedOutcome) bool {
 	var q metrics.Quantities
-	n, err := parseQuantities([]byte(text), &q)
-	return err == nil && slices.Equal(q[:n], o.quantities[:n])
+	n, err := parseQuantities([]byte(stored.quantities), &q)
+	if err != nil || !slices.Equal(q[:n], o.Quantities[:n]) || stored.custom.String != customText(o.Custom) {
+		return false
+	}
+	given := covariatesText(&o.Covariates)
+	if given == "" || !stored.covariates.Valid {
+		return given == stored.covariates.String
+	}
+	is, err := parseNumbers([]byte(stored.covariates.String))
+	was, givenErr := parseNumbers([]byte(given))
+	return err == nil && givenErr == nil && slices.Equal(is, was)
 }
 
 // appendOutcomes writes the outcomes of the units that were taken and counts the
@@ -184,38 +200,41 @@ type importKey struct {
 }
 
 // insertOutcomes writes those that are not there, and returns them.
-func (b *importBatch) insertOutcomes(ctx context.Context, all []outcomeOfUnit) (map[importKey]string, error) {
+func (b *importBatch) insertOutcomes(ctx context.Context, all []outcomeOfUnit) (map[importKey]storedOutcome, error) {
 	n := len(all)
 	windows, units, arms, ats := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
-	numbers, dims := make([]string, n), make([]string, n)
+	numbers, dims, customs, pasts := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	for i, o := range all {
 		u := &b.units[o.unit]
 		windows[i], units[i], arms[i] = string(o.window), u.Unit, int64(u.Arm)
-		numbers[i] = string(appendQuantities(nil, o.quantities, keptQuantities(b.exp)))
+		numbers[i] = string(appendQuantities(nil, &o.Quantities, keptQuantities(b.exp)))
+		customs[i], pasts[i] = customText(o.Custom), covariatesText(&o.Covariates)
 		ats[i], dims[i] = earlier(u.At, b.at).UTC().Format(timestampFormat), dimsText(u.Attributes)
 	}
-	written := map[importKey]string{}
+	written := map[importKey]storedOutcome{}
 	counts := map[fixedKey]int64{}
 	err := eachRow(ctx, b.tx, func(rows *sql.Rows) error {
 		var k importKey
 		var arm int
-		var text string
-		if err := rows.Scan(&k.window, &k.unit, &arm, &text); err != nil {
+		var o storedOutcome
+		if err := rows.Scan(&k.window, &k.unit, &arm, &o.quantities, &o.custom, &o.covariates); err != nil {
 			return err
 		}
-		written[k] = text
+		written[k] = o
 		counts[fixedKey{k.window, arm}]++
 		return nil
 	}, `
 		insert into imported_outcomes
-			(experiment_id, version, win, unit_id, arm, exposed_at, imported_at, quantities, dims)
-		select $1, $2, n.win, n.unit_id, n.arm, n.at, $3, n.numbers, n.dims::text[]
-		from unnest($4::text[], $5::text[], $6::smallint[], $7::timestamptz[], $8::text[], $9::text[])
-			as n (win, unit_id, arm, at, numbers, dims)
+			(experiment_id, version, win, unit_id, arm, exposed_at, imported_at, quantities, dims, custom, covariates)
+		select $1, $2, n.win, n.unit_id, n.arm, n.at, $3, n.numbers, n.dims::text[],
+		       nullif(n.custom, '')::json, nullif(n.past, '')::double precision[]
+		from unnest($4::text[], $5::text[], $6::smallint[], $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[])
+			as n (win, unit_id, arm, at, numbers, dims, custom, past)
 		order by n.win, n.unit_id
 		on conflict (experiment_id, version, win, unit_id) do nothing
-		returning win, unit_id, arm, quantities`,
-		b.exp.ID, b.exp.Version, b.at, pq.Array(windows), pq.Array(units), pq.Array(arms), pq.Array(ats), pq.Array(numbers), pq.Array(dims))
+		returning win, unit_id, arm, quantities, custom::text, covariates::text`,
+		b.exp.ID, b.exp.Version, b.at, pq.Array(windows), pq.Array(units), pq.Array(arms), pq.Array(ats), pq.Array(numbers), pq.Array(dims),
+		pq.Array(customs), pq.Array(pasts))
 	if err != nil {
 		return nil, err
 	}
@@ -232,13 +251,13 @@ func (b *importBatch) insertOutcomes(ctx context.Context, all []outcomeOfUnit) (
 
 // knownOutcomes returns the numbers of the outcomes that were there before, in the
 // order of all; those just written are in written.
-func (b *importBatch) knownOutcomes(ctx context.Context, all []outcomeOfUnit, written map[importKey]string) ([]string, error) {
-	known := make([]string, len(all))
+func (b *importBatch) knownOutcomes(ctx context.Context, all []outcomeOfUnit, written map[importKey]storedOutcome) ([]storedOutcome, error) {
+	known := make([]storedOutcome, len(all))
 	var windows, units []string
 	for i, o := range all {
 		k := importKey{o.window, b.units[o.unit].Unit}
-		if text, ok := written[k]; ok {
-			known[i] = text
+		if o, ok := written[k]; ok {
+			known[i] = o
 			continue
 		}
 		windows, units = append(windows, string(k.window)), append(units, k.unit)
@@ -246,19 +265,19 @@ func (b *importBatch) knownOutcomes(ctx context.Context, all []outcomeOfUnit, wr
 	if len(units) == 0 {
 		return known, nil
 	}
-	there := map[importKey]string{}
+	there := map[importKey]storedOutcome{}
 	err := eachRow(ctx, b.tx, func(rows *sql.Rows) error {
 		var k importKey
-		var text string
-		err := rows.Scan(&k.window, &k.unit, &text)
-		there[k] = text
+		var o storedOutcome
+		err := rows.Scan(&k.window, &k.unit, &o.quantities, &o.custom, &o.covariates)
+		there[k] = o
 		return err
-	}, `select o.win, o.unit_id, o.quantities
+	}, `select o.win, o.unit_id, o.quantities, o.custom::text, o.covariates::text
 		from unnest($3::text[], $4::text[]) as n (win, unit_id)
 		join imported_outcomes o on o.experiment_id = $1 and o.version = $2 and o.win = n.win and o.unit_id = n.unit_id`,
 		b.exp.ID, b.exp.Version, pq.Array(windows), pq.Array(units))
 	for i, o := range all {
-		if known[i] == "" {
+		if known[i].quantities == "" {
 			known[i] = there[importKey{o.window, b.units[o.unit].Unit}]
 		}
 	}
@@ -271,6 +290,22 @@ func keptQuantities(exp *experiment.Experiment) int {
 		return int(metrics.Streams) // what follows is unknown of them, as what an array lacks
 	}
 	return metrics.QuantityCount
+}
+
+// customText writes custom quantities; empty without any.
+func customText(custom []metrics.CustomValue) string {
+	if len(custom) == 0 {
+		return ""
+	}
+	return mustJSON(custom)
+}
+
+// covariatesText writes covariates; empty where the past is not known.
+func covariatesText(c *metrics.Covariates) string {
+	if !c.Known {
+		return ""
+	}
+	return string(appendCovariates(nil, c))
 }
 
 func dimsText(attributes map[string]string) string {

@@ -82,7 +82,7 @@ func (s jobStore) Import(ctx context.Context, exp *experiment.Experiment, import
 		o := &outcomes[i]
 		units[i] = ImportedUnit{ExposureRow: ExposureRow{
 			ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: o.Unit, Arm: o.Arm, At: o.ExposedAt, Imported: ImportOutcomes,
-		}, Outcomes: map[metrics.Window]*metrics.Quantities{w: &o.Quantities}}
+		}, Outcomes: map[metrics.Window]*metrics.Measured{w: {Quantities: o.Quantities, Custom: o.Custom, Covariates: o.Covariates}}}
 	}
 	_, err := s.ImportUnits(ctx, func() time.Time { return importedAt }, exp, units)
 	return err

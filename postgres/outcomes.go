@@ -127,10 +127,10 @@ func appendOutcome(buf []byte, o *metrics.Outcome, kept int) []byte {
 		buf = appendElement(buf, value)
 	}
 	buf = append(appendCovariates(append(buf, '}', '\t'), &o.Covariates), '\t')
-	if len(o.Custom) == 0 {
+	if custom := customText(o.Custom); custom == "" {
 		buf = appendNull(buf)
 	} else {
-		buf = appendText(buf, mustJSON(o.Custom))
+		buf = appendText(buf, custom)
 	}
 	return appendBool(append(buf, '\t'), o.Suspected)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -73,7 +72,7 @@ func (s *Server) importAPI(api huma.API) {
 
 func describeImport(api huma.API, op *huma.Operation, body reflect.Type, description string) {
 	op.MaxBodyBytes = maxImportBody + 1 // huma refuses what has as many
-	op.SkipValidateBody = true // records are judged one by one
+	op.SkipValidateBody = true          // records are judged one by one
 	op.RequestBody = &huma.RequestBody{
 		Required: true, Description: description,
 		Content: map[string]*huma.MediaType{"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(body, true, "ImportRecords")}},
@@ -196,11 +195,11 @@ func (r *importReader) read(text json.RawMessage) (postgres.ImportedUnit, error)
 	u.Imported, u.Crossed = r.kind, record.Crossed
 	switch {
 	case r.kind == postgres.ImportSessions:
-		if len(record.Quantities)+len(record.Values) > 0 {
+		if len(record.Quantities)+len(record.Values)+len(record.Custom)+len(record.Past) > 0 {
 			return u, experiment.Invalidf("quantities", "what the unit did is made of its sessions")
 		}
 	case !record.Crossed:
-		u.Outcomes, err = record.Outcomes(r.definitions, r.exp.Unit)
+		u.Outcomes, err = record.Outcomes(r.definitions, r.exp)
 	}
 	return u, err
 }
@@ -226,13 +225,7 @@ func (s *Server) closeImport(ctx context.Context, who string, in *KeyInPath) (*c
 	if err != nil {
 		return nil, err
 	}
-	windows := []metrics.Window{metrics.WindowFirst, metrics.WindowDay}
-	for _, d := range metrics.PlanDefinitions(&exp.Plan, catalogue) {
-		if !slices.Contains(windows, d.Window) {
-			windows = append(windows, d.Window)
-		}
-	}
-	p, err := s.db.CloseImports(ctx, s.now, &exp, windows)
+	p, err := s.db.CloseImports(ctx, s.now, &exp, catalogue)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +14,9 @@ func imported(unit string, arm int, watchMs float64) metrics.Outcome {
 	o := metrics.Outcome{Unit: unit, Arm: arm, ExposedAt: at(-10_000)}
 	o.Quantities[metrics.Units], o.Quantities[metrics.WatchUnits] = 1, 1
 	o.Quantities[metrics.WatchMs], o.Quantities[metrics.WatchMsUncapped] = watchMs, watchMs
+	o.Custom = []metrics.CustomValue{{Name: "event:tip", Value: watchMs}}
+	o.Covariates = metrics.Covariates{Known: true, History: true}
+	o.Covariates.Quantities[metrics.WatchMs] = 2 * watchMs
 	return o
 }
 
@@ -48,6 +52,12 @@ func testImported(t *testing.T, w *world) {
 	}
 	if sum := w.runJob(at(10)); sum.Looks != 1 || sum.Day != 3 {
 		t.Errorf("the first look = %+v, want 3 outcomes of the day", sum)
+	}
+	for _, o := range w.outcomes(metrics.WindowDay) {
+		want := imported(o.Unit, o.Arm, o.Quantities[metrics.WatchMs])
+		if !slices.Equal(o.Custom, want.Custom) || o.Covariates != want.Covariates {
+			t.Errorf("outcome of %s has %+v and the past %+v, want %+v and %+v", o.Unit, o.Custom, o.Covariates, want.Custom, want.Covariates)
+		}
 	}
 	bring(11, imported("d", 1, 1))
 	if sum := w.runJob(at(20)); sum.Day != 1 {
