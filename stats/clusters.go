@@ -40,13 +40,25 @@ func (r ClusteredRatio) Effect(scale Scale) (Effect, error) {
 	if err != nil {
 		return Effect{}, err
 	}
+	return compareClusters(c, t, scale, false)
+}
+
+// compareClusters returns the comparison of two arms of clusters on a scale, with the
+// degrees of freedom of their variances; floored takes the pooled variance where that
+// is larger, see FlooredDifference.
+func compareClusters(c, t clusterArm, scale Scale, floored bool) (Effect, error) {
 	compare := map[Scale]func(control, treatment Arm) (Effect, error){
 		Absolute: Difference, LogRatio: LogLift, Fraction: FractionLift,
-	}[scale]
-	if compare == nil {
+	}
+	if floored {
+		compare = map[Scale]func(control, treatment Arm) (Effect, error){
+			Absolute: FlooredDifference, LogRatio: FlooredLogLift,
+		}
+	}
+	if compare[scale] == nil {
 		return Effect{}, refuse(InvalidArgument, "There is no scale %q.", string(scale))
 	}
-	e, err := compare(c.arm(), t.arm())
+	e, err := compare[scale](c.arm(), t.arm())
 	if err != nil {
 		return Effect{}, err
 	}

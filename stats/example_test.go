@@ -309,6 +309,30 @@ func ExampleClusteredRatio() {
 	// Output: 42 clusters, but 1.0 degrees of freedom: p = 0.46, <nil>
 }
 
+// The same from what is kept of a look, the moments of the clusters: they do not tell
+// which broadcaster is large, but that one may have nearly everything.
+func ExampleClusterMoments() {
+	arm := func(giant float64) stats.PairMoments {
+		var p stats.PairMoments
+		p.Add(giant*900, 900) // watched minutes, viewers
+		for i := range 400 {
+			size := float64(40 + i%20)
+			p.Add(size*(11+float64(i%5)/2), size)
+		}
+		return p
+	}
+	m := stats.ClusterMoments{Control: arm(12), Treatment: arm(12.5)}
+	e, err := m.Effect(stats.LogRatio)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	effective, _ := stats.EffectiveClusters(m.Control.X())
+	largest, _ := stats.LargestShare(m.Control.X())
+	fmt.Printf("%d clusters, worth %.0f, the largest at most %.1f %%; df %.0f, se %.4f\n", m.Control.N, effective, 100*largest, e.DF, e.SE())
+	// Output: 401 clusters, worth 238, the largest at most 4.4 %; df 464, se 0.0045
+}
+
 // Whether a change went unnoticed: within one per cent either way, at any time.
 func ExampleEquivalence() {
 	effect := stats.Effect{Estimate: 0.001, Variance: 0.0026 * 0.0026, DF: 399_998, N: 400_000, Scale: stats.LogRatio}
