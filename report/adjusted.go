@@ -46,15 +46,6 @@ func (q *question) adjustment(a *answer) stats.CupedUnits {
 	}
 }
 
-// difference is treatment minus control as the answer has it.
-func (a *answer) difference(q *question) (stats.Effect, error) {
-	if a.past[0] == nil {
-		return q.difference(a.control.arm, a.treatment.arm)
-	}
-	e, err := q.adjustment(a).Effect(stats.Absolute)
-	return e.Effect, err
-}
-
 // adjustedOf compares the row's cells without their past; nil where the answer is
 // not adjusted.
 func (b *builder) adjustedOf(q *question, a *answer, control, treatment *metrics.Cell) *Adjusted {

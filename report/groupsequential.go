@@ -105,12 +105,15 @@ func (b *builder) groupSequential(q *question, control, treatment cellKey, role 
 	if role != RolePrimary {
 		return out // p and advice solve the plan many times over
 	}
-	e := answers[last].effect
-	if p, err := design.RepeatedP(last, e.Estimate/e.SE()); err == nil {
+	z, err := answers[last].z(q)
+	if err != nil {
+		return out
+	}
+	if p, err := design.RepeatedP(last, z); err == nil {
 		out.P = &p
 	}
 	if !out.Over && out.Interval.State == StateUnproven {
-		out.GiveUp = b.givesUp(design, bounds, &answers[last])
+		out.GiveUp = b.givesUp(design, bounds, &answers[last], z)
 	}
 	return out
 }
@@ -147,6 +150,15 @@ func (a *plannedAnswer) information(q *question) float64 {
 	return min(mostInformation, float64(a.units)/float64(q.nOpt))
 }
 
+// z is the effect in standard errors; of clusters, the normal number that is as
+// unlikely as their t.
+func (a *plannedAnswer) z(q *question) (float64, error) {
+	if q.clustered() {
+		return a.effect.NormalScore()
+	}
+	return a.effect.Estimate / a.effect.SE(), nil
+}
+
 // design is the plan with the information that was reached.
 func (b *builder) design(q *question, answers []plannedAnswer) stats.GroupSequential {
 	g := stats.GroupSequential{Alpha: q.alpha, TwoSided: true}
@@ -177,7 +189,14 @@ func (b *builder) solve(design stats.GroupSequential) (stats.GSTBounds, error) {
 
 // repeated returns the interval of one look as lifts.
 func (b *builder) repeated(q *question, a *plannedAnswer, bounds stats.GSTBounds, look int) (RepeatedInterval, error) {
-	i, err := bounds.RepeatedInterval(look, a.effect)
+	e := a.effect
+	if z := bounds.Z[look]; q.clustered() && isFinite(z) {
+		var err error
+		if e, err = e.Studentised(z); err != nil {
+			return RepeatedInterval{}, err
+		}
+	}
+	i, err := bounds.RepeatedInterval(look, e)
 	if err != nil {
 		return RepeatedInterval{}, err
 	}
@@ -201,7 +220,7 @@ func (b *builder) repeated(q *question, a *plannedAnswer, bounds stats.GSTBounds
 // givesUp returns the advice of a planned look: whether an effect as small as this
 // would be unlikely if the smallest one worth having was there. The looks to come are
 // taken to bring equal information until the planned units.
-func (b *builder) givesUp(design stats.GroupSequential, bounds stats.GSTBounds, a *plannedAnswer) bool {
+func (b *builder) givesUp(design stats.GroupSequential, bounds stats.GSTBounds, a *plannedAnswer, z float64) bool {
 	now := len(design.Information) - 1
 	t := design.Information[now]
 	ahead := b.planned.Of - a.at.Planned
@@ -221,7 +240,7 @@ func (b *builder) givesUp(design stats.GroupSequential, bounds stats.GSTBounds, 
 	futility, err := design.Futility(all, stats.Futility{
 		Kind: stats.SpendOBrienFleming, Beta: 1 - min(b.plan.Power, operation.Power()),
 	})
-	z := math.Abs(a.effect.Estimate) / a.effect.SE()
+	z = math.Abs(z)
 	return err == nil && z <= futility.Z[now] && z < bounds.Z[now]
 }
 

@@ -325,6 +325,9 @@ func TestWhatPlannedLooksDoNotDecide(t *testing.T) {
 	in.Experiment.PlanHash = in.Experiment.Plan.Hash()
 	r := report.Build(in)
 	row := r.Secondary[0]
+	if !row.AnyLook || !strings.Contains(row.Words, "Quantiles are not decided at planned looks.") {
+		t.Errorf("quantile: %s", row.Words)
+	}
 	if row.GroupSequential != nil || row.State == report.StateUnknown || !strings.Contains(row.Explain.Method, "decided at any look, also in this plan") {
 		t.Errorf("quantile: %s, %s", row.State, row.Explain.Method)
 	}

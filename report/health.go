@@ -208,7 +208,7 @@ func (b *builder) withSuspects(row *Row, join func(all, suspected stats.PairMome
 		return nil
 	}
 	q := question{
-		definition: &d, alpha: row.Explain.Alpha, nOpt: row.Explain.NOpt, guardrail: row.Margin != nil, unequal: b.unequal(row.Arm),
+		definition: &d, alpha: row.Explain.Alpha, nOpt: row.Explain.NOpt, guardrail: row.Margin != nil, unequal: b.unequal(row.Arm), unit: b.exp.Unit,
 	}
 	cells := b.history.newest().Cells
 	suspected := false

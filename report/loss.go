@@ -114,7 +114,7 @@ func (b *builder) checkShares(d *metrics.Definition, of sharesOf) Check {
 
 // lossOf follows one treatment's share over the looks.
 func (b *builder) lossOf(d *metrics.Definition, of sharesOf, arm int) loss {
-	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm), unequal: b.unequal(arm)}
+	q := question{definition: d, alpha: CheckAlpha / float64(b.treatments()), nOpt: b.pairUnits(arm), unequal: b.unequal(arm), unit: b.exp.Unit}
 	l := loss{arm: arm}
 	for i := range b.history.looks {
 		look := &b.history.looks[i]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/stats"
 )
@@ -36,21 +37,26 @@ func refusalOf(err error) *Refusal {
 
 // measured is one arm's cell made ready for comparison.
 type measured struct {
-	arm   stats.Arm // in base quantities
-	units int64
-	err   error // why arm is not known
-	ready error // why it may not be tested yet
+	arm  stats.Arm // in base quantities
+	pair stats.PairMoments
+	// Of clusters: how many of equal size they are worth, and the largest share that
+	// one of them can have.
+	effective, largest float64
+	units              int64
+	err                error // why arm is not known
+	ready              error // why it may not be tested yet
 }
 
 // ok reports whether the arm may be compared.
 func (m *measured) ok() bool { return m.err == nil && m.ready == nil }
 
 // measure makes an arm of a cell; a missing cell is an empty one.
-func measure(d *metrics.Definition, c *metrics.Cell) measured {
+func (q *question) measure(c *metrics.Cell) measured {
+	d := q.definition
 	if c == nil || c.Pair.N == 0 {
 		return measured{err: &stats.Refusal{Reason: CodeNoUnits, Message: "No unit of an arm has a value of this metric yet."}}
 	}
-	s := measured{units: c.Pair.N}
+	s := measured{units: c.Pair.N, pair: c.Pair}
 	switch d.Kind.Estimator() {
 	case metrics.KindProportion:
 		y := c.Pair.Y()
@@ -69,8 +75,12 @@ func measure(d *metrics.Definition, c *metrics.Cell) measured {
 		tail := float64(s.units) * min(d.Level, 1-d.Level)
 		s.ready = ready(stats.ArmCount{Units: s.units, Rate: true, Events: int64(tail)})
 	case metrics.KindRatio:
-		s.arm, s.err = c.Pair.RatioArm()
 		s.ready = effectiveReady(c.Pair.Y())
+		if q.clustered() {
+			q.measureClusters(&s)
+			break
+		}
+		s.arm, s.err = c.Pair.RatioArm()
 	default:
 		y := c.Pair.Y()
 		s.arm, s.err = y.Arm()
@@ -111,6 +121,8 @@ type question struct {
 	nOpt       int64
 	guardrail  bool // each bound on its own side, each with alpha
 	unequal    bool // the plan gives one arm more units than the other
+	// unit is what was randomised; of some types each is a cluster of what is measured.
+	unit experiment.UnitType
 }
 
 // floored reports whether the variance is at least the pooled one: without that
@@ -121,20 +133,31 @@ func (q *question) floored() bool {
 	return q.unequal && (kind == metrics.KindMean || kind == metrics.KindRatio)
 }
 
-// logLift is the effect that is tested.
-func (q *question) logLift(control, treatment stats.Arm) (stats.Effect, error) {
-	if q.floored() {
-		return stats.FlooredLogLift(control, treatment)
+// lift is the effect that is tested, without the past.
+func (q *question) lift(a *answer) (stats.Effect, error) {
+	switch c, t := a.control.arm, a.treatment.arm; {
+	case q.clustered():
+		return q.clusters(a).Effect(stats.LogRatio)
+	case q.floored():
+		return stats.FlooredLogLift(c, t)
+	default:
+		return stats.LogLift(c, t)
 	}
-	return stats.LogLift(control, treatment)
 }
 
-// difference is the effect in the metric's own unit.
-func (q *question) difference(control, treatment stats.Arm) (stats.Effect, error) {
-	if q.floored() {
-		return stats.FlooredDifference(control, treatment)
+// difference is treatment minus control in the metric's own unit.
+func (q *question) difference(a *answer) (stats.Effect, error) {
+	switch c, t := a.control.arm, a.treatment.arm; {
+	case a.past[0] != nil:
+		e, err := q.adjustment(a).Effect(stats.Absolute)
+		return e.Effect, err
+	case q.clustered():
+		return q.clusters(a).Effect(stats.Absolute)
+	case q.floored():
+		return stats.FlooredDifference(c, t)
+	default:
+		return stats.Difference(c, t)
 	}
-	return stats.Difference(control, treatment)
 }
 
 // answer is a comparison of treatment with control.
@@ -151,7 +174,7 @@ type answer struct {
 // compare answers a question about two cells, without the interval that holds
 // at one look only.
 func (q *question) compare(control, treatment *metrics.Cell) answer {
-	a := answer{control: measure(q.definition, control), treatment: measure(q.definition, treatment)}
+	a := answer{control: q.measure(control), treatment: q.measure(treatment)}
 	if q.adjusts(control, treatment) {
 		a.past = [2]*stats.JointMoments{control.Joint, treatment.Joint}
 	}
@@ -194,7 +217,7 @@ func (q *question) infer(a *answer) error {
 		}
 	}
 	var err error
-	if a.effect, err = q.logLift(a.control.arm, a.treatment.arm); err != nil {
+	if a.effect, err = q.lift(a); err != nil {
 		return err
 	}
 	if a.past[0] != nil {
@@ -218,7 +241,7 @@ func (q *question) infer(a *answer) error {
 func (q *question) sequence(a *answer) error {
 	cs := stats.AsympCS{Alpha: q.alpha, NOpt: q.nOpt}
 	if !q.guardrail {
-		s, err := cs.TwoSided(a.effect)
+		s, err := q.twoSided(a.effect)
 		if err != nil {
 			return err
 		}
@@ -232,13 +255,16 @@ func (q *question) sequence(a *answer) error {
 	if q.definition.Direction > 0 {
 		harm = stats.Less
 	}
-	s, err := cs.OneSided(a.effect, harm)
+	one := func(e stats.Effect) (stats.Sequence, float64, error) {
+		s, err := cs.OneSided(e, harm)
+		if harm == stats.Less {
+			return s, s.Upper - e.Estimate, err
+		}
+		return s, e.Estimate - s.Lower, err
+	}
+	s, radius, err := q.studentised(a.effect, one)
 	if err != nil {
 		return err
-	}
-	radius := a.effect.Estimate - s.Lower
-	if harm == stats.Less {
-		radius = s.Upper - a.effect.Estimate
 	}
 	a.band.Lower, a.band.Upper = math.Expm1(a.effect.Estimate-radius), math.Expm1(a.effect.Estimate+radius)
 	a.logE, a.p = s.LogE, s.P
@@ -246,11 +272,20 @@ func (q *question) sequence(a *answer) error {
 		return nil
 	}
 	// Where neither side is good, harm is a change to either.
-	if s, err = cs.TwoSided(a.effect); err != nil {
+	if s, err = q.twoSided(a.effect); err != nil {
 		return err
 	}
 	a.logE, a.p = s.LogE, s.P
 	return nil
+}
+
+// twoSided is the sequence that holds at every look, on both sides.
+func (q *question) twoSided(e stats.Effect) (stats.Sequence, error) {
+	s, _, err := q.studentised(e, func(e stats.Effect) (stats.Sequence, float64, error) {
+		s, err := stats.AsympCS{Alpha: q.alpha, NOpt: q.nOpt}.TwoSided(e)
+		return s, s.Upper - e.Estimate, err
+	})
+	return s, err
 }
 
 // goalState says what the interval of a goal proves.

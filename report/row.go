@@ -49,6 +49,9 @@ type Row struct {
 	// Effect then stands beside it: valid at any look, but not what decides. nil:
 	// the interval of Effect decides.
 	GroupSequential *GroupSequential `json:"group_sequential,omitempty"`
+	// AnyLook says that a goal is decided at any look although the plan has planned
+	// ones: they do not decide quantiles.
+	AnyLook bool `json:"any_look,omitempty"`
 
 	State State `json:"state"`
 	// SinceLook is the first look of the unbroken run of looks with this State.
@@ -204,8 +207,13 @@ type ExplainArm struct {
 	M2Numerator     float64 `json:"m2_numerator"`
 	M2Denominator   float64 `json:"m2_denominator"`
 	Cross           float64 `json:"cross"`
-	Value           float64 `json:"value"`         // in base quantities
-	UnitVariance    float64 `json:"unit_variance"` // per unit, of the linearised value
+	// EffectiveUnits is how many units of equal size the denominators are worth, and
+	// LargestShare the largest part of them that one unit can have; of ratios whose
+	// units are clusters, such as broadcasters.
+	EffectiveUnits float64 `json:"effective_units,omitempty"`
+	LargestShare   float64 `json:"largest_share,omitempty"`
+	Value          float64 `json:"value"`         // in base quantities
+	UnitVariance   float64 `json:"unit_variance"` // per unit, of the linearised value
 }
 
 // Point is a row as it stood at one look.

@@ -66,7 +66,7 @@ func (b *builder) row(ask asked, arm int) Row {
 		r.Words = rowWords(&r, b.armLabel(arm))
 		return r
 	}
-	q := question{definition: &d, alpha: ask.alpha, nOpt: b.pairUnits(arm), guardrail: ask.role == RoleGuardrail, unequal: b.unequal(arm)}
+	q := question{definition: &d, alpha: ask.alpha, nOpt: b.pairUnits(arm), guardrail: ask.role == RoleGuardrail, unequal: b.unequal(arm), unit: b.exp.Unit}
 	r.Metric = metricOf(&d)
 	control := cursor{key: cellKey{d.Key, d.Version, false, 0}}
 	treatment := cursor{key: cellKey{d.Key, d.Version, false, arm}}
@@ -89,6 +89,7 @@ func (b *builder) row(ask asked, arm int) Row {
 // they can.
 func (b *builder) decide(r *Row, q *question, control, treatment cellKey) {
 	if !q.definition.AtPlannedLooks() {
+		r.AnyLook = true
 		r.Explain.Method += "; decided at any look, also in this plan: planned looks decide means, rates and ratios"
 		return
 	}
@@ -210,11 +211,11 @@ func effectOf(d *metrics.Definition, a *answer) *Effect {
 // absoluteOf returns the difference in the unit of the metric; nil when it
 // cannot be stated.
 func absoluteOf(q *question, a *answer) *Absolute {
-	diff, err := a.difference(q)
+	diff, err := q.difference(a)
 	if err != nil {
 		return nil
 	}
-	s, err := stats.AsympCS{Alpha: q.alpha, NOpt: q.nOpt}.TwoSided(diff)
+	s, err := q.twoSided(diff)
 	if err != nil {
 		return nil
 	}
@@ -238,7 +239,7 @@ func explain(q *question, a *answer, control, treatment *metrics.Cell) Explain {
 	d := q.definition
 	x := Explain{
 		Definition: definitionWords(d), Method: methodWords(q), Alpha: q.alpha, NOpt: q.nOpt, FixedLevel: 1 - q.alpha,
-		Arms: []ExplainArm{explainArm(control, &a.control), explainArm(treatment, &a.treatment)},
+		Arms: []ExplainArm{q.explainArm(control, &a.control), q.explainArm(treatment, &a.treatment)},
 	}
 	if a.past[0] != nil {
 		x.Method += "; " + adjustedMethod
@@ -253,7 +254,7 @@ func explain(q *question, a *answer, control, treatment *metrics.Cell) Explain {
 	return x
 }
 
-func explainArm(c *metrics.Cell, m *measured) ExplainArm {
+func (q *question) explainArm(c *metrics.Cell, m *measured) ExplainArm {
 	var out ExplainArm
 	if c != nil {
 		p := c.Pair
@@ -261,6 +262,9 @@ func explainArm(c *metrics.Cell, m *measured) ExplainArm {
 			N: p.N, MeanNumerator: finite(p.MeanY), MeanDenominator: finite(p.MeanX),
 			M2Numerator: finite(p.M2Y), M2Denominator: finite(p.M2X), Cross: finite(p.CXY),
 		}
+	}
+	if q.clustered() {
+		out.EffectiveUnits, out.LargestShare = m.effective, m.largest
 	}
 	if m.err == nil {
 		out.Value, out.UnitVariance = m.arm.Value, m.arm.Variance

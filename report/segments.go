@@ -140,7 +140,7 @@ func findCell(cells []*metrics.Cell, d *metrics.Definition, arm int) *metrics.Ce
 
 func (b *builder) segment(d *metrics.Definition, ask asked, at segmentAt, cells []*metrics.Cell, arm int, alpha float64) Segment {
 	q := question{
-		definition: d, alpha: alpha, unequal: b.unequal(arm),
+		definition: d, alpha: alpha, unequal: b.unequal(arm), unit: b.exp.Unit,
 		nOpt: max(1, int64(math.Round(segmentShare*float64(b.pairUnits(arm))))),
 		// Harm and help are both looked for, so the interval is two-sided.
 	}

@@ -24,9 +24,17 @@ func rowWords(r *Row, arm string) string {
 		return head + said
 	}
 	if r.Effect == nil {
-		return head + "no estimate. " + r.Refusal.Message
+		return head + "no estimate. " + r.Refusal.Message + anyLookWords(r)
 	}
-	return head + r.Effect.Text + ", " + r.Effect.Range + " at any look: " + stateWords(r) + "."
+	return head + r.Effect.Text + ", " + r.Effect.Range + " at any look: " + stateWords(r) + "." + anyLookWords(r)
+}
+
+// anyLookWords says of a goal that its plan's planned looks do not decide it.
+func anyLookWords(r *Row) string {
+	if !r.AnyLook {
+		return ""
+	}
+	return " Quantiles are not decided at planned looks."
 }
 
 // stateWords says what a row proves. It never says that nothing is there.
@@ -105,6 +113,9 @@ func methodWords(q *question) string {
 	default:
 		variance = "variance of the residual y - Rx over units (delta method, Deng et al. 2018)"
 	}
+	if q.clustered() {
+		variance = fmt.Sprintf("variance of the residual y - Rx over %ss, over the square of what the largest one's may leave (CR3 at the largest share that the moments allow)", q.unit)
+	}
 	if q.floored() {
 		variance += ", at least that of both arms pooled"
 	}
@@ -112,8 +123,9 @@ func methodWords(q *question) string {
 	if q.guardrail {
 		sides = "one bound a side, each with alpha"
 	}
-	return strings.Join([]string{
-		"log-ratio of treatment to control", variance,
-		"asymptotic confidence sequence (Waudby-Smith et al. 2024), " + sides,
-	}, "; ")
+	sequence := "asymptotic confidence sequence (Waudby-Smith et al. 2024), " + sides
+	if q.clustered() {
+		sequence += fmt.Sprintf(", as wide as Student's t has it with the effective number of %ss", q.unit)
+	}
+	return strings.Join([]string{"log-ratio of treatment to control", variance, sequence}, "; ")
 }

@@ -70,12 +70,21 @@ func newHow(r *report.Row, shared bool) *howPart {
 	for _, a := range e.Arms {
 		p.Arms = append(p.Arms, howArm{
 			Key:  a.Key,
-			Sums: "n " + count(a.N) + " · mean numerator " + sig(a.MeanNumerator) + " · mean denominator " + sig(a.MeanDenominator),
+			Sums: "n " + count(a.N) + clusterWords(&a) + " · mean numerator " + sig(a.MeanNumerator) + " · mean denominator " + sig(a.MeanDenominator),
 			Moments: "squares " + sig(a.M2Numerator) + ", " + sig(a.M2Denominator) + " · cross " + sig(a.Cross) +
 				" · variance per unit " + sig(a.UnitVariance),
 		})
 	}
 	return p
+}
+
+// clusterWords says what units are worth of which a few may have most; empty where
+// each counts the same.
+func clusterWords(a *report.ExplainArm) string {
+	if a.EffectiveUnits == 0 {
+		return ""
+	}
+	return ", worth " + count(int64(a.EffectiveUnits)) + " of equal size, the largest at most " + share(a.LargestShare) + " of all"
 }
 
 // define adds what follows from the metric and its role.

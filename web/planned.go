@@ -102,6 +102,8 @@ func rangeOf(r *report.Row, crowded bool) string {
 	}
 	g := r.GroupSequential
 	switch {
+	case g == nil && r.AnyLook && anytime != "" && !crowded:
+		return tight(anytime + ", which decides: planned looks do not decide quantiles")
 	case g == nil:
 		return tight(anytime)
 	case g.Interval == nil:
