@@ -19,7 +19,8 @@ type planCmd struct {
 	Power       float64 `default:"0.8" help:"Chance to find the lift when it is there."`
 	Weights     []int64 `default:"1,1" placeholder:"W" help:"Split over the arms, control first."`
 	Primary     int     `default:"1" help:"Primary metrics that share alpha."`
-	Method      string  `default:"sequential" enum:"sequential,group_sequential" help:"How the experiment will be decided: sequential or group_sequential."`
+	Method      string  `default:"sequential" enum:"sequential,group_sequential" help:"How the experiment will be decided: sequential or group_sequential, which quantiles are not."`
+	Quantile    bool    `help:"The metric is a quantile: planned looks do not decide it. Then --sd is its standard error times the root of the units."`
 	Looks       int     `default:"14" help:"Planned looks of the group-sequential rule, 1 to 28."`
 	Spending    string  `default:"obrien_fleming" enum:"obrien_fleming,pocock,kim_demets" help:"How that rule spends alpha: obrien_fleming, pocock or kim_demets."`
 	UnitsPerDay float64 `placeholder:"N" help:"Units of the audience that come for the first time in a day."`
@@ -35,7 +36,7 @@ func (c *planCmd) Run(rt *runtime) error {
 	result, err := planning.Plan(planning.Request{
 		Baseline: planning.Baseline{Mean: c.Mean, SD: c.SD, Share: c.Share},
 		MDE:      c.MDE, Alpha: c.Alpha, Power: c.Power, Weights: c.Weights, Primary: c.Primary,
-		Method: stats.RuleKind(c.Method), Looks: c.Looks, Spending: c.Spending,
+		Method: stats.RuleKind(c.Method), Looks: c.Looks, Spending: c.Spending, Quantile: c.Quantile,
 		UnitsPerDay: c.UnitsPerDay, Traffic: c.Traffic, WindowDays: c.WindowDays,
 		ClusterSize: c.ClusterSize, ClusterICC: c.ClusterICC,
 	})

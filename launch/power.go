@@ -30,8 +30,11 @@ func (p *MetricPreview) baseline() (planning.Baseline, bool) {
 type Power struct {
 	Metric string `json:"metric"`
 	// Result is absent with the reason in Refusal.
-	Result  *planning.Result `json:"result,omitempty"`
-	Refusal string           `json:"refusal,omitempty"`
+	Result *planning.Result `json:"result,omitempty"`
+	// Note says what the reader would not expect: that a quantile of a plan with
+	// planned looks is decided at any look.
+	Note    string `json:"note,omitempty"`
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // Main returns the cost under the rule that the report uses; false without one.
@@ -103,8 +106,8 @@ func planPower(in *Input) *Power {
 		Method: stats.RuleKind(in.Spec.Plan.Method), Looks: in.Spec.Plan.Looks, Spending: string(in.Spec.Plan.Spending),
 		Traffic: float64(finalSlots(&in.Spec)) / experiment.TotalSlots,
 	}
-	if !preview.Metric.AtPlannedLooks() {
-		request.Method = stats.RuleSequential
+	if request.Quantile = !preview.Metric.AtPlannedLooks(); request.Quantile && in.Spec.Plan.GroupSequential() {
+		out.Note = preview.Metric.Name + " is a quantile. Planned looks do not decide quantiles: in this plan, too, it is decided at any look, and these are the units of that."
 	}
 	if in.Audience != nil {
 		request.UnitsPerDay, _ = in.Audience.PerDay()

@@ -94,6 +94,9 @@ func (p *planner) plan() (*Result, error) {
 	if p.request.Method == stats.RuleGroupSequential {
 		kinds[0], kinds[1] = kinds[1], kinds[0]
 	}
+	if p.request.Quantile {
+		kinds = []stats.RuleKind{stats.RuleSequential, stats.RuleFixed}
+	}
 	for _, kind := range kinds {
 		units, err := p.units(kind)
 		if err != nil {

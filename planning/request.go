@@ -54,6 +54,9 @@ type Request struct {
 	// stats.RuleGroupSequential.
 	Method stats.RuleKind `json:"method,omitempty"`
 	Looks  int            `json:"looks,omitempty"` // of the group-sequential rule; 0 means DefaultLooks
+	// Quantile says that the metric is a quantile, which planned looks do not decide:
+	// it is planned as sequential whatever Method is.
+	Quantile bool `json:"quantile,omitempty"`
 	// Spending names how that rule spends alpha, as stats.NamedSpending knows it;
 	// empty means obrien_fleming.
 	Spending string `json:"spending,omitempty"`
@@ -89,7 +92,7 @@ func (r *Request) setDefaults() {
 	if r.Primary == 0 {
 		r.Primary = 1
 	}
-	if r.Method == "" {
+	if r.Method == "" || r.Quantile && r.Method == stats.RuleGroupSequential {
 		r.Method = stats.RuleSequential
 	}
 	if r.Looks == 0 {

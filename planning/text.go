@@ -66,6 +66,9 @@ func (r *Result) WriteText(w io.Writer) error {
 		}
 	}
 	b.WriteString("\nSequential is counted at its last look alone; looking before finds the effect more often, and sooner.\n")
+	if q.Quantile {
+		b.WriteString("Planned looks do not decide quantiles.\n")
+	}
 	if len(r.Traffic) == 0 {
 		b.WriteString("Give the new units of a day (--units-per-day) to see days.\n")
 	}

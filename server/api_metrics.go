@@ -196,13 +196,13 @@ func (s *Server) preview(ctx context.Context, d metrics.Definition, in PreviewQu
 	if out.Body.Preview, out.Body.From, err = s.db.PreviewMetric(ctx, d, in.Unit, since); err != nil {
 		return nil, err
 	}
-	out.Body.Cost, out.Body.CostRefusal, err = costOf(&out.Body.Preview, in.MDE)
+	out.Body.Cost, out.Body.CostRefusal, err = costOf(&d, &out.Body.Preview, in.MDE)
 	return out, err
 }
 
 // costOf returns what finding a lift costs two equal arms, or why that is not
 // known. It returns experiment.CodeInvalid for a lift that nobody can look for.
-func costOf(p *metrics.Preview, mde float64) (rules []planning.Cost, refusal string, err error) {
+func costOf(d *metrics.Definition, p *metrics.Preview, mde float64) (rules []planning.Cost, refusal string, err error) {
 	rules = []planning.Cost{}
 	if p.Shape.Refusal != "" {
 		return rules, p.Shape.Refusal, nil
@@ -210,6 +210,7 @@ func costOf(p *metrics.Preview, mde float64) (rules []planning.Cost, refusal str
 	plan, err := planning.Plan(planning.Request{
 		Baseline: planning.Baseline{Mean: p.Shape.Arm.Value, SD: math.Sqrt(p.Shape.Arm.Variance)}, MDE: mde,
 		Alpha: experiment.DefaultAlpha, Power: experiment.DefaultPower, Weights: []int64{1, 1},
+		Quantile: !d.AtPlannedLooks(),
 	})
 	if fault, ok := errors.AsType[*planning.Error](err); ok {
 		if fault.Field == "mde" {

@@ -49,7 +49,7 @@ func (s *Server) metricPage(w http.ResponseWriter, r *http.Request) {
 	view.Preview, view.CostRefusal = out.Body.Preview, out.Body.CostRefusal
 	view.From, view.Since, view.Truncated = out.Body.From.Experiments, out.Body.From.Since, out.Body.From.Truncated
 	for _, mde := range metricLifts {
-		rules, refusal, err := costOf(&view.Preview, mde)
+		rules, refusal, err := costOf(&d, &view.Preview, mde)
 		if err != nil {
 			s.problemPage(w, r, err)
 			return

@@ -208,7 +208,7 @@ func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
 		p.Plan = []launchField{
 			b.field(fieldMDE, "Smallest lift worth finding, %", "of control's value; half of it needs four times the units"),
 			b.field(fieldUnits, "Planned units", "where the intervals are tightest; left empty: what the preview asks for"),
-			b.choice(fieldMethod, "Decided", methodOptions(b.form.Get(fieldMethod))),
+			b.hinted(b.choice(fieldMethod, "Decided", methodOptions(b.form.Get(fieldMethod))), "guardrails and quantiles are decided at any look all the same"),
 			b.date(fieldEnd, "Planned end", "planned looks need one; else optional"),
 			b.field(fieldLooks, "Planned looks", "2 to 28 until the planned end; left empty: 14"),
 		}
@@ -334,6 +334,11 @@ func (b *launchBuilder) moment(name, label, hint string) launchField {
 func (b *launchBuilder) choice(name, label string, options []option) launchField {
 	f := b.field(name, label, "")
 	f.Options = options
+	return f
+}
+
+func (b *launchBuilder) hinted(f launchField, hint string) launchField {
+	f.Hint = hint
 	return f
 }
 

@@ -12,6 +12,7 @@ import (
 // launchPower is what the plan costs.
 type launchPower struct {
 	Sentence, Refusal string
+	Note              string
 	Rules             []plannedRule
 	Shares            []plannedShare
 	Days              []plannedDay
@@ -33,7 +34,7 @@ func newLaunchPower(v *LaunchView) *launchPower {
 	if main.Rule == stats.RuleGroupSequential {
 		when = "at " + plural(power.Result.Request.Looks, "planned look", "planned looks")
 	}
-	out := &launchPower{Sentence: fmt.Sprintf("%s units find a lift of %s, %s", count(main.Units), sharePct(v.Spec.Plan.MDE), when)}
+	out := &launchPower{Note: tight(power.Note), Sentence: fmt.Sprintf("%s units find a lift of %s, %s", count(main.Units), sharePct(v.Spec.Plan.MDE), when)}
 	if main.Days != nil {
 		out.Sentence += ": " + dayWords(*main.Days) + " with " + sharePct(power.Result.Request.Traffic) + " of the traffic"
 	}

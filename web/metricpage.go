@@ -53,6 +53,7 @@ type metricPage struct {
 	Facts           []metricFact
 	Costs           []metricCostRow
 	CostRefusal     string
+	AnyLookOnly     bool // planned looks do not decide it
 	Steps           []metricStep
 	Versions        []metricVersionRow
 }
@@ -76,7 +77,7 @@ type metricVersionRow struct {
 }
 
 func newMetricPage(v MetricView) metricPage {
-	p := metricPage{Chrome: v.Chrome, Base: v.Base, Catalogue: v.Catalogue, Metric: newCatalogueMetric(&v.Metric), CostRefusal: v.CostRefusal}
+	p := metricPage{Chrome: v.Chrome, Base: v.Base, Catalogue: v.Catalogue, Metric: newCatalogueMetric(&v.Metric), CostRefusal: v.CostRefusal, AnyLookOnly: !v.Metric.AtPlannedLooks()}
 	for _, u := range []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession} {
 		p.Units = append(p.Units, option{Value: string(u), Text: string(u) + "s", Selected: u == v.Unit})
 	}

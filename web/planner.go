@@ -148,7 +148,7 @@ func (f *plannerForm) field(name, label, hint string) plannerField {
 
 // method is the choice of how the experiment will be decided.
 func (f *plannerForm) method() plannerField {
-	field := f.field(paramMethod, "Decided", "planned looks need an end date")
+	field := f.field(paramMethod, "Decided", "planned looks need an end date; quantiles are decided at any look all the same")
 	field.Options = methodOptions(field.Value)
 	return field
 }
