@@ -123,9 +123,10 @@ func (m *meanMonitor) promised(method string) (alarms, interval bool) {
 		safe := strings.HasSuffix(method, "pooled floor") || method == methodBernstein
 		return safe, safe
 	}
-	// Twenty events in the smaller arm are too few for a normal interval at one look.
+	// Twenty events in the smaller arm are too few for a normal test at one look, which
+	// has no burn-in.
 	few := m.p.rate && m.units[0] != m.units[1] && method == methodFixed
-	return true, !few && (!heavy || method == methodLift)
+	return !few, !few && (!heavy || method == methodLift)
 }
 
 func thousands(n int) string {
