@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,9 +13,8 @@ import (
 	"github.com/splitcast/splitcast/report"
 )
 
-// maxCachedLooks bounds the looks kept in memory: of 40 metrics and 3 arms a
-// look takes about 20 kB.
-const maxCachedLooks = 20_000
+// maxPlanned bounds the numbers of planned looks kept in memory.
+const maxPlanned = 20_000
 
 // reportCache builds reports. Looks are append-only, so those read once are
 // kept; only what is new is read again.
@@ -23,7 +23,7 @@ type reportCache struct {
 	running func() []experiment.Experiment
 
 	mu      sync.Mutex
-	looks   map[lookKey]metrics.Look
+	looks   lookCache
 	planned map[plannedKey]int // number of the first look that was taken when a planned one was due
 }
 
@@ -33,14 +33,8 @@ type plannedKey struct {
 	due        time.Time
 }
 
-type lookKey struct {
-	experiment int64
-	version    int
-	number     int
-}
-
 func newReportCache(db *postgres.DB, running func() []experiment.Experiment) *reportCache {
-	return &reportCache{db: db, running: running, looks: map[lookKey]metrics.Look{}, planned: map[plannedKey]int{}}
+	return &reportCache{db: db, running: running, planned: map[plannedKey]int{}}
 }
 
 // build returns the report of an experiment as of look number look, 0 for the
@@ -104,7 +98,7 @@ func (c *reportCache) numbers(ctx context.Context, in *report.Input, look int, n
 			return nil, err
 		}
 		c.mu.Lock()
-		if len(c.planned)+len(found) > maxCachedLooks {
+		if len(c.planned)+len(found) > maxPlanned {
 			clear(c.planned)
 		}
 		for i, n := range found {
@@ -130,12 +124,12 @@ func (c *reportCache) read(ctx context.Context, exp *experiment.Experiment, numb
 	look := numbers[len(numbers)-1]
 	out := make([]metrics.Look, len(numbers))
 	var missing []int
-	var at []int
+	at := map[int]int{} // where in out a missing look goes, by number
 	c.mu.Lock()
 	for i, n := range numbers {
-		l, ok := c.looks[lookKey{exp.ID, exp.Version, n}]
+		l, ok := c.looks.get(lookKey{exp.ID, exp.Version, n})
 		if !ok || newest && n == look {
-			missing, at = append(missing, n), append(at, i) // dimension cells stand with the newest only
+			missing, at[n] = append(missing, n), i // dimension cells stand with the newest only
 			continue
 		}
 		out[i] = l
@@ -148,15 +142,15 @@ func (c *reportCache) read(ctx context.Context, exp *experiment.Experiment, numb
 	if err != nil {
 		return nil, err
 	}
+	if len(got) != len(missing) { // it is of another experiment than the numbers: looks are never removed
+		return nil, fmt.Errorf("read the looks of %s: %d of %d are there", exp.Key, len(got), len(missing))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.looks)+len(got) > maxCachedLooks {
-		clear(c.looks)
-	}
-	for i, l := range got {
-		out[at[i]] = l
+	for _, l := range got {
+		out[at[l.Number]] = l
 		if !newest || l.Number != look {
-			c.looks[lookKey{exp.ID, exp.Version, l.Number}] = l
+			c.looks.add(lookKey{exp.ID, exp.Version, l.Number}, l)
 		}
 	}
 	return out, nil
