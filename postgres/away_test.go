@@ -54,7 +54,6 @@ func calls(db *DB) map[string]func(context.Context) error {
 		"FindCtx":         func(ctx context.Context) error { _, _, err := web.FindCtx(ctx, "token"); return err },
 		"CommitCtx":       func(ctx context.Context) error { return web.CommitCtx(ctx, "token", nil, testNow) },
 		"DeleteCtx":       func(ctx context.Context) error { return web.DeleteCtx(ctx, "token") },
-		"Cleanup":         func(ctx context.Context) error { _, err := web.Cleanup(ctx); return err },
 		"InsertExposures": func(ctx context.Context) error {
 			return db.InsertExposures(ctx, func() time.Time { return testNow }, []ExposureRow{exposure("u", 0, testNow)})
 		},

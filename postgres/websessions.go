@@ -28,15 +28,17 @@ func (w *WebSessions) FindCtx(ctx context.Context, token string) (data []byte, f
 	return data, err == nil, wrap("find web session", err)
 }
 
-// CommitCtx stores a session.
+// CommitCtx stores a session. Sessions that expired are removed on the way: one is
+// stored when somebody signs in, which is seldom.
 func (w *WebSessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	if data == nil {
 		data = []byte{}
 	}
 	_, err := w.db.sql.ExecContext(ctx, `
+		with gone as (delete from web_sessions where expiry <= $4 and token <> $1)
 		insert into web_sessions (token, data, expiry) values ($1, $2, $3)
 		on conflict (token) do update set data = excluded.data, expiry = excluded.expiry`,
-		token, data, stamp(expiry))
+		token, data, stamp(expiry), stamp(w.now()))
 	return wrap("store web session", err)
 }
 
@@ -44,16 +46,6 @@ func (w *WebSessions) CommitCtx(ctx context.Context, token string, data []byte, 
 func (w *WebSessions) DeleteCtx(ctx context.Context, token string) error {
 	_, err := w.db.sql.ExecContext(ctx, `delete from web_sessions where token = $1`, token)
 	return wrap("delete web session", err)
-}
-
-// Cleanup removes expired sessions and returns how many there were.
-func (w *WebSessions) Cleanup(ctx context.Context) (int64, error) {
-	res, err := w.db.sql.ExecContext(ctx, `delete from web_sessions where expiry <= $1`, stamp(w.now()))
-	if err != nil {
-		return 0, wrap("clean up web sessions", err)
-	}
-	n, err := res.RowsAffected()
-	return n, wrap("clean up web sessions", err)
 }
 
 // Find is FindCtx for callers without a context; scs asks for it but does not call it.
