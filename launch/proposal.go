@@ -7,8 +7,8 @@
 // nothing about traffic that changes, and it does not replace the checks of
 // package experiment: what they refuse stays refused.
 //
-//	a := launch.Assess(launch.Input{Spec: spec, Catalogue: catalogue, Others: all})
-//	if a.Hard() > 0 {
+//	a := launch.Assess(launch.Input{Spec: spec, Previews: previews, Others: all, Now: now})
+//	if a.Blockers(launch.LevelHard) > 0 {
 //		return a.Checks
 //	}
 package launch
