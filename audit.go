@@ -15,7 +15,23 @@ import (
 )
 
 type auditCmd struct {
+	Log       auditLogCmd       `cmd:"" help:"Compute the seals of the audit log again, and report the first entry that was changed or follows a missing one."`
 	Exposures auditExposuresCmd `cmd:"" help:"Derive the arm of every recorded exposure again from the stored configuration, and report those that differ."`
+}
+
+type auditLogCmd struct{ remote }
+
+// Run verifies the log. It fails when an entry is not as it was written.
+func (c *auditLogCmd) Run(rt *runtime) error {
+	var v server.AuditVerification
+	if err := c.call(rt.ctx, http.MethodGet, "/api/v1/audit/verification", "", nil, &v); err != nil {
+		return err
+	}
+	if v.Broken != 0 {
+		return fmt.Errorf("entry %d of the audit log was changed, or one before it is missing", v.Broken)
+	}
+	fmt.Fprintf(rt.out, "%d entries are as they were written; keep the seal of the newest to see later that none was cut off:\n%s\n", v.Entries, v.Hash)
+	return nil
 }
 
 type auditExposuresCmd struct {

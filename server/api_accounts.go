@@ -59,6 +59,15 @@ type auditList struct {
 	}
 }
 
+// AuditVerification is whether the audit log is as it was written.
+type AuditVerification struct {
+	Entries int64  `json:"entries" doc:"number of the newest entry"`
+	Hash    string `json:"hash" doc:"its seal: whoever keeps it elsewhere can tell later that nothing up to there was changed or cut off"`
+	Broken  int64  `json:"broken,omitempty" doc:"number of the first entry that was changed, or follows a missing one; absent: all are as they were written"`
+}
+
+type auditVerificationOutput struct{ Body AuditVerification }
+
 func (s *Server) accountAPI(api huma.API) {
 	serve(s, api, operation(http.MethodGet, "/keys", "list-keys", "The API keys in use", experiment.ScopeAdmin), experiment.ScopeAdmin,
 		func(ctx context.Context, _ string, _ *struct{}) (*keyList, error) {
@@ -92,6 +101,20 @@ func (s *Server) accountAPI(api huma.API) {
 			out.Body.Entries, err = s.db.Audit(ctx, in.Before, in.Limit)
 			return out, err
 		})
+	serve(s, api, operation(http.MethodGet, "/audit/verification", "verify-audit", "Compute the seals of all entries again", experiment.ScopeAdmin), experiment.ScopeAdmin, s.verifyAudit)
+}
+
+func (s *Server) verifyAudit(ctx context.Context, _ string, _ *struct{}) (*auditVerificationOutput, error) {
+	newest, err := s.db.Audit(ctx, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	out := &auditVerificationOutput{}
+	if len(newest) > 0 {
+		out.Body.Entries, out.Body.Hash = newest[0].ID, newest[0].Hash
+	}
+	out.Body.Broken, err = s.db.VerifyAudit(ctx)
+	return out, err
 }
 
 func (s *Server) createKey(ctx context.Context, who string, in *keyInput) (*keyOutput, error) {

@@ -169,6 +169,30 @@ func TestKeyLivesFromCreateToRevoke(t *testing.T) {
 	}
 }
 
+// Whoever changes the audit log behind the server's back is found out.
+func TestAuditVerification(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	verify := scenario{method: "GET", path: apiPath + "/audit/verification", as: experiment.ScopeAdmin}
+	var before, after AuditVerification
+	if got := b.send(t, verify); got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &before) != nil || before.Broken != 0 {
+		t.Fatalf("the log as it was written = %d: %s", got.status, got.body)
+	}
+	if n := b.count(t, "select count(*) from audit_log"); before.Entries != int64(n) || before.Hash == "" {
+		t.Errorf("verification = %+v, want %d entries and a seal", before, n)
+	}
+	for _, statement := range []string{
+		"alter table audit_log disable trigger all", "update audit_log set actor = 'nobody' where id = 2",
+	} {
+		if _, err := b.sql.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.send(t, verify); got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &after) != nil || after.Broken != 2 {
+		t.Errorf("the log with another actor of entry 2 = %d: %s", got.status, got.body)
+	}
+}
+
 func TestLastAdminKeyStays(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -230,6 +254,7 @@ var routes = []struct {
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/login-links", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/audit", status: 200}, experiment.ScopeAdmin},
+	{scenario{method: "GET", path: apiPath + "/audit/verification", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: "/v1/broadcasts", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "POST", path: "/v1/events", body: `[]`, status: 200}, experiment.ScopeIngest},
 	{scenario{method: "POST", path: "/v1/request-logs", body: `[]`, status: 200}, experiment.ScopeIngest},
