@@ -87,7 +87,7 @@ func TestProgrammeCommands(t *testing.T) {
 			t.Fatal("the exposures were not stored")
 		}
 	}
-	want(command("audit", "exposures"), " exposures, 0 mismatches")
+	want(command("audit", "exposures"), " match, 0 mismatches")
 	want(command("audit", "log"), " entries are as they were written")
 	// A client that lies about its arm is found out: of so many, a tenth fall into the
 	// slots of the restart, and half of those into treatment.
