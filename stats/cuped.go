@@ -121,12 +121,19 @@ func CovariateIndex(control, treatment JointMoments) ([]float64, error) {
 	if k < 1 || treatment.Variables() != k+1 {
 		return nil, refuse(InvalidArgument, "An index needs a metric and covariates, the same in both arms.")
 	}
+	// Correlations instead of covariances: milliseconds beside a yes or no are no
+	// sign that one follows from the other.
+	spread := make([]float64, k)
 	within := mat.NewSymDense(k, nil)
 	with := mat.NewVecDense(k, nil)
 	for a := range k {
-		with.SetVec(a, control.Sum(a+1, 0)+treatment.Sum(a+1, 0))
+		spread[a] = math.Sqrt(control.Sum(a+1, a+1) + treatment.Sum(a+1, a+1))
+		if spread[a] == 0 {
+			return nil, refuse(ZeroVariance, "A covariate is constant, or follows from the others.")
+		}
+		with.SetVec(a, (control.Sum(a+1, 0)+treatment.Sum(a+1, 0))/spread[a])
 		for b := range a + 1 {
-			within.SetSym(a, b, control.Sum(a+1, b+1)+treatment.Sum(a+1, b+1))
+			within.SetSym(a, b, (control.Sum(a+1, b+1)+treatment.Sum(a+1, b+1))/spread[a]/spread[b])
 		}
 	}
 	var cholesky mat.Cholesky
@@ -138,6 +145,9 @@ func CovariateIndex(control, treatment JointMoments) ([]float64, error) {
 		return nil, refuse(ZeroVariance, "The covariates have no unique slopes (%v).", err)
 	}
 	weights := append([]float64{0}, solution.RawVector().Data...)
+	for a := range k {
+		weights[a+1] /= spread[a]
+	}
 	if !finite(weights...) {
 		return nil, refuse(NonFinite, "The slopes of the covariates left the range of floating-point numbers.")
 	}

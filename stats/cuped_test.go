@@ -324,3 +324,32 @@ func TestCupedFloor(t *testing.T) {
 		t.Errorf("equal arms: %v with the floor, %v without, %v", a.Variance, b.Variance, err)
 	}
 }
+
+// What is in milliseconds and what is yes or no have variances that differ by more
+// than floating-point numbers have digits for; neither follows from the other.
+func TestCovariateIndexKnowsNoUnits(t *testing.T) {
+	t.Parallel()
+	index := func(scale float64) []float64 {
+		var joint [2]stats.JointMoments
+		for i := range joint {
+			rng := rand.New(rand.NewPCG(5, uint64(i)))
+			joint[i] = stats.JointMoments{}
+			for range 300 {
+				x, z := rng.NormFloat64(), float64(rng.IntN(2))
+				joint[i].Add(2*x-4*z+rng.NormFloat64(), x*scale, z)
+			}
+		}
+		weights, err := stats.CovariateIndex(joint[0], joint[1])
+		if err != nil {
+			t.Fatalf("scale %v: %v", scale, err)
+		}
+		return weights
+	}
+	want := index(1)
+	for _, scale := range []float64{1e-9, 1e8, 1e12} {
+		got := index(scale)
+		if !closeTo(got[1]*scale, want[1], 1e-9, 0) || !closeTo(got[2], want[2], 1e-9, 0) {
+			t.Errorf("scale %v: weights %v, want those of %v", scale, got, want)
+		}
+	}
+}
