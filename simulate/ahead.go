@@ -26,7 +26,7 @@ func (d *Driver) playAhead(ctx context.Context, cal *calendar, from, to time.Tim
 	ctx, cancel := context.WithCancel(ctx)
 	a := &ahead{cancel: cancel, tick: d.Tick, at: from, to: to, ch: make(chan ticked, 1)}
 	a.play = func(from, to time.Time) ([]played, error) {
-		return d.visits(ctx, cal.between(from, to))
+		return d.visits(ctx, cal.between(from, to), d.World.castsBetween(from, to))
 	}
 	a.start()
 	return a

@@ -73,6 +73,9 @@ func (c *cmcdSender) line(event string, atSec float64) {
 		b = appendList(b, "bl", roundHundred(p.buffer()*1000))
 		b = appendList(b, "br", ladder[c.rung].kbps)
 	}
+	if v.on.Lies.Starved {
+		b = append(b, `bs,`...)
+	}
 	b = append(b, `cid="`...)
 	b = append(b, v.Visit.Broadcast.ChannelID...)
 	b = append(b, `",e=`...)
@@ -83,6 +86,9 @@ func (c *cmcdSender) line(event string, atSec float64) {
 		b = append(b, `")`...)
 	}
 	b = append(b, ',')
+	if v.on.Lies.WrongStart && event == "ps" && c.state == statePlaying {
+		b = append(strconv.AppendInt(append(b, "msd="...), lieStartMs, 10), ',')
+	}
 	if p.est.n > 0 {
 		b = appendList(b, "mtp", roundHundred(p.est.kbps()))
 	}

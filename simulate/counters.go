@@ -15,6 +15,10 @@ type counters struct {
 	frames, dropped, bytes        int64
 	errors                        int64
 	latencySum, latencyN, lateMax int64
+	hiddenMs                      int64
+	chats                         bool  // somebody counts messages
+	chat                          int64 // messages
+	lateMinutes                   [lateLevels]int64
 }
 
 // ms returns whole milliseconds, to the nearest: sums of parts of a second come
@@ -53,6 +57,9 @@ func (p *player) read(dropShare float64) counters {
 	if p.outcome == FailedStart || p.outcome == FailedPlay {
 		c.errors = 1
 	}
+	if p.minutes != nil {
+		c.lateMinutes = p.minutes.read(p.outcome != Running)
+	}
 	return c
 }
 
@@ -71,7 +78,9 @@ func (c *counters) appendJSON(b []byte) []byte {
 	if c.stalls > 0 {
 		b = appendField(b, "since_stall_ms", c.sinceStallMs)
 	}
-	b = append(b, `,"seek_stall_ms":0,"paused_ms":0,"ad_ms":0,"hidden_ms":0,"rung_ms":{`...)
+	b = append(b, `,"seek_stall_ms":0,"paused_ms":0,"ad_ms":0`...)
+	b = appendField(b, "hidden_ms", c.hiddenMs)
+	b = append(b, `,"rung_ms":{`...)
 	for i, ms := range c.rungMs {
 		b = appendDwell(b, i, ladder[i].kbps, ms)
 	}
@@ -88,7 +97,13 @@ func (c *counters) appendJSON(b []byte) []byte {
 	b = appendField(b, "errors_n", c.errors)
 	b = appendField(b, "latency_ms_sum", c.latencySum)
 	b = appendField(b, "latency_samples", c.latencyN)
-	return appendField(b, "latency_max", c.lateMax)
+	b = appendField(b, "latency_max", c.lateMax)
+	b = appendLateMinutes(b, &c.lateMinutes)
+	if c.chats {
+		b = append(b, `,"measures":{"`+MeasureChat+`":`...)
+		b = append(strconv.AppendInt(b, c.chat, 10), '}')
+	}
+	return b
 }
 
 func appendField(b []byte, name string, v int64) []byte {

@@ -18,6 +18,12 @@ const (
 	purposeMischief                   // what goes wrong on the way to the server
 	purposeLive                       // who comes in real time
 	purposeArm                        // arms in Truth's and the tests' own randomisation
+	purposeBots                       // sessions of programs
+	purposeLoss                       // what reporters lose
+	purposeSocial                     // chat, follows and purchases
+	purposeClicks                     // who clicks on what an experiment shows
+	purposeLies                       // what players tell that is not true
+	purposeCasts                      // broadcasts
 )
 
 // mix folds numbers into one well-spread seed. Every step is the finaliser of

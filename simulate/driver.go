@@ -40,6 +40,8 @@ type Driver struct {
 	RunJob func(context.Context) error
 	// Progress, if set, is called after every tick.
 	Progress func(Progress)
+	// Ledger, if set, notes what is true. It is for worlds of thousands.
+	Ledger *Ledger
 	// Now is the clock of Live.
 	Now func() time.Time
 
@@ -143,8 +145,8 @@ func (d *Driver) resume(ctx context.Context, cal *calendar, from time.Time) erro
 		return nil // it was this driver that came so far
 	}
 	d.pending = nil
-	lookBack := MaxSession + 3*lateMostSec*time.Second
-	visits, err := d.visits(ctx, cal.between(from.Add(-lookBack), from))
+	lookBack := d.World.lookBack()
+	visits, err := d.visits(ctx, cal.between(from.Add(-lookBack), from), d.World.castsBetween(from.Add(-MaxBroadcast-lookBack), from))
 	if err != nil {
 		return fmt.Errorf("resume at %s: %w", from.Format(time.RFC3339), err)
 	}
@@ -159,31 +161,52 @@ func (d *Driver) resume(ctx context.Context, cal *calendar, from time.Time) erro
 	return nil
 }
 
-// played is a visit with all that will be sent of it.
+// played is a visit, or a broadcast, with all that will be sent of it.
 type played struct {
-	visit     *Visit
-	exposures []experiment.Exposure
+	visit     *Visit                // nil of a broadcast
+	met       []experiment.Exposure // what it truly met
+	exposures []experiment.Exposure // of that, what arrives
 	parcels   []Parcel
+	reached   Stage // of a visit
 	silent    bool
 }
 
-// visits evaluates and plays sessions, some at a time, in their order.
-func (d *Driver) visits(ctx context.Context, sessions []Session) ([]played, error) {
-	out := make([]played, len(sessions))
+// lookBack is how long before a moment a session may have begun of which
+// something is still to come.
+func (w *World) lookBack() time.Duration {
+	back := MaxSession + 3*lateMostSec*time.Second
+	if w.on.Lies != (Lies{}) {
+		back += stuckAfter + liesLaterSec*time.Second
+	}
+	return back
+}
+
+// visits evaluates and plays sessions and broadcasts, some at a time, in their order.
+func (d *Driver) visits(ctx context.Context, sessions []Session, casts []Cast) ([]played, error) {
+	out := make([]played, len(sessions)+len(casts))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(d.Concurrency)
 	for i, s := range sessions {
 		g.Go(func() error {
 			v := d.World.Visit(s)
-			set, exposures, err := d.arms(ctx, &v)
+			set, met, err := d.arms(ctx, &v)
 			if err != nil {
 				return err
 			}
-			out[i] = played{visit: &v, exposures: exposures, silent: v.Silent(set)}
+			out[i] = played{visit: &v, met: met, silent: v.Silent(set)}
 			if !out[i].silent {
-				out[i].parcels = d.World.dispatch(&v, d.World.View(&v, set, SparseCadence).TakeAll())
+				view := d.World.View(&v, set, SparseCadence)
+				out[i].exposures = view.lost.arrives(met)
+				out[i].parcels = d.World.lie(&v, d.World.dispatch(&v, view.TakeAll()))
+				out[i].reached = view.reached()
 			}
 			return nil
+		})
+	}
+	for i := range casts {
+		g.Go(func() (err error) {
+			out[len(sessions)+i], err = d.cast(ctx, &casts[i])
+			return err
 		})
 	}
 	return out, g.Wait()
@@ -207,9 +230,10 @@ func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error
 	var n news
 	for i := range visits {
 		v := &visits[i]
-		n.add(d, v.visit, v.exposures)
+		n.add(d, v)
 		d.pending = append(d.pending, v.parcels...)
 	}
+	d.pending = append(d.pending, n.clicks...)
 	var due []Parcel
 	d.pending = slices.DeleteFunc(d.pending, func(p Parcel) bool {
 		ready := p.Due.Before(end)
@@ -225,7 +249,22 @@ func (d *Driver) tick(ctx context.Context, visits []played, end time.Time) error
 		return err
 	}
 	d.count(visits, &n, due)
-	return nil
+	return d.note(visits, due, end)
+}
+
+// note tells the ledger what was acknowledged.
+func (d *Driver) note(visits []played, due []Parcel, at time.Time) error {
+	if d.Ledger == nil {
+		return nil
+	}
+	for i := range visits {
+		v := &visits[i]
+		d.Ledger.met(v.met, v.exposures)
+		if v.visit != nil {
+			d.Ledger.happened(v.visit, v.reached)
+		}
+	}
+	return d.Ledger.arrived(due, at)
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -21,7 +21,12 @@ type assignment struct {
 
 // evaluate asks in which arms a visit is: one OFREP bulk evaluation.
 func (c *client) evaluate(ctx context.Context, v *Visit) ([]assignment, error) {
-	answer, err := c.post(ctx, "/ofrep/v1/evaluate/flags", "application/json", appendContext(nil, v))
+	return c.flags(ctx, appendContext(nil, v))
+}
+
+// flags asks for all flags in a context.
+func (c *client) flags(ctx context.Context, body []byte) ([]assignment, error) {
+	answer, err := c.post(ctx, "/ofrep/v1/evaluate/flags", "application/json", body)
 	if err != nil {
 		return nil, err
 	}

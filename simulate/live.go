@@ -89,12 +89,20 @@ func (l *live) second(ctx context.Context, second int64) error {
 	var visits []played
 	for _, s := range d.World.Passers(second, d.LiveRate) {
 		v := d.World.Visit(s)
-		set, exposures, err := d.arms(ctx, &v)
+		set, met, err := d.arms(ctx, &v)
 		if err != nil {
 			return err
 		}
-		visits = append(visits, played{visit: &v, exposures: exposures, silent: v.Silent(set)})
-		l.wheel[second] = append(l.wheel[second], d.World.View(&v, set, LiveCadence))
+		view := d.World.View(&v, set, LiveCadence)
+		visits = append(visits, played{visit: &v, met: met, exposures: view.lost.arrives(met), silent: v.Silent(set)})
+		l.wheel[second] = append(l.wheel[second], view)
+	}
+	for _, c := range d.World.castsBetween(time.Unix(second, 0).UTC(), end) {
+		p, err := d.cast(ctx, &c)
+		if err != nil {
+			return err
+		}
+		visits = append(visits, p)
 	}
 	for _, view := range l.wheel[second] {
 		d.pending = append(d.pending, d.World.dispatch(view.Visit, view.Take(end))...)

@@ -60,6 +60,8 @@ type player struct {
 	set   Settings
 	sizes *sizeTable
 	log   func(atSec float64, s state) // optional: changes of state, see cmcd.go
+	// minutes counts live latency minute by minute, if anybody asks for it.
+	minutes *lateMinutes
 
 	outcome Outcome
 	phase   phase
@@ -303,6 +305,9 @@ func (p *player) show(step float64) {
 	p.now += step
 	p.total.playSec += step
 	gain := step * (p.rate - 1)
+	if p.minutes != nil {
+		p.minutes.add(step, p.late, p.rate-1)
+	}
 	p.total.lateSec += step * (p.late - gain/2)
 	if p.late > p.total.lateMax {
 		p.total.lateMax = p.late

@@ -10,8 +10,10 @@ type Format uint8
 
 // The formats.
 const (
-	Heartbeat Format = iota // POST /v1/heartbeats
-	CMCD                    // POST /v1/cmcd/{key}
+	Heartbeat     Format = iota // POST /v1/heartbeats
+	CMCD                        // POST /v1/cmcd/{key}
+	UnitEvent                   // POST /v1/events
+	BroadcastBeat               // POST /v1/broadcasts
 )
 
 // Report is one record that a player sends, encoded: a heartbeat's JSON object
@@ -19,7 +21,7 @@ const (
 type Report struct {
 	At     time.Time // when the player sends it
 	Format Format
-	Kind   string // of a heartbeat: start, beat or end; of CMCD: the event
+	Kind   string // of a heartbeat: start, beat or end; of CMCD: the event; of an event: its name
 	Seq    int64  // seq of a heartbeat, sn of CMCD
 	Body   []byte
 }
@@ -51,7 +53,11 @@ type Viewing struct {
 	Visit   *Visit
 	player  player
 	cadence Cadence
+	on      *Switches
+	lost    lost
 	muted   bool
+	atFrame bool    // the heartbeat at hand is that at the first frame
+	framed  bool    // a heartbeat has told of the first frame
 	nextSec float64 // of the next beat
 	sentSec float64 // of the last beat
 	seq     int64
@@ -64,7 +70,7 @@ type Viewing struct {
 
 // View begins a visit under the given settings.
 func (w *World) View(v *Visit, set Settings, c Cadence) *Viewing {
-	view := &Viewing{Visit: v, player: w.play(v, set), cadence: c, muted: v.muted(set), nextSec: c.FirstSec}
+	view := &Viewing{Visit: v, player: w.play(v, set), on: &w.on, lost: w.lost(v, set), cadence: c, muted: v.muted(set), nextSec: c.FirstSec}
 	if v.Silent(set) {
 		view.done = true
 		return view
@@ -76,6 +82,9 @@ func (w *World) View(v *Visit, set Settings, c Cadence) *Viewing {
 	}
 	view.encodeIdentity()
 	view.beat("start", 0)
+	if w.loses() {
+		view.player.log = view.tellFrame // so that the stages of loss can be told apart
+	}
 	return view
 }
 
@@ -130,10 +139,17 @@ func (v *Viewing) tick() {
 	}
 }
 
-// end closes the viewing. A killed tab sends no end record: its last beat is
-// up to one interval old, and that much is lost for ever.
+// end closes the viewing.
 func (v *Viewing) end() {
 	v.done = true
+	events := v.happen()
+	v.leave()
+	v.out = append(v.out, events...)
+}
+
+// leave sends what the player still can. A killed tab sends no end record: its last beat is
+// up to one interval old, and that much is lost for ever.
+func (v *Viewing) leave() {
 	killed := v.Visit.killed > 0 && v.player.started
 	if v.Visit.Who.CMCD {
 		v.cmcd.end(killed)
@@ -156,6 +172,9 @@ func (v *Viewing) lastBeat() {
 		return
 	}
 	again := newPlayer(v.Visit.course, v.player.set, v.player.sizes)
+	if v.player.minutes != nil {
+		again.minutes = &lateMinutes{}
+	}
 	again.runTo(at)
 	v.player = again
 	v.beat("beat", at)
@@ -206,8 +225,13 @@ func (v *Viewing) beat(kind string, atSec float64) {
 	if v.muted && v.seq > 0 {
 		return
 	}
-	c := v.player.read(v.Visit.dropShare)
+	c := v.read()
 	at := v.at(atSec)
+	if v.lost.drops(v.seq, v.atFrame) {
+		v.seq++
+		v.sentSec = atSec
+		return
+	}
 	b := make([]byte, 0, heartbeatBytes)
 	b = append(b, `{"session_id":"`...)
 	b = append(b, v.Visit.ID...)
@@ -218,7 +242,7 @@ func (v *Viewing) beat(kind string, atSec float64) {
 		b = appendText(b, "end_reason", v.endReason())
 	}
 	b = append(b, v.prefix...)
-	b = appendField(b, "client_ts_ms", at.UnixMilli()+v.Visit.clockOffMs)
+	b = appendField(b, "client_ts_ms", at.UnixMilli()+v.clockOff())
 	b = appendField(b, "mono_ms", c.monoMs)
 	b = c.appendJSON(b)
 	if code := v.fatalCode(); code != "" {
@@ -228,6 +252,50 @@ func (v *Viewing) beat(kind string, atSec float64) {
 	v.out = append(v.out, Report{At: at, Format: Heartbeat, Kind: kind, Seq: v.seq, Body: b})
 	v.seq++
 	v.sentSec = atSec
+}
+
+// tellFrame sends a heartbeat at the first frame.
+func (v *Viewing) tellFrame(atSec float64, s state) {
+	if s != statePlaying || v.sentSec > 0 {
+		return
+	}
+	v.atFrame = true
+	v.beat("beat", atSec)
+	v.atFrame = false
+}
+
+// read returns the counters that a heartbeat tells.
+func (v *Viewing) read() counters {
+	c := v.player.read(v.Visit.dropShare)
+	if v.on.Social != (Social{}) {
+		c.chats, c.chat = true, v.messages(v.player.total.playSec)
+	}
+	if v.Visit.Who.Bot == Idler {
+		c.hide()
+	}
+	if c.firstFrameMs >= 0 {
+		if v.framed && v.on.Lies.WrongStart {
+			c.firstFrameMs = lieStartMs
+		}
+		v.framed = true
+	}
+	return c
+}
+
+// clockOff returns by how much the wall clock is off when a heartbeat is sent.
+func (v *Viewing) clockOff() int64 {
+	if v.on.Lies.WrongClocks && v.seq > 0 {
+		return 0 // the clock was set right
+	}
+	return v.Visit.clockOffMs
+}
+
+// reached returns how far a viewing came, whatever was told of it.
+func (v *Viewing) reached() Stage {
+	if v.player.started {
+		return Reported
+	}
+	return Attempted
 }
 
 func (v *Viewing) endReason() string {

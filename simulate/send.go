@@ -32,11 +32,15 @@ func (d *Driver) send(ctx context.Context, exposures []experiment.Exposure, due 
 			return err
 		})
 	}
-	for _, body := range bodies(due, Heartbeat) {
-		g.Go(func() error {
-			_, err := d.client.post(ctx, "/v1/heartbeats", "application/x-ndjson", body)
-			return err
-		})
+	for format, path := range map[Format]string{
+		Heartbeat: "/v1/heartbeats", UnitEvent: "/v1/events", BroadcastBeat: "/v1/broadcasts",
+	} {
+		for _, body := range bodies(due, format) {
+			g.Go(func() error {
+				_, err := d.client.post(ctx, path, "application/x-ndjson", body)
+				return err
+			})
+		}
 	}
 	for _, body := range bodies(due, CMCD) {
 		g.Go(func() error {

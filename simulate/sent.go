@@ -15,7 +15,9 @@ type Sent struct {
 	Units       map[string]map[string]int64 // exposed units by experiment and arm
 	Heartbeats  int64                       // records, duplicates included
 	CMCD        int64                       // records, duplicates included
-	Duplicates  int64                       // of both
+	Events      int64                       // of units, duplicates included
+	Broadcasts  int64                       // records of ingest servers
+	Duplicates  int64                       // of all records
 	Requests    int64
 	Retries     int64
 }
@@ -35,29 +37,32 @@ func (d *Driver) Sent() Sent {
 	return s
 }
 
-// exposureKey names what a viewer's client remembers to have reported.
+// exposureKey names what a unit's client remembers to have reported.
 type exposureKey struct {
-	viewer     int
-	experiment string
+	unit, experiment string
 }
 
 // news is the exposures of a tick that are to be sent.
 type news struct {
 	exposures []experiment.Exposure
 	first     []exposureKey // of them, those of units not told of before
+	clicks    []Parcel      // that units made when they met something
 }
 
 // add takes the exposures that the viewer's client has not reported yet. Where
 // CMCD reports are joined by their session, each session needs its own.
-func (n *news) add(d *Driver, v *Visit, met []experiment.Exposure) {
-	for _, x := range met {
-		key := exposureKey{v.Who.Index, x.Experiment}
+func (n *news) add(d *Driver, p *played) {
+	for _, x := range p.exposures {
+		key := exposureKey{x.Unit, x.Experiment}
 		fresh := d.told[key] != x.Arm
 		if fresh {
 			d.told[key] = x.Arm
 			n.first = append(n.first, key)
+			if r, ok := d.World.clicks(p.visit, &x); ok {
+				n.clicks = append(n.clicks, Parcel{Report: r, Due: r.At})
+			}
 		}
-		if fresh || v.Who.CMCD {
+		if fresh || p.visit != nil && p.visit.Who.CMCD {
 			n.exposures = append(n.exposures, x)
 		}
 	}
@@ -86,10 +91,15 @@ func (d *Driver) count(visits []played, n *news, due []Parcel) {
 	}
 	for i := range due {
 		p := &due[i]
-		if p.Format == Heartbeat {
+		switch p.Format {
+		case Heartbeat:
 			d.sent.Heartbeats++
-		} else {
+		case CMCD:
 			d.sent.CMCD++
+		case UnitEvent:
+			d.sent.Events++
+		case BroadcastBeat:
+			d.sent.Broadcasts++
 		}
 		if p.Duplicate {
 			d.sent.Duplicates++

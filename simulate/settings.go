@@ -14,6 +14,8 @@ type Settings struct {
 	MoreBuffer       int  // segments more than that, for the rule to work with
 	Rule             Rule
 	TVRewrite        bool // the rewritten TV app, see Viewer.OldTV and Visit.Silent
+	NewReporter      bool // loses telemetry as Switches.Loss says
+	Highlights       bool // of the chat, see Social
 }
 
 // The hold-back that the player can be set to, and its default.
@@ -32,6 +34,9 @@ func DefaultSettings() Settings { return Settings{HoldBack: defaultHoldBack} }
 // understand and keeps what it had. No two flags set the same thing: those that
 // a viewer is not in are served with the value of control.
 func (s *Settings) Set(flag string, value json.RawMessage) bool {
+	if isNeutral(flag) {
+		return true // the player does the same in both arms
+	}
 	value = bytes.TrimSpace(value)
 	switch flag {
 	case KeyFastStart:
@@ -47,8 +52,10 @@ func (s *Settings) Set(flag string, value json.RawMessage) bool {
 		return true
 	case KeyABRBuffer:
 		return s.setRule(value)
-	case KeyAACheck:
-		return true // the player does the same in both arms
+	case KeyReporter:
+		return setBool(&s.NewReporter, value)
+	case KeyHighlights:
+		return setBool(&s.Highlights, value)
 	}
 	return false
 }

@@ -34,6 +34,7 @@ type Viewer struct {
 	ASN           string
 	OldTV         bool // firmware on which the rewritten app dies before it reports
 	CMCD          bool // reports by CMCD event mode instead of heartbeats
+	Bot           Bot  // not a person
 
 	seed      uint64
 	utcHours  int
@@ -160,8 +161,11 @@ func (w *World) Viewer(i int) Viewer {
 	if v.OldTV {
 		v.slowness *= oldTVSlower
 	}
-	v.CMCD = d.chance(cmcdShare) && v.Player == "hls.js"
+	v.CMCD = w.on.CMCD.reports(d.chance(cmcdShare)) && v.Player == "hls.js"
 	v.connects(d)
+	if v.Bot = w.Bot(i); v.Bot != Person {
+		v.OldTV, v.CMCD = false, false
+	}
 	return v
 }
 
@@ -204,7 +208,7 @@ func (v *Viewer) connects(d dice) {
 // Attributes returns the dimensions that services know of the viewer when a
 // session starts on net.
 func (v *Viewer) Attributes(net NetClass) map[string]string {
-	return map[string]string{
+	attributes := map[string]string{
 		"country":        v.Country,
 		"device_class":   v.Device.String(),
 		"os":             v.OS,
@@ -213,6 +217,10 @@ func (v *Viewer) Attributes(net NetClass) map[string]string {
 		"net_class":      net.String(),
 		"isp":            v.ISP,
 	}
+	if v.Bot == Monitor {
+		attributes["user_agent"] = monitorAgent
+	}
+	return attributes
 }
 
 // intent draws how long a viewer would watch if nothing went wrong: the

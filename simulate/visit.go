@@ -19,6 +19,7 @@ type Visit struct {
 	lostBeats  bool    // the rewritten TV app loses its reports after the first
 	dropShare  float64 // of frames
 	clockOffMs int64   // of the device's clock
+	social     social
 }
 
 // Shares of what happens to sessions.
@@ -69,6 +70,13 @@ func (w *World) Visit(s Session) Visit {
 	if off := int64((2*d.Float64() - 1) * skewMaxMs); d.chance(skewedShare) {
 		v.clockOffMs = off
 	}
+	if w.on.Lies.WrongClocks {
+		v.clockOffMs = w.wrongClock(&v)
+	}
+	v.social = w.social(&v)
+	if v.Who.Bot != Person {
+		v.mechanise()
+	}
 	return v
 }
 
@@ -95,7 +103,11 @@ func (v *Visit) muted(set Settings) bool {
 
 // play returns the visit's player at its start.
 func (w *World) play(v *Visit, set Settings) player {
-	return newPlayer(v.course, set, w.sizes)
+	p := newPlayer(v.course, set, w.sizes)
+	if w.on.LatencyMinutes {
+		p.minutes = &lateMinutes{}
+	}
+	return p
 }
 
 // MaxSession is the longest that a session lasts: what it plays, what it

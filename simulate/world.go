@@ -27,6 +27,7 @@ type Options struct {
 	Viewers int
 	// Networks are measured links (LoadNetworks); nil means synthetic ones.
 	Networks *Networks
+	Switches
 }
 
 // DefaultViewers is a population of which about half come within two weeks:
@@ -36,6 +37,7 @@ const DefaultViewers = 85_000
 // World is a live-video platform. It is immutable and safe for concurrent use.
 type World struct {
 	seed     uint64
+	on       Switches
 	epoch    time.Time
 	midnight time.Time // of the epoch's UTC day, from which days are counted
 	networks *Networks
@@ -66,6 +68,7 @@ func NewWorld(o Options) *World {
 	}
 	w := &World{
 		seed:     o.Seed,
+		on:       o.Switches,
 		epoch:    o.Epoch.UTC(),
 		midnight: o.Epoch.UTC().Truncate(dayLength),
 		networks: o.Networks,
@@ -164,6 +167,7 @@ func (w *World) Schedule(day int) []Session {
 			out = append(out, Session{Viewer: i, Start: start, seed: mix(seed, uint64(k))})
 		}
 	}
+	out = append(out, w.botSessions(day)...)
 	slices.SortFunc(out, func(a, b Session) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Viewer, b.Viewer), cmp.Compare(a.seed, b.seed))
 	})
