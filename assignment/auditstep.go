@@ -50,14 +50,14 @@ func (c *compiled) serving(ctx *Context, unit string, arms uint16) step {
 	if c.state == stateShipped {
 		return c.decided(CauseShipped, has(m.shippedArm))
 	}
-	slot := c.slotOf(unit)
-	if d := c.split(CauseSplit, unit, slot); d.cause == CauseDropped || !has(d.arm) {
+	d := c.split(CauseSplit, unit, hashOf(c.layerSalt, unit))
+	if d.cause == CauseDropped || !has(d.arm) {
 		return step{cause: d.cause}
 	}
 	if c.state == stateKept {
 		return step{MatchUnknown, CauseKept, c.Key}
 	}
-	if !c.owns(slot) {
+	if !c.owns(d.slot) {
 		return step{cause: CauseSlots}
 	}
 	return c.open(ctx, unit, m)
@@ -122,7 +122,7 @@ func (s step) words(c *compiled, x *AuditedExposure) string {
 		}
 		return "the unit did not have the arm of " + s.name + " that is required"
 	case CauseSlots:
-		return "the unit's slot " + strconv.Itoa(c.slotOf(x.Unit)) + " was not the experiment's then"
+		return "the unit's slot " + strconv.Itoa(slotAt(hashOf(c.layerSalt, x.Unit))) + " was not the experiment's then"
 	}
 	arm := c.armAt(position(c.armSalt, x.Unit, c.total))
 	if s.cause == CauseDropped {

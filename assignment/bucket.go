@@ -11,20 +11,28 @@ import (
 // colon. This is flagd's fractional since April 2026. Multiply-and-shift gives
 // each integer weight unit floor or ceil of 2³²/total hashes, so thirds are
 // thirds; a modulus of 10,000 buckets would not.
-//
-// prefix has at most maxSaltBytes + 1 bytes and unit at most
-// experiment.MaxUnitIDBytes: Compile and Context see to it.
 func position(prefix, unit string, total uint32) uint32 {
+	return scale(hashOf(prefix, unit), total)
+}
+
+// hashOf is the hash of prefix + unit. prefix has at most maxSaltBytes + 1 bytes
+// and unit at most experiment.MaxUnitIDBytes: Compile and Context see to it.
+func hashOf(prefix, unit string) uint32 {
 	var buf [maxSaltBytes + 1 + experiment.MaxUnitIDBytes]byte
 	n := copy(buf[:], prefix)
 	n += copy(buf[n:], unit)
-	return uint32(uint64(murmur3.Sum32(buf[:n])) * uint64(total) >> 32)
+	return murmur3.Sum32(buf[:n])
 }
 
-// slotOf returns the unit's slot in the experiment's layer.
-func (c *compiled) slotOf(unit string) int {
-	return int(position(c.layerSalt, unit, experiment.TotalSlots))
-}
+// scale maps a hash to [0, total).
+func scale(hash, total uint32) uint32 { return uint32(uint64(hash) * uint64(total) >> 32) }
+
+// slotAt returns the slot of a unit whose hash under the layer's salt is known.
+func slotAt(hash uint32) int { return int(scale(hash, experiment.TotalSlots)) }
+
+// markOf joins the hashes of a unit under the salts of layer and experiment, which
+// are independent, to one of 64 bits. Both are there when a unit is assigned.
+func markOf(layerHash, armHash uint32) uint64 { return uint64(layerHash)<<32 | uint64(armHash) }
 
 // owns reports whether the slot belongs to the experiment.
 func (c *compiled) owns(slot int) bool {

@@ -103,6 +103,9 @@ type Result struct {
 	Layer    string
 	Slot     int // of the layer; set for CauseSlots and wherever Position is
 	Position int // in [0, sum of weights); set for CauseSplit, CauseKept and CauseDropped
+	// Mark is a hash of the unit, to count distinct ones in a Sketch; set where
+	// Position is.
+	Mark uint64
 
 	from *arm
 	held *holdout
@@ -146,6 +149,7 @@ func (s *Snapshot) EvaluateAt(i int, ctx *Context) Result {
 		Layer:      c.Layer,
 		Slot:       d.slot,
 		Position:   int(d.position),
+		Mark:       d.mark,
 		from:       a,
 		held:       d.held,
 	}
@@ -158,6 +162,7 @@ type decision struct {
 	unit     string
 	arm      int
 	slot     int
+	mark     uint64
 	held     *holdout
 }
 
@@ -182,12 +187,12 @@ func (c *compiled) decide(ctx *Context) decision {
 	if c.audience != nil && !c.audience.holds(ctx) {
 		return decision{cause: CauseAudience, unit: unit}
 	}
-	slot := c.slotOf(unit)
+	hash := hashOf(c.layerSalt, unit)
+	slot := slotAt(hash)
 	if !c.owns(slot) {
 		return decision{cause: CauseSlots, unit: unit, slot: slot}
 	}
-	pos := position(c.armSalt, unit, c.total)
-	return decision{cause: CauseSplit, unit: unit, arm: c.armAt(pos), slot: slot, position: pos}
+	return c.choose(CauseSplit, unit, hash)
 }
 
 // decideMore goes on for an experiment that has more than the usual parts. A
@@ -205,7 +210,7 @@ func (c *compiled) decideMore(ctx *Context, unit string) decision {
 	case c.state == stateShipped:
 		return decision{cause: CauseShipped, unit: unit, arm: m.shippedArm}
 	case c.state == stateKept && m.kept.Has(unit):
-		return c.split(CauseKept, unit, c.slotOf(unit))
+		return c.split(CauseKept, unit, hashOf(c.layerSalt, unit))
 	case c.state == stateKept:
 		return decision{cause: CauseInactive, unit: unit}
 	case c.audience != nil && !c.audience.holds(ctx):
@@ -213,17 +218,26 @@ func (c *compiled) decideMore(ctx *Context, unit string) decision {
 	case !m.fulfilled(ctx):
 		return decision{cause: CauseRequires, unit: unit}
 	}
-	slot := c.slotOf(unit)
+	hash := hashOf(c.layerSalt, unit)
+	slot := slotAt(hash)
 	if !c.owns(slot) {
 		return decision{cause: CauseSlots, unit: unit, slot: slot}
 	}
-	return c.split(CauseSplit, unit, slot)
+	return c.split(CauseSplit, unit, hash)
 }
 
-// split lets the hash choose among arms of which some may be dropped.
-func (c *compiled) split(cause Cause, unit string, slot int) decision {
-	d := decision{cause: cause, unit: unit, slot: slot, position: position(c.armSalt, unit, c.total)}
-	d.arm = c.armAt(d.position)
+// choose lets the hash choose an arm.
+func (c *compiled) choose(cause Cause, unit string, layerHash uint32) decision {
+	armHash := hashOf(c.armSalt, unit)
+	pos := scale(armHash, c.total)
+	return decision{
+		cause: cause, unit: unit, arm: c.armAt(pos), slot: slotAt(layerHash), position: pos, mark: markOf(layerHash, armHash),
+	}
+}
+
+// split is choose among arms of which some may be dropped.
+func (c *compiled) split(cause Cause, unit string, layerHash uint32) decision {
+	d := c.choose(cause, unit, layerHash)
 	if c.more != nil && c.more.dropped&(1<<d.arm) != 0 {
 		d.cause, d.arm = CauseDropped, 0
 	}
