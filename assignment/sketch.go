@@ -81,6 +81,9 @@ func mix(h uint64) uint64 {
 // Changed reports whether a register grew since the last call.
 func (s *Sketch) Changed() bool { return s.dirty.Swap(false) }
 
+// Unsaved lets Changed report a change again: what was read could not be stored.
+func (s *Sketch) Unsaved() { s.dirty.Store(true) }
+
 // AppendBytes appends the registers, one a byte; zeros for an empty sketch.
 func (s *Sketch) AppendBytes(b []byte) []byte {
 	words := s.words.Load()

@@ -67,6 +67,13 @@ func (s *Snapshot) Len() int { return len(s.experiments) }
 // change Info.Arms.
 func (s *Snapshot) At(i int) Info { return s.experiments[i].Info }
 
+// Index returns the place of the experiment with the given key in the order of
+// keys; false when it is unknown, a draft or archived.
+func (s *Snapshot) Index(key string) (int, bool) {
+	i, ok := s.index[key]
+	return i, ok
+}
+
 // Value returns what arm of experiment i gives services. The caller must not
 // change it.
 func (s *Snapshot) Value(i, arm int) json.RawMessage { return s.experiments[i].arms[arm].value }

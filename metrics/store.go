@@ -97,6 +97,14 @@ type Closed struct {
 	Broadcasts  []telemetry.Broadcast
 }
 
+// AssignedUnits is about how many units evaluation has given an arm, exposed or
+// not.
+type AssignedUnits struct {
+	Arm      int     `json:"arm"`
+	About    int64   `json:"about"`
+	ErrorPct float64 `json:"error_pct"` // standard error, in per cent of About
+}
+
 // ArmCounts are the units of one arm.
 type ArmCounts struct {
 	Arm        int   `json:"arm"`

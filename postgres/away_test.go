@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/splitcast/splitcast/assignment"
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/internal/pgtest"
 	"github.com/splitcast/splitcast/telemetry"
@@ -70,6 +71,16 @@ func calls(db *DB) map[string]func(context.Context) error {
 		"Rejections":       func(ctx context.Context) error { _, err := db.Rejections(ctx, testNow); return err },
 		"EnsurePartitions": func(ctx context.Context) error { return db.EnsurePartitions(ctx, testNow, testNow) },
 		"ArmCounts":        func(ctx context.Context) error { _, err := db.ArmCounts(ctx, &exp); return err },
+		"AssignedUnits":    func(ctx context.Context) error { _, err := db.AssignedUnits(ctx, &exp); return err },
+		"MergeAssigned": func(ctx context.Context) error {
+			return db.MergeAssigned(ctx, []AssignedSketch{{1, 1, 0, make([]byte, assignment.SketchBytes)}}, testNow)
+		},
+		"AuditExposures": func(ctx context.Context) error {
+			_, err := db.AuditExposures(ctx, AuditPage{Experiment: "a"}, func(*assignment.History) (func(*assignment.AuditedExposure), error) {
+				return func(*assignment.AuditedExposure) {}, nil
+			})
+			return err
+		},
 	}
 }
 

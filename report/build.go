@@ -83,7 +83,7 @@ func (b *builder) head() Head {
 		h.Arms = append(h.Arms, Arm{
 			Index: i, Key: a.Key, Name: a.Name, Weight: a.Weight, Share: float64(a.Weight) / float64(weights), Dropped: a.Dropped,
 			Exposed: c.Exposed, Crossed: c.Crossed, Overridden: c.Overridden,
-			ClosedFirst: c.ClosedFirst, ClosedDay: c.ClosedDay, Imported: c.Imported,
+			ClosedFirst: c.ClosedFirst, ClosedDay: c.ClosedDay, Imported: c.Imported, Assigned: b.assigned(i),
 		})
 		h.Units += c.Exposed
 	}

@@ -118,7 +118,7 @@ func (b *builder) checkStages() Check {
 		out.State, out.FirstTripped = CheckWarn, 0
 		out.Statistic, fix = stage.share.name+": "+c.Statistic, stage.fix
 	}
-	out.Detail = b.stageWords()
+	out.Detail = b.assignedWords() + b.stageWords()
 	if out.alarming() {
 		out.Fix = fix
 	}

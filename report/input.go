@@ -19,7 +19,10 @@ type Input struct {
 	// Counts are the units known now, per arm in order; empty: those of the
 	// newest look.
 	Counts []metrics.ArmCounts
-	Now    time.Time
+	// Assigned are the units that evaluation over HTTP has given each arm by now;
+	// of the past nothing is known.
+	Assigned []metrics.AssignedUnits
+	Now      time.Time
 	// Running are the experiments that run now, this one or not; of the past
 	// nothing is known.
 	Running []experiment.Experiment
@@ -84,7 +87,7 @@ func (in Input) At(look int) (past Input, ok bool) {
 			continue
 		}
 		in.Looks = in.Looks[: i+1 : i+1]
-		in.Counts, in.Running = nil, nil
+		in.Counts, in.Assigned, in.Running = nil, nil, nil
 		in.Now = in.Looks[i].At
 		return in, true
 	}

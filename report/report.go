@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 )
 
 // Report is everything that is known about an experiment at one look. Its rows
@@ -85,15 +86,18 @@ type Version struct {
 
 // Arm is one variant with the units seen in it.
 type Arm struct {
-	Index      int     `json:"index"`
-	Key        string  `json:"key"`
-	Name       string  `json:"name"`
-	Weight     int64   `json:"weight"`
-	Share      float64 `json:"share"`             // planned share of the units
-	Dropped    bool    `json:"dropped,omitempty"` // it takes no more units; the others go on
-	Exposed    int64   `json:"exposed"`
-	Crossed    int64   `json:"crossed"`
-	Overridden int64   `json:"overridden"`
+	Index   int     `json:"index"`
+	Key     string  `json:"key"`
+	Name    string  `json:"name"`
+	Weight  int64   `json:"weight"`
+	Share   float64 `json:"share"`             // planned share of the units
+	Dropped bool    `json:"dropped,omitempty"` // it takes no more units; the others go on
+	// Assigned is about how many units evaluation over HTTP has given the arm by now,
+	// exposed or not; nil: it is not known.
+	Assigned   *metrics.AssignedUnits `json:"assigned,omitempty"`
+	Exposed    int64                  `json:"exposed"`
+	Crossed    int64                  `json:"crossed"`
+	Overridden int64                  `json:"overridden"`
 	// ClosedFirst and ClosedDay count the outcomes in the report by window.
 	ClosedFirst int64 `json:"closed_first"`
 	ClosedDay   int64 `json:"closed_day"`

@@ -54,8 +54,9 @@ type OFREP struct {
 	MaxStreams int64
 	Heartbeat  time.Duration
 
-	streams atomic.Int64 // open
-	scratch sync.Pool    // of *ofrepScratch
+	assigned *assignedTally // nil: nothing is counted
+	streams  atomic.Int64   // open
+	scratch  sync.Pool      // of *ofrepScratch
 }
 
 // ofrepScratch is the memory of one request.
@@ -97,12 +98,14 @@ func (o *OFREP) Single(w http.ResponseWriter, r *http.Request) {
 		refuse(w, key, err)
 		return
 	}
-	res, ok := snap.Evaluate(key, &s.ctx)
+	i, ok := snap.Index(key)
 	if !ok {
 		writeFailure(w, http.StatusNotFound, ofrepFailure{key, "FLAG_NOT_FOUND", "there is no experiment " + strconv.Quote(key)})
 		return
 	}
+	res := snap.EvaluateAt(i, &s.ctx)
 	if res.Assigned {
+		o.assigned.of(snap).add(i, &res)
 		if expose, said := s.ctx.Bool(AttrExpose); expose || !said {
 			o.Expose(res.Exposure(&s.ctx, o.Now(), len(body) > maxPinnedBytes))
 		}
@@ -142,11 +145,15 @@ func (o *OFREP) Bulk(w http.ResponseWriter, r *http.Request) {
 
 func (o *OFREP) appendBulk(b []byte, snap *assignment.Snapshot, ctx *assignment.Context) []byte {
 	b = append(b, `{"flags":[`...)
+	counted := o.assigned.of(snap)
 	for i := range snap.Len() {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		res := snap.EvaluateAt(i, ctx)
+		if res.Assigned {
+			counted.add(i, &res)
+		}
 		b = res.AppendAnswer(b)
 	}
 	b = append(b, `],"metadata":{"hash":"murmur3-x86-32","config":`...)

@@ -61,6 +61,9 @@ func (c *reportCache) build(ctx context.Context, exp *experiment.Experiment, loo
 		if in.Counts, err = c.db.ArmCounts(ctx, exp); err != nil {
 			return report.Report{}, 0, err
 		}
+		if in.Assigned, err = c.db.AssignedUnits(ctx, exp); err != nil {
+			return report.Report{}, 0, err
+		}
 	}
 	numbers, err := c.numbers(ctx, &in, look, mark.At)
 	if err != nil {

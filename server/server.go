@@ -83,6 +83,7 @@ type Server struct {
 	stats *instruments
 
 	exposures *exposureQueue
+	assigned  *assignedTally
 	limits    *addressLimiter
 	// addressHeader is Config.AddressHeader.
 	addressHeader string
@@ -123,6 +124,7 @@ func New(cfg Config) (*Server, error) {
 		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
 	})
+	s.assigned = &assignedTally{live: cfg.Live.Snapshot, store: cfg.DB.MergeAssigned, now: cfg.Now, log: cfg.Log}
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
 	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
 	s.shares = &shareTokens{db: cfg.DB}
@@ -131,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 	s.stats.watch(cfg.Live, s.exposures, s.flagd, cfg.Now)
 	s.handler = s.routes(cfg.Version)
 	s.checkFlagd()
+	s.tasks.Go(func() { s.assigned.run(s.done) })
 	return s, nil
 }
 
@@ -187,7 +190,7 @@ func (s *Server) routes(version string) http.Handler {
 func (s *Server) evaluationRoutes(r chi.Router) {
 	ofrep := &OFREP{
 		Snapshot: s.live.Snapshot, Expose: s.exposures.add, Now: s.now,
-		Subscribe: s.live.subscribe, Done: s.done,
+		Subscribe: s.live.subscribe, Done: s.done, assigned: s.assigned,
 	}
 	r.Group(func(r chi.Router) {
 		r.Use(ofrep.CORS)
