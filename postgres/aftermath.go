@@ -17,7 +17,8 @@ import (
 // closedQuery, those that are linked to their unit included.
 func aftermathQuery(unit experiment.UnitType) string {
 	column := unitColumns[unit]
-	const facts = `select s.conflicts > 0 as conflicted,
+	const facts = `select s.conflicts > 0 or s.folded and exists (
+				       select from cmcd_conflicts k where k.session_id = s.session_id) as conflicted,
 				       s.last_mark_recv_ms > x.closes_ms and
 				       case when s.clock_offset_ms is not null and s.last_mark_client_ts_ms <> 0
 				            then s.last_mark_client_ts_ms + s.clock_offset_ms

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/telemetry"
 )
@@ -68,11 +70,21 @@ func (db *DB) insertRecords(ctx context.Context, records []KeyedRecord) error {
 		}); err != nil {
 			return err
 		}
-		var tooMany []string
-		if err := tx.SelectContext(ctx, &tooMany, insertStagedRecords, MaxSessionRecords); err != nil {
+		var did struct {
+			Fresh   int            `db:"fresh"` // records that were not there
+			TooMany pq.StringArray `db:"too_many"`
+		}
+		if err := tx.GetContext(ctx, &did, insertStagedRecords, MaxSessionRecords); err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
-		return tx.stopSessions(ctx, tooMany, newestReceipt(records))
+		if did.Fresh < len(records) { // most batches repeat nothing
+			for _, statement := range []string{planClosed, countRecordConflicts} {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return fmt.Errorf("count conflicts: %w", err)
+				}
+			}
+		}
+		return tx.stopSessions(ctx, did.TooMany, newestReceipt(records))
 	})
 }
 
@@ -129,7 +141,25 @@ const insertStagedRecords = `
 			player_version = case when ` + playerIsNews + ` then excluded.player_version else s.player_version end
 		returning session_id, records
 	)
-	select session_id from learnt where records > $1`
+	select (select count(*) from fresh) as fresh, array(select session_id from learnt where records > $1) as too_many`
+
+// countRecordConflicts counts the records of the batch that say something else than
+// the one that is kept under their number, each content once: those of one batch, and
+// those that come after the one that is kept. Records of v1 have no number.
+var countRecordConflicts = `
+	with contradicting as (
+		select b.session_id, count(distinct b.raw) as n, max(b.recv_ms) as last_mark_recv_ms
+		from record_batch b
+		join cmcd_records r on r.day = b.day and r.session_id = b.session_id and r.mode = b.mode and r.sn = b.sn
+		where b.sn >= 0 and r.raw <> b.raw
+		group by b.session_id),
+	counted as (
+		insert into cmcd_conflicts as k (session_id, conflicts)
+		select session_id, n from contradicting order by session_id
+		on conflict (session_id) do update set conflicts = k.conflicts + excluded.conflicts),
+	contradicted as (
+		select s.player, s.player_version, c.last_mark_recv_ms, c.n
+		from contradicting c join cmcd_sessions s on s.session_id = c.session_id)` + rejectConflicts("cmcd", "sn")
 
 // playerIsNews holds where the batch tells who played, or a lesser name than is
 // known: as in the fold, the order of arrival must not matter.

@@ -1,10 +1,14 @@
 package postgres
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/telemetry"
 )
 
@@ -115,5 +119,75 @@ func TestConflictsWithinABatchAreCounted(t *testing.T) {
 				t.Errorf("the session played %d ms, want %d", got, c.playMs)
 			}
 		})
+	}
+}
+
+// CMCD records of one number that say different things are counted, in one batch or in
+// several; what is sent again is not, nor are records that have no number.
+func TestRecordConflictsAreCounted(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	at := testNow.UnixMilli()
+	say := func(sid string, sn int, bufferMs int, recvMs int64) KeyedRecord {
+		k := decode(t, fmt.Sprintf(`bl=(%d),e=t,sid=%q,sn=%d,ts=%d,v=2`, bufferMs, sid, sn, at), telemetry.ModeEvent, recvMs)
+		k.Record.Player, k.Record.PlayerVersion = "hls.js", "1.7.4"
+		return k
+	}
+	v1 := func(bufferMs int) KeyedRecord {
+		return decode(t, fmt.Sprintf(`bl=%d,ot=v,sid="v1"`, bufferMs), telemetry.ModeRequest, at)
+	}
+	insertRecords(t, db, say("once", 1, 100, at), say("batch", 1, 100, at), say("batch", 1, 200, at), say("batch", 1, 300, at), say("later", 1, 100, at))
+	insertRecords(t, db, say("once", 1, 100, at+5), say("later", 1, 200, at+5), say("later", 2, 200, at+5), v1(100), v1(200), v1(100))
+	insertRecords(t, db, say("once", 2, 100, at+9), say("later", 1, 100, at+9))
+	conflicts := map[string]int{}
+	for _, sid := range []string{"once", "batch", "later", "v1"} {
+		conflicts[sid] = count(t, db, `select coalesce(sum(conflicts), 0) from cmcd_conflicts where session_id = $1`, sid)
+	}
+	if diff := gocmp.Diff(map[string]int{"once": 0, "batch": 2, "later": 1, "v1": 0}, conflicts); diff != "" {
+		t.Errorf("conflicts of sessions differ (-want +got):\n%s", diff)
+	}
+	if got := count(t, db, `select sum(count) from rejections where source = 'cmcd' and reason = 'conflict' and player = 'hls.js'`); got != 3 {
+		t.Errorf("%d records were counted, want 3", got)
+	}
+}
+
+// Units are counted by arm whether their contradictions came as heartbeats or as CMCD
+// records, of a player that does not name them.
+func TestAftermathCountsConflictedUnits(t *testing.T) {
+	t.Parallel()
+	s := openJobStore(t)
+	exp := s.launch(t, "abr", experiment.UnitViewer)
+	at := testNow.UnixMilli()
+	exposure := func(unit, session string, arm int) ExposureRow {
+		return ExposureRow{ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: unit, Arm: arm, At: testNow, Session: session}
+	}
+	err := s.InsertExposures(t.Context(), func() time.Time { return testNow }, []ExposureRow{
+		exposure("v-a", "", 0), exposure("v-b", "", 1), exposure("v-c", "cmcd", 1), exposure("v-d", "sound", 1), exposure("v-e", "", 1),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	beats := []telemetry.Heartbeat{conflictBeat("a", 1, 10), conflictBeat("b", 1, 10), conflictBeat("b", 1, 20)}
+	if err := s.MergeSessions(t.Context(), telemetry.FoldBatch(beats, at+1_000)); err != nil {
+		t.Fatal(err)
+	}
+	for _, sid := range []string{"cmcd", "sound"} {
+		records := series(sid, 4, testNow.Add(time.Second))
+		if sid == "cmcd" {
+			records = append(records, decode(t, fmt.Sprintf(`bl=(100),e=t,sid=%q,sn=2,ts=%d,v=2`, sid, at), telemetry.ModeEvent, at+9_000))
+		}
+		insertRecords(t, s.DB, records...)
+	}
+	fold(t, s.DB, testNow.Add(time.Hour))
+	_, err = s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
+		got, err := tx.Aftermath(t.Context(), time.Time{}, testNow.AddDate(0, 0, 3))
+		want := []metrics.Aftermath{{Awaited: 1, Settled: 1}, {Awaited: 4, Settled: 3, Conflicted: 2}}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("Aftermath differs (-want +got):\n%s", diff)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

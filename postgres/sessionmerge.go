@@ -92,7 +92,7 @@ var countConflicts = `
 		  and not s.folded and s.epochs is null and b.epochs is null and s.epoch = b.epoch
 		  and not exists (select from session_newer n where n.session_id = b.session_id)
 		  and ` + saysOtherThanStored + `
-		returning s.player, s.player_version, b.last_mark_recv_ms, 1 as n)` + rejectConflicts
+		returning s.player, s.player_version, b.last_mark_recv_ms, 1 as n)` + rejectConflicts("heartbeat", "seq")
 
 // saysOtherThanStored holds for a record of the batch b that is not what is stored.
 var saysOtherThanStored = strings.ReplaceAll(
@@ -110,17 +110,21 @@ var countContradicting = `
 	contradicted as (
 		update sessions s set conflicts = s.conflicts + b.n
 		from contradicting b where s.session_id = b.session_id
-		returning s.player, s.player_version, b.last_mark_recv_ms, b.n)` + rejectConflicts
+		returning s.player, s.player_version, b.last_mark_recv_ms, b.n)` + rejectConflicts("heartbeat", "seq")
 
-// rejectConflicts adds what contradicted holds to the rejections.
-var rejectConflicts = `
+// rejectConflicts returns the end of a statement that adds what contradicted holds to
+// the rejections of a source; field is that of the number that records share.
+func rejectConflicts(source, field string) string {
+	text := strconv.Itoa(maxRejectionText)
+	return `
 	insert into rejections as r (day, source, reason, field, whole, player, player_version, count)
-	select (to_timestamp(max(last_mark_recv_ms) / 1000.0) at time zone 'UTC')::date, 'heartbeat', '` + string(telemetry.ReasonConflict) + `', 'seq', true,
-	       left(player, ` + strconv.Itoa(maxRejectionText) + `), left(player_version, ` + strconv.Itoa(maxRejectionText) + `), sum(n)
+	select (to_timestamp(max(last_mark_recv_ms) / 1000.0) at time zone 'UTC')::date, '` + source + `', '` + string(telemetry.ReasonConflict) + `', '` + field + `', true,
+	       left(player, ` + text + `), left(player_version, ` + text + `), sum(n)
 	from contradicted
 	group by player, player_version
 	order by player, player_version
 	on conflict (day, source, reason, field, whole, player, player_version) do update set count = r.count + excluded.count`
+}
 
 // mergeStaged merges the rest of the staging table into sessions, in the order
 // in which it was filled, and returns the sessions that it could not merge and
