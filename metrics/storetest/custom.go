@@ -158,6 +158,30 @@ func (w *world) wantRestated(job *metrics.Job) {
 	want["tip_price"] = sums{4, 6.5 + 2 + 1 + 2, 5}
 	want["tip_price.per_unit"] = sums{4, 6.5/2 + 2 + 1 + 2, 4}
 	w.wantSums(want)
+
+	// The day on which a window of people's own closed: b was back in it after all.
+	const day = 24 * 60.0
+	w.report(session("b-late", "b", 2.5*day))
+	r.Day = at(4*day + dayCloses - day)
+	made, err := job.Restate(w.ctx, &w.exp, r, at(18*day))
+	if err != nil {
+		w.t.Fatalf("Restate: %v", err)
+	}
+	if got := made.Restated[1].Units; got != 4 {
+		w.t.Errorf("%d outcomes were made again, want the 4 of return_2_3", got)
+	}
+	want["came_back"] = sums{4, 2, 4}
+	w.wantSums(want)
+	returned := map[string]float64{}
+	w.mustLook(func(tx metrics.LookTx) error {
+		return tx.Outcomes(w.ctx, "return_2_3", made.Number, func(o *metrics.Outcome) error {
+			returned[o.Unit] = o.Quantities[metrics.Returned]
+			return nil
+		})
+	})
+	if diff := cmp.Diff(map[string]float64{"a": 1, "b": 1, "c": 0, "d": 0}, returned); diff != "" {
+		w.t.Errorf("who returned differs (-want +got):\n%s", diff)
+	}
 }
 
 // sums are what a metric of an arm adds up to.

@@ -121,7 +121,7 @@ func (w *world) compareLook(look *metrics.Look, number int, name string) {
 		w.t.Fatal(err)
 	}
 	w.mustLook(func(tx metrics.LookTx) error {
-		for _, window := range metrics.Windows() {
+		for _, window := range cells.Windows() {
 			err := tx.Outcomes(w.ctx, window, number, func(o *metrics.Outcome) error {
 				cells.Add(window, o)
 				return nil
@@ -162,4 +162,39 @@ func testRestateNothing(t *testing.T, w *world) {
 		}
 		return nil
 	})
+}
+
+// testRestateImported computes a day again on which outcomes were imported: those stay
+// as they are, and count as before.
+func testRestateImported(t *testing.T, w *world) {
+	const day = 24 * 60.0
+	w.expose(w.exposure("ann", "control", 0), w.exposure("ben", "treatment", 0))
+	w.report(session("s-ann", "ann", 1), session("s-ben", "ben", 1))
+	bring := func(minutes float64, outcomes ...metrics.Outcome) {
+		t.Helper()
+		if err := w.s.Import(w.ctx, &w.exp, at(minutes), metrics.WindowDay, outcomes); err != nil {
+			t.Fatalf("Import: %v", err)
+		}
+	}
+	bring(dayCloses, imported("cat", 0, 5_000), imported("dia", 1, 7_000)) // on the day on which the others close
+	bring(2*day+dayCloses, imported("eve", 1, 9_000))
+	w.runJob(at(dayCloses + 5))
+	w.runJob(at(2*day + dayCloses + 5))
+	before := w.newest()
+	w.report(session("s-late", "ann", 2))
+	made, err := w.restate(dayCloses, 3*day, "a collector delivered late")
+	if err != nil {
+		t.Fatalf("Restate: %v", err)
+	}
+	if got, want := made.Restated[0].Units, 2; got != want { // their days; their first windows closed the day before
+		t.Errorf("%d outcomes were made again, want %d: imported ones stay", got, want)
+	}
+	if got, want := watched(&made), watched(&before)+59_000; got < want-1 || got > want+1 {
+		t.Errorf("watched %v ms, want %v", got, want)
+	}
+	w.compareLook(&made, made.Number, "restated")
+	w.compareLook(&before, before.Number, "before")
+	if _, err := w.restate(2*day+dayCloses, 3*day, "why"); !faultOf(err, "day") {
+		t.Errorf("a day of imported outcomes alone: %v, want a fault of day", err)
+	}
 }

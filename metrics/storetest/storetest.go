@@ -69,6 +69,7 @@ func Exercise(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"a plan leaves suspected units out of all other cells", testSuspectsApart},
 		{"a day is restated, and the past stays", testRestate},
 		{"only what has an outcome is restated", testRestateNothing},
+		{"imported outcomes stay when their day is restated", testRestateImported},
 		{"attributes of the exposure arrive", testAttributes},
 		{"imported outcomes are taken once, by the look after them", testImported},
 		{"a look is kept whole", testLookRoundTrip},
