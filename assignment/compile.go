@@ -100,8 +100,10 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts 
 // Prerequisites are linked later, when all experiments are compiled.
 func compileMore(e *experiment.Experiment, st state, unit unitIndex, parts *parts) *more {
 	m := &more{kept: parts.kept[e.Key]}
-	if e.IgnoreHoldouts == "" {
-		m.holdouts = parts.holdouts[unit]
+	for _, h := range parts.holdouts[unit] {
+		if e.IgnoreHoldouts == "" && h.key != e.MeasuresHoldout {
+			m.holdouts = append(m.holdouts, h)
+		}
 	}
 	if st == stateShipped {
 		m.shippedArm = e.ArmIndex(e.ShippedArm)

@@ -104,6 +104,9 @@ func Revise(cur *Experiment, spec Spec) (Experiment, error) {
 			return Experiment{}, Errorf(CodeConflict, "layer", "the layer cannot change after launch: units would move")
 		}
 	}
+	if spec.MeasuresHoldout != cur.MeasuresHoldout {
+		return Experiment{}, Errorf(CodeConflict, "measures_holdout", "what an experiment measures cannot change; make another")
+	}
 	if err := reviseArms(cur, &spec); err != nil {
 		return Experiment{}, err
 	}

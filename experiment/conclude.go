@@ -10,6 +10,9 @@ func Ship(cur Experiment, arm string) (Experiment, error) {
 	if cur.Status == StatusDraft || cur.Status == StatusArchived {
 		return Experiment{}, Errorf(CodeConflict, "status", "an experiment that is %s cannot ship an arm", cur.Status)
 	}
+	if err := refuseMeasured(&cur.Spec, "ship an arm"); err != nil {
+		return Experiment{}, err
+	}
 	i := cur.ArmIndex(arm)
 	if i < 0 {
 		return Experiment{}, Invalidf("arm", "experiment %s has no arm %q", cur.Key, arm)
@@ -41,6 +44,9 @@ func Unship(cur Experiment) (Experiment, error) {
 func Restart(cur Experiment, salt string, now time.Time) (Experiment, error) {
 	if cur.Status == StatusDraft || cur.Status == StatusArchived {
 		return Experiment{}, Errorf(CodeConflict, "status", "an experiment that is %s cannot restart", cur.Status)
+	}
+	if err := refuseMeasured(&cur.Spec, "restart"); err != nil {
+		return Experiment{}, err
 	}
 	if cur.StopAt != nil && !cur.StopAt.After(now) {
 		return Experiment{}, Errorf(CodeConflict, "stop_at", "is past: the schedule would stop the experiment at once")

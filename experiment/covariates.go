@@ -44,6 +44,8 @@ func (e *Spec) settleCovariates(before *Experiment) {
 	case e.Plan.Covariates != "":
 	case before != nil:
 		e.Plan.Covariates = before.Plan.Covariates
+	case e.MeasuresHoldout != "":
+		e.Plan.Covariates = CovariatesOff
 	case e.Design == DesignAB && e.Unit.HasPast():
 		e.Plan.Covariates = DefaultCovariates
 	}

@@ -185,6 +185,7 @@ func (e *Spec) Validate(known func(metric string) bool) error {
 	e.Plan.validate(&f, known)
 	e.validateCovariates(&f)
 	e.validateSuspects(&f)
+	e.validateMeasures(&f)
 	return f.err()
 }
 

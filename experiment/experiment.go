@@ -65,7 +65,10 @@ type Spec struct {
 	// IgnoreHoldouts, when set, says why units that are held out take part
 	// nevertheless; without a reason they do not.
 	IgnoreHoldouts string `json:"ignore_holdouts,omitempty"`
-	Arms           []Arm  `json:"arms"`
+	// MeasuresHoldout is the key of a holdout: the first arm is the units that it holds
+	// out, the second all others.
+	MeasuresHoldout string `json:"measures_holdout,omitempty"`
+	Arms            []Arm  `json:"arms"`
 	// Overrides forces a unit id into an arm for QA; such units are never analysed.
 	Overrides map[string]string `json:"overrides,omitempty"`
 	// OnPause says what units get while the experiment is paused.

@@ -285,6 +285,9 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if err := p.pinMetrics(c); err != nil {
 		return err
 	}
+	if err := p.measures(ctx, c); err != nil {
+		return err
+	}
 	p.bump = true
 	layerID, err := ensureLayer(ctx, p.tx, &c.next.Spec, p.opts)
 	if err != nil {
@@ -301,7 +304,6 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if c.before == nil {
 		action = "experiment.create"
 		c.next.CreatedAt = p.at
-		c.next.Salt = p.opts.salt()
 		err = c.insert(ctx, p.tx)
 	} else {
 		err = c.update(ctx, p.tx)

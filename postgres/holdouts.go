@@ -70,6 +70,9 @@ func (p *publication) applyHoldout(ctx context.Context, spec experiment.HoldoutS
 	if cur != nil && *cur == next {
 		return AppliedHoldout{Unchanged, next}, false, nil
 	}
+	if err := p.checkMeasured(ctx, cur); err != nil {
+		return a, false, err
+	}
 	if err := p.thaw(true, false); err != nil {
 		return a, false, err
 	}
@@ -152,4 +155,46 @@ func loadHoldouts(ctx context.Context, tx *sqlx.Tx) ([]experiment.Holdout, error
 		out = nil // as it is after a round trip through JSON
 	}
 	return out, wrap("read holdouts", err)
+}
+
+// measures gives a new experiment its salt: that of the holdout which it
+// measures, or one of its own. It returns what experiment.Experiment.CheckMeasures
+// says of the experiment.
+func (p *publication) measures(ctx context.Context, c *change) error {
+	var measured *experiment.Holdout
+	if c.next.MeasuresHoldout != "" {
+		stored, err := queryHoldouts(ctx, p.tx, `key = $1`, c.next.MeasuresHoldout)
+		if err != nil {
+			return fmt.Errorf("read holdout: %w", err)
+		}
+		if len(stored) > 0 {
+			measured = &stored[0]
+		}
+	}
+	switch {
+	case c.before != nil:
+	case measured != nil:
+		c.next.Salt = measured.Salt
+	default:
+		c.next.Salt = p.opts.salt()
+	}
+	return c.next.CheckMeasures(measured)
+}
+
+// checkMeasured returns an Error of CodeConflict while an experiment measures a
+// holdout, nil for a new one, whose units would be others after the change.
+func (p *publication) checkMeasured(ctx context.Context, cur *experiment.Holdout) error {
+	if cur == nil {
+		return nil
+	}
+	var keys []string
+	err := p.tx.SelectContext(ctx, &keys, `
+		select key from experiments where status in ('running', 'paused') and spec->>'measures_holdout' = $1 order by key limit 1`, cur.Key)
+	if err != nil {
+		return fmt.Errorf("read experiments that measure a holdout: %w", err)
+	}
+	if len(keys) > 0 {
+		return experiment.Errorf(experiment.CodeConflict, "key", "experiment %s measures holdout %s: stop it first", keys[0], cur.Key)
+	}
+	return nil
 }

@@ -70,7 +70,7 @@ func (b *builder) head() Head {
 		Key: e.Key, Name: e.Name, Hypothesis: e.Hypothesis, Owner: e.Owner,
 		Status: e.Status, Design: e.Design, Unit: e.Unit,
 		StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, ShippedArm: e.ShippedArm,
-		StartAt: e.StartAt, StopAt: e.StopAt,
+		StartAt: e.StartAt, StopAt: e.StopAt, MeasuresHoldout: e.MeasuresHoldout,
 		Version: e.Version, Versions: b.in.Versions,
 		PlanHash: e.PlanHash, PlanIntact: b.planIntact(),
 		Alpha: b.plan.Alpha, Power: b.plan.Power, MDE: b.plan.MDE, NOpt: b.plan.Units, End: b.plan.End,

@@ -51,6 +51,9 @@ type Head struct {
 	StartAt    *time.Time          `json:"start_at,omitempty"` // a draft runs from then on
 	StopAt     *time.Time          `json:"stop_at,omitempty"`  // it stops by itself
 	ShippedArm string              `json:"shipped_arm,omitempty"`
+	// MeasuresHoldout is the holdout whose units are control; empty: it has a
+	// control of its own.
+	MeasuresHoldout string `json:"measures_holdout,omitempty"`
 
 	Version  int       `json:"version"`
 	Versions []Version `json:"versions,omitempty"` // all, oldest first

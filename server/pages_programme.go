@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,7 +97,12 @@ func (s *Server) programmePage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, h := range holdouts {
-		view.Holdouts = append(view.Holdouts, newHoldout(h, all))
+		shown := newHoldout(h, all)
+		if shown.Measures, err = s.measures(r.Context(), h.Key, all); err != nil {
+			s.problemPage(w, r, err)
+			return
+		}
+		view.Holdouts = append(view.Holdouts, shown)
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Programme(b, view) })
 }
@@ -108,7 +115,7 @@ func newHoldout(h experiment.Holdout, all []experiment.Experiment) web.HoldoutVi
 	}
 	for i := range all {
 		e := &all[i]
-		if e.Unit != h.Unit || e.Status != experiment.StatusRunning && e.Status != experiment.StatusPaused {
+		if e.Unit != h.Unit || e.MeasuresHoldout == h.Key || e.Status != experiment.StatusRunning && e.Status != experiment.StatusPaused {
 			continue
 		}
 		link := web.Link{Text: e.Key, URL: pathExperiments + "/" + e.Key}
@@ -119,4 +126,30 @@ func newHoldout(h experiment.Holdout, all []experiment.Experiment) web.HoldoutVi
 		out.Honours = append(out.Honours, link)
 	}
 	return out
+}
+
+// maxMeasures bounds the measurements of a holdout that are shown, the newest
+// first: each needs its newest report.
+const maxMeasures = 12
+
+// measures returns the experiments that measured a holdout.
+func (s *Server) measures(ctx context.Context, holdout string, all []experiment.Experiment) ([]web.HoldoutMeasure, error) {
+	var began []*experiment.Experiment
+	for i := range all {
+		if e := &all[i]; e.MeasuresHoldout == holdout && e.StartedAt != nil && e.Status != experiment.StatusArchived {
+			began = append(began, e)
+		}
+	}
+	slices.SortFunc(began, func(x, y *experiment.Experiment) int {
+		return cmp.Or(y.StartedAt.Compare(*x.StartedAt), strings.Compare(x.Key, y.Key))
+	})
+	var out []web.HoldoutMeasure
+	for _, e := range began[:min(len(began), maxMeasures)] {
+		rep, _, err := s.reports.build(ctx, e, 0, s.now())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, web.HoldoutMeasure{Link: web.Link{Text: cmp.Or(e.Name, e.Key), URL: pathExperiments + "/" + e.Key}, Report: &rep})
+	}
+	return out, nil
 }

@@ -1,11 +1,17 @@
 package server
 
 import (
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/postgres"
 )
 
@@ -97,6 +103,57 @@ func TestProgrammeShowsHoldouts(t *testing.T) {
 		 "arms":[{"key":"control","weight":1,"value":false},{"key":"treatment","weight":1,"value":true}],"plan":{"primary":["stall_ratio"]}}]}`)
 	b.play(t, []scenario{{
 		name: "holdouts", method: "GET", path: pathProgramme, header: map[string]string{"Cookie": b.signIn(t)}, status: 200,
-		has: []string{"year", "% of all viewers", `href="/experiments/abr"`, "everybody needs it", "no running experiment", "The cumulative effect is not computed"},
+		has: []string{"year", "% of all viewers", `href="/experiments/abr"`, "everybody needs it", "no running experiment", "The cumulative effect is not known", "measures_holdout: year", "weight: 9800"},
 	}})
+}
+
+// The document that the page proposes measures the holdout: who is held out is
+// exposed to its first arm, and the page shows the effect as the report does.
+func TestProgrammeMeasuresAHoldout(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(t, `{"holdouts":[{"key":"year","unit":"viewer","slots":5000}]}`)
+	signedIn := map[string]string{"Cookie": b.signIn(t)}
+	page := b.send(t, scenario{method: "GET", path: pathProgramme, header: signedIn})
+	m := regexp.MustCompile(`(?s)<pre id="measure-year" tabindex="0">(.*?)</pre>`).FindStringSubmatch(page.body)
+	if m == nil {
+		t.Fatalf("no document is proposed: %s", page.body)
+	}
+	b.play(t, []scenario{{
+		name: "apply", method: "POST", path: apiPath + "/experiments", as: experiment.ScopeWrite, body: html.UnescapeString(m[1]), header: map[string]string{"Content-Type": "application/yaml"},
+		status: 200, rows: map[string]int{"audit_log": 1, "experiments": 1, "experiment_versions": 1, "layers": 1},
+	}})
+	for i := range 40 {
+		viewer := fmt.Sprint("v-", i)
+		got := b.send(t, scenario{
+			method: "POST", path: "/ofrep/v1/evaluate/flags/year-measured", as: experiment.ScopeEvaluate, body: `{"context":{"targetingKey":"` + viewer + `"}}`,
+		})
+		held := strings.Contains(b.evaluated(t, viewer), `"cause":"holdout"`)
+		if got.status != http.StatusOK || strings.Contains(got.body, `"variant":"held-out"`) != held || !strings.Contains(got.body, `"assigned":true`) {
+			t.Errorf("%s, held out: %v, measured as %s", viewer, held, got.body)
+		}
+	}
+	eventually(t, func() error {
+		if n := b.count(t, "select count(*) from exposures"); n < 40 {
+			return fmt.Errorf("%d of 40 exposures are stored", n)
+		}
+		return nil
+	})
+	if page = b.send(t, scenario{method: "GET", path: pathProgramme, header: signedIn}); !strings.Contains(page.body, "no look yet") || !strings.Contains(page.body, `href="/experiments/year-measured"`) {
+		t.Errorf("a measurement that has just begun: %s", page.body)
+	}
+	b.clock.advance(30 * time.Hour)
+	job := metrics.Job{Store: b.db, Experiments: b.db.Page, Catalogue: b.db.Catalogue}
+	if sum, err := job.RunOnce(t.Context(), b.clock.Now()); err != nil || sum.Looks != 1 {
+		t.Fatalf("the job = %+v, %v", sum, err)
+	}
+	page = b.send(t, scenario{method: "GET", path: pathProgramme, header: signedIn})
+	for _, want := range []string{"The programme against", "Watch time per viewer", "40 viewers"} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("a measurement with a look lacks %q: %s", want, page.body)
+		}
+	}
+	if strings.Contains(page.body, "The cumulative effect is not known") {
+		t.Error("what is measured is said not to be known")
+	}
 }

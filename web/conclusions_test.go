@@ -89,6 +89,12 @@ func TestConclusionsPage(t *testing.T) {
 	}
 }
 
+// builtReport is the report of a fixture.
+func builtReport(fixture string) *report.Report {
+	r := reports()[fixture]
+	return &r
+}
+
 func sampleProgramme(chrome Chrome) ProgrammeView {
 	return ProgrammeView{
 		Chrome: chrome, Conclusions: sampleConclusions(), Running: 7, Library: "/conclusions", Metrics: "/catalogue",
@@ -96,19 +102,25 @@ func sampleProgramme(chrome Chrome) ProgrammeView {
 			{
 				Key: "year-2026", Unit: experiment.UnitViewer, Slots: 200, Honours: []Link{{Text: "abr-safety-75", URL: "/experiments/abr-safety-75"}, {Text: "low-latency", URL: "/experiments/low-latency"}},
 				Ignores: []HoldoutIgnored{{Link{Text: "hotfix", URL: "/experiments/hotfix"}, "A repair that everybody needs."}},
+				Measures: []HoldoutMeasure{
+					{Link{Text: "year-2026-autumn", URL: "/experiments/year-2026-autumn"}, builtReport("ship")},
+					{Link{Text: strings.Repeat("long-", 12), URL: "/experiments/long"}, builtReport("srm")},
+					{Link{Text: "year-2026-winter", URL: "/experiments/year-2026-winter"}, builtReport("no_data")},
+				},
 			},
 			{Key: "year-2025", Unit: experiment.UnitBroadcaster, Slots: 50, Ended: true},
+			{Key: "year-2027", Unit: experiment.UnitViewer, Slots: 100},
 		},
 	}
 }
 
-// The page shows that the wins are drawn towards the mean, and does not claim
-// a total that nobody measured.
+// The page shows that the wins are drawn towards the mean, and a total only where
+// somebody measured it, unless it cannot be believed.
 func TestProgrammePage(t *testing.T) {
 	t.Parallel()
 	page := renderPage(t, func(r *Renderer) pageWriter { return bind(r.Programme, sampleProgramme(Chrome{})) })
 	for _, want := range []string{
-		"2 of 12 with a primary metric proven better", "17\u00a0%", "The cumulative effect is not computed", "% of all viewers", "ended", "A repair that everybody needs.",
+		"2 of 12 with a primary metric proven better", "17\u00a0%", "The cumulative effect is not known", "weight: 9900", "% of all viewers", "ended", "Effect of the programme", "Withheld", "no look yet", "A repair that everybody needs.",
 		"Shipped, then removed: 1", "To be expected", "3.10\u00a0%", "11 experiments were judged on it", "no running experiment",
 	} {
 		if !strings.Contains(page, want) {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/stats"
 	"github.com/splitcast/splitcast/web/chart"
@@ -26,22 +25,6 @@ type ProgrammeView struct {
 	Metrics     string       // address of the catalogue
 }
 
-// HoldoutView is a holdout with who honours it.
-type HoldoutView struct {
-	Key     string
-	Unit    experiment.UnitType
-	Slots   int // of experiment.TotalSlots
-	Ended   bool
-	Honours []Link // running and paused experiments on its units
-	Ignores []HoldoutIgnored
-}
-
-// HoldoutIgnored is an experiment that takes held-out units nevertheless.
-type HoldoutIgnored struct {
-	Link
-	Reason string
-}
-
 // programmePage is the view ready for the template.
 type programmePage struct {
 	Chrome
@@ -54,12 +37,6 @@ type programmePage struct {
 	Outcomes         []programmeOutcome
 	Shrunk           []programmeShrunk
 	Unshrunk         string // why no metric can be shrunk
-}
-
-type programmeHoldout struct {
-	Key, Size, State string
-	Honours          []Link
-	Ignores          []HoldoutIgnored
 }
 
 type programmeOutcome struct {
@@ -101,12 +78,8 @@ const (
 
 func newProgrammePage(v ProgrammeView) (programmePage, error) {
 	p := programmePage{Chrome: v.Chrome, Library: v.Library, Metrics: v.Metrics, Finished: len(v.Conclusions)}
-	for _, h := range v.Holdouts {
-		out := programmeHoldout{Key: h.Key, Size: slotShare(h.Slots) + " of all " + string(h.Unit) + "s", State: "in force", Honours: h.Honours, Ignores: h.Ignores}
-		if h.Ended {
-			out.State = "ended"
-		}
-		p.Holdouts = append(p.Holdouts, out)
+	for i := range v.Holdouts {
+		p.Holdouts = append(p.Holdouts, newProgrammeHoldout(&v.Holdouts[i]))
 	}
 	if err := p.facts(&v); err != nil {
 		return p, err
