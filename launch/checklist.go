@@ -196,7 +196,7 @@ func checkPower(in *Input, a *Assessment) []Check {
 	if !ok {
 		c.OK, c.Title = false, "Nobody knows how long it takes"
 		if a.Power != nil {
-			c.Detail = "The primary metric could not be previewed: " + a.Power.Refusal + "."
+			c.Detail = "The primary metric could not be previewed: " + strings.TrimSuffix(a.Power.Refusal, ".") + "."
 		}
 		return []Check{c}
 	}

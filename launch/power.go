@@ -95,6 +95,9 @@ func planPower(in *Input) *Power {
 	baseline, ok := preview.baseline()
 	if !ok {
 		out.Refusal = preview.Preview.Shape.Refusal
+		if preview.Preview.Units == 0 {
+			out.Refusal = "no unit of the control arm of an experiment had a value in the last days"
+		}
 		if out.Refusal == "" {
 			out.Refusal = "the metric did not vary, or was zero, in the last days"
 		}

@@ -73,7 +73,7 @@ func (s *Server) assessLaunch(ctx context.Context, _ string, in *assessmentInput
 	if len(doc.Experiments) != 1 {
 		return nil, experiment.Invalidf("experiments", "one experiment is assessed at a time; the document holds %d", len(doc.Experiments))
 	}
-	p, err := s.assess(ctx, doc.Experiments[0], nil, launch.StepReview)
+	p, err := s.assess(ctx, assessing{spec: doc.Experiments[0], step: launch.StepReview})
 	if err != nil {
 		return nil, err
 	}

@@ -25,11 +25,29 @@ type prepared struct {
 
 // launchFaults returns all that is wrong with the experiment of a form by the
 // rules of experiments alone.
-func (s *Server) launchFaults(form url.Values) experiment.Errors {
-	spec, faults := web.ReadLaunch(form, s.now())
+func (s *Server) launchFaults(ctx context.Context, form url.Values) (experiment.Errors, error) {
+	spec, faults, err := s.readLaunch(ctx, form)
+	if err != nil {
+		return nil, err
+	}
 	spec.Normalize()
 	known := func(string) bool { return true } // prepare asks the catalogue
-	return addFaults(faults, spec.Validate(known))
+	return addFaults(faults, spec.Validate(known)), nil
+}
+
+// readLaunch reads the experiment of a form. One that edits a stored draft has from
+// there what the form has no fields for.
+func (s *Server) readLaunch(ctx context.Context, form url.Values) (experiment.Spec, experiment.Errors, error) {
+	spec, faults := web.ReadLaunch(form, s.now())
+	key := web.OpenedLaunch(form)
+	if key == "" {
+		return spec, faults, nil
+	}
+	stored, err := s.db.Get(ctx, key)
+	if err != nil {
+		return spec, nil, err
+	}
+	return spec, append(faults, web.KeepStored(form, &spec, &stored)...), nil
 }
 
 // addFaults adds faults of fields that have none yet: one is enough to mend it.
@@ -45,10 +63,13 @@ func addFaults(faults experiment.Errors, err error) experiment.Errors {
 // prepare gathers what a step shows about the experiment of a form.
 func (s *Server) prepare(r *http.Request, form url.Values, step launch.Step) (*prepared, error) {
 	ctx := r.Context()
-	spec, faults := web.ReadLaunch(form, s.now())
+	spec, faults, err := s.readLaunch(ctx, form)
+	if err != nil {
+		return nil, err
+	}
 	auto := spec.Plan.Units == 0
 	spec.Normalize()
-	p, err := s.assess(ctx, spec, faults, step)
+	p, err := s.assess(ctx, assessing{spec, faults, step, web.OpenedLaunch(form)})
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +80,24 @@ func (s *Server) prepare(r *http.Request, form url.Values, step launch.Step) (*p
 	return p, nil
 }
 
-// assess gathers what is stored and assesses an experiment that is normalized, as
-// far as a step needs it.
-func (s *Server) assess(ctx context.Context, spec experiment.Spec, faults experiment.Errors, step launch.Step) (*prepared, error) {
+// assessing is what is assessed.
+type assessing struct {
+	spec   experiment.Spec   // normalized
+	faults experiment.Errors // of reading it
+	step   launch.Step       // for which it is
+	stored string            // key of the draft that it changes; empty: it is new
+}
+
+// assess gathers what is stored and assesses an experiment, as far as a step needs
+// it.
+func (s *Server) assess(ctx context.Context, of assessing) (*prepared, error) {
+	spec, step := of.spec, of.step
 	catalogue, err := s.db.Catalogue(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := &prepared{catalogue: catalogue, input: launch.Input{Spec: spec, Now: s.now(), Previews: map[string]launch.MetricPreview{}}}
-	p.input.Faults = addFaults(faults, spec.Validate(catalogue.Known))
+	p.input.Faults = addFaults(of.faults, spec.Validate(catalogue.Known))
 	power, all := step == launch.StepPower || step == launch.StepMetrics, step == launch.StepReview
 	if power || all {
 		if err := s.previewPlan(ctx, p); err != nil {
@@ -83,6 +113,9 @@ func (s *Server) assess(ctx context.Context, spec experiment.Spec, faults experi
 	}
 	if p.input.Others, err = s.db.List(ctx); err != nil {
 		return nil, err
+	}
+	if of.stored != "" { // it is no other experiment
+		p.input.Others = slices.DeleteFunc(p.input.Others, func(e experiment.Experiment) bool { return e.Key == of.stored })
 	}
 	p.assessment = launch.Assess(p.input)
 	if all && p.assessment.Blockers(launch.LevelHard) == 0 {

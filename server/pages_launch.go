@@ -29,6 +29,7 @@ func (s *Server) launchRoutes(r chi.Router) {
 	r.Get(pathLaunch+"/{draft}/{step}", s.launchStep)
 	r.Post(pathLaunch+"/{draft}/{step}", s.launchSave)
 	r.Post(pathLaunch+"/{draft}", s.launchDiscard)
+	r.Post(pathExperiments+"/{key}"+web.EditPath, s.launchOpen)
 }
 
 // launchStart shows the first step, before anything is kept, and the drafts to go
@@ -49,8 +50,52 @@ func (s *Server) showLaunchStart(w http.ResponseWriter, r *http.Request, status 
 			Name: drafts[i].Form.Get("name"), URL: at + "/" + string(launch.StepReview), Discard: at, At: drafts[i].UpdatedAt,
 		})
 	}
+	all, err := s.db.List(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	for i := range all {
+		if all[i].Status == experiment.StatusDraft && len(view.Stored) < maxStoredOffered {
+			view.Stored = append(view.Stored, all[i])
+		}
+	}
 	view.Chrome, view.Base, view.Step, view.Experiment = s.chrome(r), pathLaunch, launch.StepChange, pathExperiments
 	s.page(w, r, status, func(b *bytes.Buffer) error { return s.pages.Launch(b, view) })
+}
+
+// maxStoredOffered is how many stored drafts the first step offers to change; the
+// list of experiments has all of them.
+const maxStoredOffered = 10
+
+// launchOpen opens a stored draft in the wizard, or goes on with it where the reader
+// has opened it before.
+func (s *Server) launchOpen(w http.ResponseWriter, r *http.Request) {
+	stored, err := s.db.Get(r.Context(), chi.URLParam(r, "key"))
+	if err == nil && stored.Status != experiment.StatusDraft {
+		err = experiment.Errorf(experiment.CodeConflict, "status", "%s was launched: the wizard changes only what was not; a document changes it, by splitcast apply", stored.Key)
+	}
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	drafts, err := s.db.LaunchDrafts(r.Context(), s.user(r), s.wall())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	for i := range drafts {
+		if web.OpenedLaunch(drafts[i].Form) == stored.Key {
+			http.Redirect(w, r, pathLaunch+"/"+drafts[i].ID+"/"+string(launch.StepReview), http.StatusSeeOther)
+			return
+		}
+	}
+	id, err := s.db.CreateLaunchDraft(r.Context(), s.user(r), web.OpenLaunch(&stored.Spec, s.now()), s.wall())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	http.Redirect(w, r, pathLaunch+"/"+id+"/"+string(launch.StepReview), http.StatusSeeOther)
 }
 
 func (s *Server) user(r *http.Request) string { return s.web.GetString(r.Context(), sessionUser) }
@@ -61,7 +106,11 @@ func (s *Server) launchBegin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := web.MergeLaunch(web.NewLaunchForm(""), launch.StepChange, r.PostForm)
-	faults := s.launchFaults(form)
+	faults, err := s.launchFaults(r.Context(), form)
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
 	if web.LaunchStepFault(launch.StepChange, faults) {
 		s.showLaunchStart(w, r, http.StatusBadRequest, web.LaunchView{Form: form, Faults: faults})
 		return
@@ -150,7 +199,12 @@ func (s *Server) launchGo(w http.ResponseWriter, r *http.Request, id string, ste
 		to = step
 	}
 	if at := slices.Index(steps, step); r.PostForm.Get(web.ParamGo) == web.GoNext && at >= 0 && at+1 < len(steps) {
-		if faults := s.launchFaults(form); !web.LaunchStepFault(step, faults) {
+		faults, err := s.launchFaults(r.Context(), form)
+		if err != nil {
+			s.problemPage(w, r, err)
+			return
+		}
+		if !web.LaunchStepFault(step, faults) {
 			to = steps[at+1]
 		}
 	}

@@ -196,3 +196,62 @@ func TestLaunchFormIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A stored draft is opened from its page, changed step by step, and stored and
+// launched as the same experiment; opening it twice makes no second draft.
+func TestWizardChangesAStoredDraft(t *testing.T) {
+	t.Parallel()
+	w := newWizard(t)
+	for _, path := range []string{pathExperiments, pathLaunch, pathExperiments + "/later"} {
+		if page := w.get(t, path); !strings.Contains(page.body, `action="/experiments/later/edit"`) || strings.Contains(page.body, `action="/experiments/abr/edit"`) {
+			t.Errorf("%s = %d offers what it should not, or not what it should", path, page.status)
+		}
+	}
+	to, a := w.post(t, pathExperiments+"/later/edit", nil)
+	draft, ok := strings.CutSuffix(to, "/review")
+	if a.status != http.StatusSeeOther || !ok {
+		t.Fatalf("edit = %d to %q: %s", a.status, to, a.body)
+	}
+	if again, _ := w.post(t, pathExperiments+"/later/edit", nil); again != to {
+		t.Errorf("opened again = %q, want %q", again, to)
+	}
+	if page := w.get(t, to).body; strings.Contains(page, "The key is taken") || !strings.Contains(page, "key: later") {
+		t.Errorf("the review of an opened draft: %s", page)
+	}
+	if page := w.get(t, draft+"/change").body; strings.Contains(page, `name="key"`) || !strings.Contains(page, `href="/experiments/later"`) {
+		t.Error("the key can be changed, or the page does not say what is edited")
+	}
+	w.post(t, draft+"/metrics", url.Values{"plan.primary": {"bitrate"}, "go": {"save"}})
+	w.post(t, draft+"/traffic", url.Values{"slots": {"25"}, "go": {"save"}})
+	if to, a := w.post(t, draft+"/review", url.Values{"go": {"draft"}}); to != pathExperiments+"/later" {
+		t.Fatalf("store = %d to %q: %s", a.status, to, a.body)
+	}
+	e, err := w.db.Get(t.Context(), "later")
+	if err != nil || e.Status != experiment.StatusDraft || e.Plan.Primary[0] != "bitrate" || e.Slots != 2_500 || string(e.Arms[1].Value) != "true" {
+		t.Errorf("stored %+v, %v", e.Spec, err)
+	}
+	to, _ = w.post(t, pathExperiments+"/later/edit", nil)
+	draft = strings.TrimSuffix(to, "/review")
+	w.apply(t, `{"experiments":[{"key":"later","name":"Changed elsewhere","unit":"viewer","status":"draft",
+		"arms":[{"key":"control","weight":1,"value":false},{"key":"treatment","weight":1,"value":true}],"plan":{"primary":["stall_ratio"]}}]}`)
+	if _, a := w.post(t, draft+"/review", url.Values{"go": {"launch"}}); a.status != http.StatusConflict || !strings.Contains(a.body, "hanged elsewhere since it was opened") {
+		t.Errorf("launching over somebody's change = %d: %s", a.status, a.body)
+	}
+	w.post(t, draft, nil)
+	to, _ = w.post(t, pathExperiments+"/later/edit", nil)
+	if to, a := w.post(t, to, url.Values{"go": {"launch"}}); to != pathExperiments+"/later" {
+		t.Fatalf("launch = %d to %q: %s", a.status, to, a.body)
+	}
+	if e, err := w.db.Get(t.Context(), "later"); err != nil || e.Status != experiment.StatusRunning || e.Name != "Changed elsewhere" {
+		t.Errorf("launched %+v, %v", e.Spec, err)
+	}
+	if n := w.count(t, "select count(*) from experiments where key like 'later%'"); n != 1 {
+		t.Errorf("%d experiments of the draft, want 1", n)
+	}
+	if _, a := w.post(t, pathExperiments+"/later/edit", nil); a.status != http.StatusConflict {
+		t.Errorf("editing what runs = %d", a.status)
+	}
+	if _, a := w.post(t, pathExperiments+"/nothing/edit", nil); a.status != http.StatusNotFound {
+		t.Errorf("editing what is not there = %d", a.status)
+	}
+}

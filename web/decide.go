@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/report"
 )
@@ -36,6 +38,7 @@ type decision struct {
 	Arms                        []option // to choose from; none: no choice
 	Main                        bool     // what the verdict speaks for
 	Warning                     string   // what the verdict says against it
+	Elsewhere                   string   // address that the form posts to without a reason; empty: Base
 }
 
 // newDecide lists what may be done, most likely first. nil: nothing.
@@ -79,7 +82,14 @@ func newDecide(r *report.Report, base string) *decidePart {
 		return nil
 	}
 	if h.Status == experiment.StatusDraft {
+		add(decision{
+			Title: "Change", Button: "Open the wizard", Elsewhere: base + EditPath,
+			Text: "Metrics, audience, size and traffic, with what follows from them. It stays this experiment.",
+		})
 		add(archiveDecision())
+	}
+	if h.MeasuresHoldout != "" { // its arms are the holdout's units, whatever comes of it
+		p.Decisions = slices.DeleteFunc(p.Decisions, func(d decision) bool { return d.Action == ActionShip || d.Action == ActionRestart })
 	}
 	return p
 }

@@ -22,6 +22,9 @@ type ExperimentsView struct {
 	More   string          // address of the next page; empty: this is the last
 	// Server is the address that a first `splitcast apply` talks to.
 	Server string
+	// Keys and Telemetry are the addresses where keys are made, and where the first
+	// record is taught; empty: not offered.
+	Keys, Telemetry string
 }
 
 // Filter is what the reader asked for, from the query of the page.
@@ -89,6 +92,8 @@ type experimentsPage struct {
 	Total    int
 	More     string
 	First    firstSteps
+
+	Keys, Telemetry string
 }
 
 // listRow is one experiment.
@@ -104,6 +109,7 @@ type listRow struct {
 	Units, Planned        string
 	Progress              float64
 	LastLook              stamp
+	Edit                  string // address that opens a draft in the wizard; empty: it is none
 }
 
 // firstSteps teaches how a first experiment is made.
@@ -138,6 +144,7 @@ func newExperimentsPage(v ExperimentsView) (experimentsPage, error) {
 		Chrome: v.Chrome, Title: "Experiments", Base: v.Base, New: v.New, Query: v.Filter.Query,
 		Filtered: v.Filter != Filter{}, Total: v.Total, More: v.More,
 		Shown: plural(len(v.Rows), "experiment", "experiments"),
+		Keys:  v.Keys, Telemetry: v.Telemetry,
 		First: firstSteps{Document: firstDocument, Command: "splitcast apply -f experiment.yaml"},
 	}
 	if v.Server != "" {
@@ -189,6 +196,9 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 		URL: v.URL, Name: x.Name, Key: x.Key, Owner: x.Owner,
 		Status: statusWord(x.Status), Design: designWord(x.Design), Arms: plural(len(x.Arms), "arm", "arms"),
 		LastLook: newStamp(v.LastLook, listFormat), Planned: count(x.Plan.Units),
+	}
+	if x.Status == experiment.StatusDraft {
+		row.Edit = v.URL + EditPath
 	}
 	r := v.Report
 	if r == nil {

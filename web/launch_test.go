@@ -185,7 +185,7 @@ func TestLaunchStepsSay(t *testing.T) {
 		"/launch/audience-bare":   {"nobody can be counted"},
 		"/launch/power":           {"units find a lift of 2 %, whenever you look", "with 20 % of the traffic", "Group-sequential"},
 		"/launch/power-bare":      {"Choose a primary metric first"},
-		"/launch/power-hostile":   {"must be a number", "no unit has a value"},
+		"/launch/power-hostile":   {"must be a number", "no unit of the control arm"},
 		"/launch/traffic":         {"strip-new", "changes the same thing", "60 % free before this one", "low-latency"},
 		"/launch/traffic-hostile": {"must be a time such as", "must be a key as of experiments"},
 		"/launch/review":          {"Launch with", "The arms share links", "abr-buffer changes the same thing"},

@@ -28,10 +28,12 @@ type LaunchView struct {
 	Assessment launch.Assessment
 	Previews   map[string]launch.MetricPreview
 	Drafts     []LaunchDraft // of the reader, on the first visit
-	Document   string        // the experiment as `splitcast apply` takes it
-	Planner    string        // address of the planner; empty: there is none
-	Catalogue  string        // address of the metric catalogue
-	Experiment string        // address below which experiments are
+	// Stored are experiments that are stored and not launched, on the first visit.
+	Stored     []experiment.Experiment
+	Document   string // the experiment as `splitcast apply` takes it
+	Planner    string // address of the planner; empty: there is none
+	Catalogue  string // address of the metric catalogue
+	Experiment string // address below which experiments are
 }
 
 // LaunchDraft is a draft to go on with.
@@ -53,6 +55,8 @@ type launchPage struct {
 	Saved      stamp
 	Drafts     []launchDraftRow
 	Faults     []string // those that no field shows
+	Of, Kept   string   // the stored draft that is edited, and what stays of it
+	Stored     []launchStoredRow
 
 	Kinds        []launchKind
 	KindFault    string
@@ -96,6 +100,9 @@ type launchDraftRow struct {
 	At                 stamp
 }
 
+// launchStoredRow is an experiment that is stored and not launched.
+type launchStoredRow struct{ Name, URL, Edit string }
+
 // launchField is one input.
 type launchField struct {
 	Name, Label, Hint, Value, Error, Type string
@@ -132,10 +139,15 @@ var launchOps = []struct {
 	{experiment.OpAbsent, "is not there"},
 }
 
+// EditPath follows the address of an experiment that is not launched: posting there
+// opens it in the wizard.
+const EditPath = "/edit"
+
 // newLaunchPage prepares a step with what was typed.
 func newLaunchPage(v LaunchView) launchPage {
 	p := launchPage{
 		Chrome: v.Chrome, Action: v.Base, Planner: v.Planner, Catalogue: v.Catalogue, Experiments: v.Experiment,
+		Of: OpenedLaunch(v.Form), Kept: keptWords(v.Form),
 		Step: string(v.Step), Begun: v.Draft != "", Title: "New experiment", Saved: newStamp(&v.SavedAt, "15:04:05 UTC"),
 	}
 	if v.Draft != "" {
@@ -145,6 +157,10 @@ func newLaunchPage(v LaunchView) launchPage {
 	p.steps(&v)
 	for _, d := range v.Drafts {
 		p.Drafts = append(p.Drafts, launchDraftRow{cmp.Or(d.Name, "Without a name"), d.URL, d.Discard, newStamp(&d.At, listFormat)})
+	}
+	for i := range v.Stored {
+		e := &v.Stored[i]
+		p.Stored = append(p.Stored, launchStoredRow{cmp.Or(e.Name, e.Key), v.Experiment + "/" + e.Key, v.Experiment + "/" + e.Key + EditPath})
 	}
 	b := launchBuilder{form: v.Form, faults: map[string]string{}, shown: map[string]bool{}}
 	if b.form == nil {
@@ -206,7 +222,7 @@ func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
 		}
 	case launch.StepPower:
 		p.Plan = []launchField{
-			b.field(fieldMDE, "Smallest lift worth finding, %", "of control's value; half of it needs four times the units"),
+			b.field(fieldMDE, "Smallest lift, %", "that is worth finding, of control's value; half of it needs four times the units"),
 			b.field(fieldUnits, "Planned units", "where the intervals are tightest; left empty: what the preview asks for"),
 			b.hinted(b.choice(fieldMethod, "Decided", methodOptions(b.form.Get(fieldMethod))), "guardrails and quantiles are decided at any look all the same"),
 			b.date(fieldEnd, "Planned end", "planned looks need one; else optional"),
@@ -232,9 +248,9 @@ func (p *launchPage) changeFields(b *launchBuilder) {
 		b.required(fieldName, "Name", "as people call it"),
 		b.long(fieldWhy, "Hypothesis", "what changes, for whom, and why"),
 	}
-	p.More = []launchField{
-		b.field(fieldKey, "Key", "what services ask for; made of the name if left empty"),
-		b.field(fieldOwner, "Owner", "a person or a team"),
+	p.More = []launchField{b.field(fieldOwner, "Owner", "a person or a team")}
+	if p.Of == "" { // services may ask for a stored one by its key
+		p.More = append([]launchField{b.field(fieldKey, "Key", "what services ask for; made of the name if left empty")}, p.More...)
 	}
 	for i := range launchArms {
 		label := "Control"

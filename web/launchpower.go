@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strings"
 
 	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/stats"
@@ -25,7 +26,7 @@ func newLaunchPower(v *LaunchView) *launchPower {
 	if !ok {
 		out := &launchPower{Refusal: "Choose a primary metric first."}
 		if power != nil {
-			out.Refusal = "The primary metric has no numbers of the last days to plan with: " + power.Refusal +
+			out.Refusal = "The primary metric has no numbers of the last days to plan with: " + strings.TrimSuffix(power.Refusal, ".") +
 				". The plan takes 100,000 units unless you say otherwise; the planner answers for numbers that you know."
 		}
 		return out

@@ -27,7 +27,7 @@ const fieldSeen = "seen"
 
 // ownsField reports whether a field is filled in in a step.
 func ownsField(step launch.Step, name string) bool {
-	return name != ParamGo && name != fieldSeen && step != launch.StepReview && launch.StepOf(name) == step
+	return name != ParamGo && name != fieldSeen && name != fieldOf && name != fieldWas && name != fieldKept && step != launch.StepReview && launch.StepOf(name) == step
 }
 
 // LaunchStepFault reports whether any of the faults is of the step.
