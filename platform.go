@@ -85,6 +85,7 @@ type platformConfig struct {
 	PublicURL      string // see server.Config
 	Now            func() time.Time
 	Salt           func() string // of new experiments; nil: at random
+	Retention      server.Retention
 	Log            *slog.Logger
 }
 
@@ -133,7 +134,7 @@ func (p *platform) start(ctx context.Context) error {
 	var err error
 	p.server, err = server.New(server.Config{
 		DB: p.db.DB, Live: p.live, Now: p.cfg.Now, Wall: time.Now, Salt: p.cfg.Salt, Log: p.cfg.Log,
-		AddressHeader: p.cfg.AddressHeader, PublicURL: p.cfg.PublicURL, Version: version(),
+		AddressHeader: p.cfg.AddressHeader, PublicURL: p.cfg.PublicURL, Version: version(), Retention: p.cfg.Retention,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/postgres"
+	"github.com/splitcast/splitcast/server"
 )
 
 type serveCmd struct {
@@ -28,7 +29,7 @@ func (c *serveCmd) Run(rt *runtime) error {
 	clock := wallClock()
 	p, err := startPlatform(rt.ctx, platformConfig{
 		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, AddressHeader: c.AddressHeader, PublicURL: c.PublicURL,
-		Now: clock.Now, Log: rt.log,
+		Now: clock.Now, Log: rt.log, Retention: server.Retention{Days: c.RetainDays, Elsewhere: c.NoJob},
 	})
 	if err != nil {
 		return err

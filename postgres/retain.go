@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ const longestWindow = (metrics.MaxReturnDay+1)*metrics.DaySpan + metrics.DayGrac
 
 // ActionRetain is the audit log's name of a run that dropped something.
 const ActionRetain = "facts.drop"
+
+// retainSubject is what the audit log says was dropped from.
+const retainSubject = "retention"
 
 // DroppedPartition is a day of facts that went, or would go.
 type DroppedPartition struct {
@@ -106,7 +110,7 @@ func (db *DB) Retain(ctx context.Context, now time.Time, opts RetainOptions) ([]
 	if err != nil {
 		return gone, err
 	}
-	return gone, db.RecordAudit(ctx, AuditEntry{At: now, Actor: opts.Actor, Action: ActionRetain, Subject: "retention", Detail: detail})
+	return gone, db.RecordAudit(ctx, AuditEntry{At: now, Actor: opts.Actor, Action: ActionRetain, Subject: retainSubject, Detail: detail})
 }
 
 // openSince returns the moment from which facts are needed by windows that are not
@@ -217,4 +221,21 @@ func (db *DB) CheckRestatable(ctx context.Context, day time.Time) error {
 	}
 	return experiment.Errorf(experiment.CodeConflict, "day", "facts of %s were dropped for their age; what was made of them stays as it is",
 		last.UTC().Format(time.DateOnly))
+}
+
+// LastRetained is what Retain dropped last.
+type LastRetained struct {
+	At   time.Time
+	Days int // age from which facts went
+}
+
+// LastRetained returns the last run of Retain that dropped something; nil: none did.
+func (db *DB) LastRetained(ctx context.Context) (*LastRetained, error) {
+	var out LastRetained
+	err := db.sql.QueryRowxContext(ctx, `
+		select at, (detail->>'days')::int from audit_log where subject = $1 and action = $2 order by id desc limit 1`, retainSubject, ActionRetain).Scan(&out.At, &out.Days)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // nothing was dropped yet, which is no fault
+	}
+	return &out, wrap("read what was dropped", err)
 }

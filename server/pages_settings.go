@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -87,7 +88,11 @@ func (s *Server) fillSettings(ctx context.Context, view *web.SettingsView) error
 		}
 		view.Lists = append(view.Lists, row)
 	}
-	view.Kept = settingsKept
+	last, err := s.db.LastRetained(ctx)
+	if err != nil {
+		return err
+	}
+	view.Kept = settingsKept(s.retention, last)
 	view.About = []web.SettingsAbout{
 		{Name: "Version", Value: s.version},
 		{Name: "API", Value: apiPath + "/openapi.json", URL: apiPath + "/openapi.json"},
@@ -100,10 +105,37 @@ func (s *Server) fillSettings(ctx context.Context, view *web.SettingsView) error
 	return nil
 }
 
-// settingsKept says how long what is stored is kept.
-var settingsKept = []web.SettingsKept{
-	{What: "Outcomes, looks, conclusions, audit log", HowLong: "for ever; they are never changed"},
-	{What: "Sessions and records of telemetry", HowLong: "as long as their tables are; by the day, so that an operator can drop old days"},
+// Retention is how long the job keeps facts: of days that are past no experiment
+// needs them.
+type Retention struct {
+	Days      int  // age from which they go; 0: they stay
+	Elsewhere bool // another process runs the job, and knows
+}
+
+// settingsKept says how long what is stored is kept. last is what was dropped last,
+// by whatever process.
+func settingsKept(r Retention, last *postgres.LastRetained) []web.SettingsKept {
+	facts, outcomes := "for ever; the job drops them from an age of --retain-days", "for ever; the job drops them with --retain-days"
+	switch {
+	case r.Elsewhere:
+		facts = "as the process with the job says, by --retain-days"
+		outcomes = facts
+	case r.Days > 0:
+		facts = days(time.Duration(r.Days)*24*time.Hour) + ", and as long as an open window needs them"
+		outcomes = "until " + days(time.Duration(r.Days)*24*time.Hour) + " after their experiment has ended"
+	}
+	if last != nil {
+		facts += fmt.Sprintf("; last dropped on %s, from an age of %d days", last.At.UTC().Format("2 January 2006"), last.Days)
+	}
+	return append([]web.SettingsKept{
+		{What: "Exposures, sessions, looks, reports, conclusions, comments, audit log", HowLong: "for ever; what was looked at is never changed"},
+		{What: "Records of players (CMCD) and business events", HowLong: facts},
+		{What: "Outcomes of single units", HowLong: outcomes},
+	}, settingsLives...)
+}
+
+// settingsLives are what is kept for a time that nobody sets.
+var settingsLives = []web.SettingsKept{
 	{What: "Counts of records by the minute", HowLong: days(postgres.IngestKept)},
 	{What: "Drafts of the launch form", HowLong: days(postgres.LaunchDraftLife)},
 	{What: "Signed links to frozen reports", HowLong: "as they say, at most " + days(postgres.MaxShareLife)},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/splitcast/splitcast/postgres"
 	"github.com/splitcast/splitcast/web"
 )
 
@@ -133,6 +135,47 @@ func TestSettingsWindowsAndLists(t *testing.T) {
 	}
 	if got := b.post(t, "lists/testers/remove", nil); got.status != http.StatusNotFound {
 		t.Errorf("remove it again = %d", got.status)
+	}
+}
+
+// What the page says of retention is what the job was told, and what it did last.
+func TestSettingsSayHowLongFactsAreKept(t *testing.T) {
+	t.Parallel()
+	b := newSettingsBench(t)
+	for name, tt := range map[string]struct {
+		retention Retention
+		last      *postgres.LastRetained
+		has       []string
+	}{
+		"nothing is dropped": {Retention{}, nil, []string{"for ever; the job drops them from an age of --retain-days"}},
+		"after 60 days":      {Retention{Days: 60}, nil, []string{"60 days, and as long as an open window needs them", "until 60 days after their experiment has ended"}},
+		"by another process": {Retention{Days: 60, Elsewhere: true}, nil, []string{"as the process with the job says"}},
+		"by hand":            {Retention{}, &postgres.LastRetained{At: testNow, Days: 50}, []string{"last dropped on 2 November 2026, from an age of 50 days"}},
+	} {
+		said := fmt.Sprint(settingsKept(tt.retention, tt.last))
+		for _, want := range tt.has {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: %s, want it to say %q", name, said, want)
+			}
+		}
+		if tt.retention.Days == 0 && strings.Contains(said, "until ") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+	if last, err := b.db.LastRetained(t.Context()); err != nil || last != nil {
+		t.Errorf("LastRetained = %v, %v, want nothing", last, err)
+	}
+	old := testNow.AddDate(0, 0, -100).Format("20060102")
+	if _, err := b.sql.ExecContext(t.Context(), "create table unit_events_"+old+" partition of unit_events for values from ('"+
+		testNow.AddDate(0, 0, -100).Format(time.DateOnly)+"') to ('"+testNow.AddDate(0, 0, -99).Format(time.DateOnly)+"')"); err != nil {
+		t.Fatal(err)
+	}
+	gone, err := b.db.Retain(t.Context(), testNow, postgres.RetainOptions{Days: 77, Actor: "operator"})
+	if err != nil || len(gone) == 0 {
+		t.Fatalf("Retain = %v, %v", gone, err)
+	}
+	if page := b.send(t, scenario{method: "GET", path: pathSettings, header: b.header}); !strings.Contains(page.body, "last dropped on 2 November 2026, from an age of 77 days") {
+		t.Errorf("the page does not tell what was dropped: %s", page.body)
 	}
 }
 

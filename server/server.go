@@ -68,6 +68,8 @@ type Config struct {
 	PublicURL string
 	// Version is the program's, for /api/v1/openapi.json and the logs.
 	Version string
+	// Retention is how long facts are kept, for people to read.
+	Retention Retention
 }
 
 // Server answers HTTP. Its methods may be called concurrently.
@@ -101,6 +103,7 @@ type Server struct {
 	closeErr      error // once closing is done
 	handler       http.Handler
 	version       string // of the program
+	retention     Retention
 }
 
 // New returns a Server that is ready to answer. It returns experiment.CodeInvalid
@@ -129,7 +132,7 @@ func New(cfg Config) (*Server, error) {
 	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
 	s.shares = &shareTokens{db: cfg.DB}
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
-	s.version = cfg.Version
+	s.version, s.retention = cfg.Version, cfg.Retention
 	s.stats.watch(cfg.Live, s.exposures, s.flagd, cfg.Now)
 	s.handler = s.routes(cfg.Version)
 	s.checkFlagd()
@@ -169,13 +172,16 @@ func (s *Server) routes(version string) http.Handler {
 	r := chi.NewRouter()
 	r.Use(boundRequestID, middleware.RequestID, s.stats.requests, s.recoverer)
 	r.NotFound(s.nowhere())
+	notTaken := s.pageOrProblem(func(*http.Request) error {
+		return &Problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not take that method"}
+	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		for _, method := range methods {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
 				w.Header().Add("Allow", method)
 			}
 		}
-		writeProblem(w, &Problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not take that method"})
+		notTaken(w, req)
 	})
 	r.Get("/healthz", s.health)
 	r.Get("/readyz", s.ready)
@@ -211,18 +217,23 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 // nowhere answers addresses that do not exist: with a page to browsers, with a
 // problem to programs.
 func (s *Server) nowhere() http.HandlerFunc {
-	missing := func(r *http.Request) error {
+	return s.pageOrProblem(func(r *http.Request) error {
 		return experiment.Errorf(experiment.CodeNotFound, "", "there is nothing at %s", r.URL.Path)
-	}
+	})
+}
+
+// pageOrProblem answers with what is wrong with a request: with a page to browsers,
+// with a problem to programs.
+func (s *Server) pageOrProblem(wrong func(*http.Request) error) http.HandlerFunc {
 	page := pageHeaders(s.web.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.problemPage(w, r, missing(r))
+		s.problemPage(w, r, wrong(r))
 	})))
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			page.ServeHTTP(w, r)
 			return
 		}
-		s.problem(w, r, missing(r))
+		s.problem(w, r, wrong(r))
 	}
 }
 
