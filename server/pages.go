@@ -74,7 +74,11 @@ func pageHeaders(next http.Handler) http.Handler {
 func (s *Server) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.web.GetString(r.Context(), sessionUser) == "" {
-			http.Redirect(w, r, pathSignIn+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			next := r.URL.RequestURI()
+			if r.Method != http.MethodGet { // where a form posts to there may be no page
+				next = cameFrom(r)
+			}
+			http.Redirect(w, r, pathSignIn+"?next="+url.QueryEscape(next), http.StatusSeeOther)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -175,7 +179,7 @@ func (s *Server) chrome(r *http.Request) web.Chrome {
 	c := web.Chrome{User: s.web.GetString(r.Context(), sessionUser)}
 	if c.User != "" {
 		c.SignOut, c.Find = pathSignOut, pathFind
-		c.Nav, c.Menu = slices.Clone(navigation), slices.Clone(furtherPages)
+		c.Nav, c.Menu, c.Places = slices.Clone(navigation), slices.Clone(furtherPages), places()
 		for _, links := range [][]web.Link{c.Nav, c.Menu} {
 			for i := range links {
 				links[i].Current = strings.HasPrefix(r.URL.Path, links[i].URL)
@@ -196,7 +200,10 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		s.timelinePage(w, r, filter, all)
 		return
 	}
-	view := web.ExperimentsView{Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: s.address(r)}
+	view := web.ExperimentsView{
+		Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: s.address(r),
+		Keys: pathSettings + "#" + web.SettingsKeys, Telemetry: pathTelemetry,
+	}
 	after := r.URL.Query().Get("after")
 	for i := range all {
 		e := &all[i]
@@ -238,13 +245,69 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, render
 	_, _ = w.Write(buf.Bytes()) // the reader is gone when this fails
 }
 
+// problemTitle says in plain words what a status means; that of HTTP speaks to
+// programs.
+func problemTitle(status int) string {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return "Something in the form is not right"
+	case http.StatusUnauthorized:
+		return "Sign in first"
+	case http.StatusForbidden:
+		return "Not allowed"
+	case http.StatusNotFound:
+		return "There is nothing here"
+	case http.StatusMethodNotAllowed:
+		return "This page takes only its form"
+	case http.StatusConflict:
+		return "Not possible as things are"
+	case http.StatusRequestEntityTooLarge:
+		return "That is too much at once"
+	case http.StatusTooManyRequests:
+		return "Too many at once"
+	case http.StatusServiceUnavailable:
+		return "The database is away"
+	case http.StatusInternalServerError:
+		return "Something went wrong here"
+	}
+	return http.StatusText(status)
+}
+
+// cameFrom returns the page of this server from which a form was sent; empty: it
+// is not known.
+func cameFrom(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
+		return ""
+	}
+	return localPath(u.RequestURI())
+}
+
 // problemPage shows err to a person.
 func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.describe(r, err)
 	p.fill()
 	view := web.ProblemView{
-		Chrome: s.chrome(r), Status: p.Status, Title: p.Title, Detail: p.Detail, RequestID: middleware.GetReqID(r.Context()),
+		Chrome: s.chrome(r), Status: p.Status, Title: problemTitle(p.Status), Detail: p.Detail,
 		Back: web.Link{Text: "All experiments", URL: pathExperiments},
+	}
+	if len(p.Errors) > 0 { // in words, without the path of the field that only a document has
+		view.Detail = ""
+		for _, f := range p.Errors {
+			fault := web.ProblemFault{Message: f.Message}
+			if p.Status == http.StatusBadRequest {
+				fault.Field = f.Location
+			}
+			view.Faults = append(view.Faults, fault)
+		}
+	}
+	if p.Status >= http.StatusInternalServerError {
+		view.RequestID = middleware.GetReqID(r.Context())
+	}
+	if r.Method == http.MethodPost {
+		if form := cameFrom(r); form != "" {
+			view.Back, view.Sent = web.Link{Text: "Back to the page", URL: form}, true
+		}
 	}
 	if retryLater(p.Status) {
 		w.Header().Set("Retry-After", retryAfterSec)

@@ -6,26 +6,27 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/web"
 )
 
-// pathFind finds experiments for the palette.
+// pathFind finds experiments and metrics for the palette.
 const pathFind = "/find"
 
 // maxFound is how many the palette shows: one types on rather than scrolls.
 const maxFound = 8
 
-// found is an experiment that the palette offers.
+// found is an experiment or a metric that the palette offers.
 type found struct {
-	Key    string            `json:"key"`
-	Name   string            `json:"name"`
-	Status experiment.Status `json:"status"`
-	URL    string            `json:"url"`
+	Key    string `json:"key"`
+	Name   string `json:"name"`
+	Status string `json:"status"` // of an experiment; else what it is
+	URL    string `json:"url"`
 }
 
 // find answers with the experiments whose key, name or owner holds the text;
-// those whose key or name begins with it come first.
+// those whose key or name begins with it come first. Metrics follow, where there is
+// room.
 func (s *Server) find(w http.ResponseWriter, r *http.Request) {
 	all, err := s.db.List(r.Context())
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request) {
 		if !filter.Matches(e) {
 			continue
 		}
-		hit := found{Key: e.Key, Name: e.Name, Status: e.Status, URL: pathExperiments + "/" + e.Key}
+		hit := found{Key: e.Key, Name: e.Name, Status: string(e.Status), URL: pathExperiments + "/" + e.Key}
 		if hit.Name == "" {
 			hit.Name = e.Key
 		}
@@ -50,11 +51,28 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request) {
 		}
 		later = append(later, hit)
 	}
-	hits := slices.Concat(first, later)
+	catalogue, err := s.db.Catalogue(r.Context())
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	hits := slices.Concat(first, later, foundMetrics(catalogue.All(), filter.Query))
 	body, err := json.Marshal(hits[:min(maxFound, len(hits))])
 	if err != nil {
 		s.problem(w, r, err)
 		return
 	}
 	writeJSONBytes(w, http.StatusOK, body)
+}
+
+// foundMetrics are the metrics whose key or name holds the text.
+func foundMetrics(all []metrics.Definition, text string) []found {
+	var out []found
+	text = strings.ToLower(text)
+	for i := range all {
+		if m := &all[i]; text != "" && (strings.Contains(m.Key, text) || strings.Contains(strings.ToLower(m.Name), text)) {
+			out = append(out, found{Key: m.Key, Name: m.Name, Status: "metric", URL: pathCatalogue + "/" + m.Key})
+		}
+	}
+	return out
 }

@@ -49,6 +49,20 @@ var furtherPages = []web.Link{
 	{Text: "Learn", URL: pathLearn, Key: "h"},
 }
 
+// places are those that the palette leads to besides: they are within other pages.
+func places() []web.Link {
+	out := []web.Link{
+		{Text: "New experiment", URL: pathLaunch},
+		{Text: "Timeline", URL: pathExperiments + "?" + web.ParamView + "=" + web.ViewTimeline},
+		{Text: "API keys", URL: pathSettings + "#" + web.SettingsKeys},
+		{Text: "Freeze windows", URL: pathSettings + "#" + web.SettingsFreezes},
+	}
+	for _, topic := range web.LearnTopics() {
+		out = append(out, web.Link{Text: "Learn: " + topic.Text, URL: topic.URL})
+	}
+	return out
+}
+
 // platformPages adds the pages; who asks has signed in.
 func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathPlanner, s.plannerPage)

@@ -68,7 +68,7 @@ func TestAddressesThatDoNotExist(t *testing.T) {
 	b := newBench(t)
 	browser := map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 	b.play(t, []scenario{
-		{name: "browser", method: "GET", path: "/nowhere", header: browser, status: 404, has: []string{"<h1>Not Found</h1>", "there is nothing at /nowhere"}},
+		{name: "browser", method: "GET", path: "/nowhere", header: browser, status: 404, has: []string{"<h1>There is nothing here</h1>", "there is nothing at /nowhere"}},
 		{name: "program", method: "GET", path: "/nowhere", status: 404, has: []string{`"detail":"there is nothing at /nowhere"`}},
 	})
 }

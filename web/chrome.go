@@ -4,6 +4,7 @@ package web
 type Chrome struct {
 	Nav     []Link // the pages that the reader may open
 	Menu    []Link // further ones, in a menu beside them
+	Places  []Link // further addresses that the palette offers
 	User    string // empty: nobody is signed in
 	SignOut string // address of the form that signs out; empty: there is none
 	Token   string // the form token of the session; empty: forms need none
@@ -35,6 +36,11 @@ type ProblemView struct {
 	Status    int
 	Title     string
 	Detail    string
-	RequestID string // shown so that a person can quote it
-	Back      Link   // where to go on; no URL: none is offered
+	Faults    []ProblemFault // instead of Detail, when fields are to blame
+	RequestID string         // shown so that a person can quote it; empty: nothing to report
+	Back      Link           // where to go on; no URL: none is offered
+	Sent      bool           // a form was sent, from the page of Back
 }
+
+// ProblemFault is what is wrong with one field; Field may be empty.
+type ProblemFault struct{ Field, Message string }

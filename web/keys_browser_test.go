@@ -31,7 +31,7 @@ func TestPalette(t *testing.T) {
 	if !isOpen(t, p, "palette") || !webtest.Eval[bool](t, p, "document.activeElement === document.querySelector('#palette input')") {
 		t.Fatal("Ctrl+K does not open the palette with the focus in its field")
 	}
-	for _, want := range []webtest.Name{{Role: "dialog", Name: "Go to"}, {Role: "combobox", Name: "Page or experiment"}, {Role: "listbox", Name: "Places"}} {
+	for _, want := range []webtest.Name{{Role: "dialog", Name: "Go to"}, {Role: "combobox", Name: "Page, experiment or metric"}, {Role: "listbox", Name: "Places"}} {
 		if names := p.Names(t); !slices.Contains(names, want) {
 			t.Errorf("the accessibility tree lacks %v", want)
 		}

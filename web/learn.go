@@ -51,6 +51,15 @@ func learnTopics(current string) []learnTopic {
 	return topics
 }
 
+// LearnTopics returns the pages of good practice, in the order in which to read them.
+func LearnTopics() []Link {
+	var out []Link
+	for _, t := range learnTopics("") {
+		out = append(out, Link{Text: t.Title, URL: t.URL})
+	}
+	return out
+}
+
 // ValidLearnTopic reports whether there is a page about the topic.
 func ValidLearnTopic(topic string) bool {
 	for _, t := range learnTopics("") {
