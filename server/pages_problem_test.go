@@ -30,7 +30,7 @@ func TestProblemPages(t *testing.T) {
 			name: "a form without its reason", method: "POST", path: "/experiments/abr", header: from, body: "action=stop", status: 400,
 			has: append(page, "<code>reason</code>: say why", `href="/experiments/abr?look=1"`, "Nothing was changed"),
 		},
-		{name: "not as things are", method: "POST", path: "/experiments/abr", header: from, body: "action=resume&reason=x", status: 409, has: page},
+		{name: "not as things are", method: "POST", path: "/experiments/abr", header: from, body: "action=remove&reason=x", status: 409, has: page},
 		{name: "the same for programs", method: "GET", path: apiPath + "/experiments/none", as: "read", status: 404, has: []string{`"status":404`, `"location":"key"`}, lacks: []string{"<html"}},
 		{name: "no page for programs", method: "GET", path: "/nowhere", status: 404, has: []string{`"status":404`}},
 		{name: "another method for programs", method: "DELETE", path: "/settings", status: 405, has: []string{`"status":405`}},
