@@ -89,18 +89,21 @@ func OpenedLaunch(form url.Values) string { return form.Get(fieldOf) }
 // stored draft that it edits. It returns faults when the draft is not what was
 // opened any more: whoever stored the form would undo the work of somebody else.
 func KeepStored(form url.Values, spec *experiment.Spec, stored *experiment.Experiment) experiment.Errors {
+	said := *spec
+	*spec = stored.Spec
+	spec.Name, spec.Hypothesis, spec.Owner, spec.Change, spec.Status = said.Name, said.Hypothesis, said.Owner, said.Change, said.Status
+	spec.Unit, spec.Layer, spec.Audience, spec.Arms = said.Unit, said.Layer, said.Audience, said.Arms
+	spec.Slots, spec.Ramp, spec.StartAt, spec.StopAt = said.Slots, said.Ramp, said.StartAt, said.StopAt
+	plan := &spec.Plan
+	plan.Primary, plan.Secondary, plan.Guardrails = said.Plan.Primary, said.Plan.Secondary, said.Plan.Guardrails
+	plan.MDE, plan.Units, plan.End, plan.Method, plan.Looks = said.Plan.MDE, said.Plan.Units, said.Plan.End, said.Plan.Method, said.Plan.Looks
+	if !plan.GroupSequential() {
+		plan.Spending = ""
+	}
 	for _, part := range keptParts() {
 		if slices.Contains(form[fieldKept], part.name) {
 			part.copy(spec, &stored.Spec)
 		}
-	}
-	spec.Key, spec.Design = stored.Key, stored.Design
-	spec.Requires, spec.IgnoreHoldouts, spec.MeasuresHoldout = stored.Requires, stored.IgnoreHoldouts, stored.MeasuresHoldout
-	spec.Overrides, spec.OnPause = stored.Overrides, stored.OnPause
-	spec.Plan.Alpha, spec.Plan.Power, spec.Plan.Covariates = stored.Plan.Alpha, stored.Plan.Power, stored.Plan.Covariates
-	spec.Plan.Versions = stored.Plan.Versions
-	if spec.Plan.GroupSequential() {
-		spec.Plan.Spending = stored.Plan.Spending
 	}
 	if stored.Status != experiment.StatusDraft {
 		return experiment.Errors{experiment.Errorf(experiment.CodeConflict, fieldKey, "%s is %s: it was launched since it was opened here; discard this draft", stored.Key, statusWord(stored.Status))}

@@ -45,7 +45,7 @@ func TestOpenLaunchLosesNothing(t *testing.T) {
 		"five arms": {`{"key":"five","unit":"viewer","arms":[{"key":"a","weight":1,"value":1},{"key":"b","weight":1,"value":2},{"key":"c","weight":1,"value":3},
 			{"key":"d","weight":1,"value":4},{"key":"e","weight":1,"value":5}],"plan":{"primary":["bitrate"]}}`, "arms"},
 		"what has no field": {plainDraft + `"requires":[{"experiment":"x","arms":["y"]}],"ignore_holdouts":"because","overrides":{"v":"a"},"on_pause":"keep"}`, ""},
-		"a holdout":         {`{"key":"m","unit":"viewer","measures_holdout":"year","arms":[{"key":"a","weight":200,"value":1},{"key":"b","weight":9800,"value":2}],"plan":{"primary":["bitrate"],"alpha":0.01,"power":0.9,"covariates":"off"}}`, ""},
+		"a holdout":         {`{"key":"m","unit":"viewer","measures_holdout":"year","arms":[{"key":"a","weight":200,"value":1},{"key":"b","weight":9800,"value":2}],"plan":{"primary":["bitrate"],"alpha":0.01,"power":0.9,"covariates":"off","suspects":"exclude"}}`, ""},
 	} {
 		stored := storedDraft(t, tt.document)
 		form := OpenLaunch(&stored.Spec, launchNow)
