@@ -282,7 +282,7 @@ func TestScopeMatrix(t *testing.T) {
 		}
 		want[r.scope], want[experiment.ScopeAdmin] = r.status, r.status
 		if r.path == "/v1/exposures" {
-			want[experiment.ScopeEvaluate] = r.status // see checkArm
+			want[experiment.ScopeEvaluate] = r.status // see checkPublic
 		}
 		for as, status := range want {
 			sc := r.scenario

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -35,7 +36,8 @@ type rejectedEntry struct {
 // after they are committed. Bad records are reported by index; the others are
 // kept. An exposure without a time, or with one in the future, is of now.
 //
-// A key with the scope evaluate suffices, which may be public: see checkArm.
+// A key with the scope evaluate suffices. Of that, and of any key that is public,
+// is taken what an evaluation could have said: see checkPublic.
 func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
 	key, err := s.authorize(r, cmp.Or(chi.URLParam(r, "key"), secretOf(r)), experiment.ScopeIngest, experiment.ScopeEvaluate)
 	if err != nil {
@@ -59,7 +61,7 @@ func (s *Server) postExposures(w http.ResponseWriter, r *http.Request) {
 	rows := make([]postgres.ExposureRow, 0, len(records))
 	var rejected []rejectedEntry
 	for i, rec := range records {
-		row, err := s.readExposure(rec, !key.Allows(experiment.ScopeIngest))
+		row, err := s.readExposure(rec, key.Public || !key.Allows(experiment.ScopeIngest))
 		if err == nil {
 			rows = append(rows, row)
 			continue
@@ -98,19 +100,27 @@ func (s *Server) readExposure(rec json.RawMessage, public bool) (postgres.Exposu
 		return postgres.ExposureRow{}, err
 	}
 	if public {
-		if err := s.checkArm(exp, &x); err != nil {
+		if err := s.checkPublic(exp, &x); err != nil {
 			return postgres.ExposureRow{}, err
 		}
 	}
 	return postgres.ResolveExposure(exp, &x)
 }
 
-// checkArm holds an exposure from a public page to what an evaluation with the
-// same key could have made: anyone may say that a unit was exposed, but not to
-// an arm that is not its own, which would count as crossing, nor that it was
-// forced there. Earlier versions cannot be checked; they are not analysed any
-// more.
-func (s *Server) checkArm(exp *assignment.Info, x *experiment.Exposure) error {
+// maxPublicDelay is how late a page may tell of an exposure: one that was hidden
+// over night sends what waits when it is seen again. Earlier times would let anyone
+// move the windows of others.
+const maxPublicDelay = 24 * time.Hour
+
+// checkPublic holds an exposure from a public page to what an evaluation with the
+// same key could have made: anyone may say that a unit was exposed, but not long
+// ago, nor to an arm that is not its own, which would count as crossing, nor that
+// it was forced there. Arms of earlier versions cannot be checked; they are not
+// analysed any more.
+func (s *Server) checkPublic(exp *assignment.Info, x *experiment.Exposure) error {
+	if x.At.Before(s.now().Add(-maxPublicDelay)) {
+		return experiment.Invalidf("at", "a public key may tell of the last %.0f hours", maxPublicDelay.Hours())
+	}
 	if x.Version != 0 && x.Version != exp.Version {
 		return nil
 	}

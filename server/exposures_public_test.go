@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/postgres"
 )
 
 // A key of a public page can say of a unit what an evaluation could, and no
@@ -38,11 +42,47 @@ func TestExposuresOfAPublicKey(t *testing.T) {
 		{name: "a beacon with another scope", method: "POST", path: "/v1/exposures/" + b.secrets["read"], body: `[]`, status: 403, lacks: []string{"secret-of"}},
 		{name: "a service may", method: "POST", path: "/v1/exposures", as: "ingest", body: right("v-200", "control", `,"override":true`), status: 200, rows: one},
 	})
+	at := func(ago time.Duration) string { return `,"at":"` + testNow.Add(-ago).Format(time.RFC3339) + `"` }
+	b.play(t, []scenario{
+		{name: "a day late", method: "POST", path: "/v1/exposures", as: "evaluate", body: right("v-300", armOf(t, b, "v-300"), at(maxPublicDelay)), status: 200, rows: one},
+		{name: "later", method: "POST", path: "/v1/exposures", as: "evaluate", body: right("v-301", armOf(t, b, "v-301"), at(maxPublicDelay+time.Second)), status: 400, has: []string{"[0].at"}},
+		{name: "a service may be later", method: "POST", path: "/v1/exposures", as: "ingest", body: right("v-302", "control", at(maxPublicDelay+time.Second)), status: 200, rows: one},
+	})
 	if n := b.count(t, "select count(*) from exposures where override"); n != 1 {
 		t.Errorf("%d exposures are marked as forced, want that of the service alone", n)
 	}
 	if strings.Contains(b.log.String(), "secret-of") {
 		t.Error("the log holds a secret")
+	}
+}
+
+// The key of a player stands in a page as well: with the scope ingest it may send
+// telemetry, but say no more of exposures than any public key.
+func TestExposuresOfAPublicIngestKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const secret = "pk_of_a_player_0123456789"
+	if _, err := b.db.CreateKey(t.Context(), postgres.NewKey{
+		Name: "player", Secret: secret, Scopes: []experiment.Scope{experiment.ScopeIngest}, Public: true, Actor: "test", Now: testNow,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.live.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	own := armOf(t, b, "v-1")
+	other := map[string]string{"control": "treatment", "treatment": "control"}[own]
+	of := func(arm string) string {
+		return fmt.Sprintf(`[{"experiment":"abr","unit":"v-1","arm":%q,"override":true}]`, arm)
+	}
+	key := map[string]string{"X-API-Key": secret}
+	b.play(t, []scenario{
+		{name: "another arm", method: "POST", path: "/v1/exposures", header: key, body: of(other), status: 400, has: []string{"[0].arm"}},
+		{name: "another arm by a beacon", method: "POST", path: "/v1/exposures/" + secret, body: of(other), status: 400, has: []string{"[0].arm"}},
+		{name: "its own arm", method: "POST", path: "/v1/exposures", header: key, body: of(own), status: 200, rows: map[string]int{"exposures": 1}},
+	})
+	if n := b.count(t, "select count(*) from exposures where override or crossed_at is not null"); n != 0 {
+		t.Errorf("%d units are marked as forced or crossed by a public key", n)
 	}
 }
 
