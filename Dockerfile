@@ -4,7 +4,7 @@
 #
 # DATABASE_URL is required: the private PostgreSQL of `splitcast serve` needs
 # PostgreSQL's programs, which are deliberately not in the image. Probe
-# /healthz for life and /readyz for readiness.
+# /healthz for life and /readyz for readiness; `splitcast probe` asks the latter.
 
 FROM golang:1.26 AS build
 WORKDIR /src
@@ -28,4 +28,5 @@ COPY --from=build --chown=65532:65532 /out/data /data
 ENV SPLITCAST_DATA=/data
 VOLUME /data
 EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["splitcast", "probe"]
 ENTRYPOINT ["splitcast", "serve", "--addr", "0.0.0.0:8080"]

@@ -48,6 +48,7 @@ type cli struct {
 	Analyze analyzeCmd `cmd:"" help:"Print a scorecard of rows that someone else collected."`
 	Import  importCmd  `cmd:"" help:"Import what others measured: units with their outcomes, or exposures and sessions."`
 	Export  exportCmd  `cmd:"" help:"Write outcomes, cells or looks of an experiment to a file, or a notebook that computes its effects again."`
+	Probe   probeCmd   `cmd:"" help:"Print whether a server is ready, for the health checks of containers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	LogLevel slog.Level `default:"info" help:"debug, info, warn or error." env:"SPLITCAST_LOG_LEVEL"`

@@ -105,6 +105,9 @@ func TestApplyAndReportCommands(t *testing.T) {
 			}
 		}
 	}
+	if out, err := commandLine(t, "probe", "--server", p.url()); err != nil || out != "ready\n" {
+		t.Errorf("probe = %q, %v, want ready", out, err)
+	}
 	out, err := commandLine(t, append([]string{"report", "abr-safety-75", "--json"}, at...)...)
 	if err != nil || !json.Valid([]byte(out)) {
 		t.Errorf("report --json = %q, %v", out, err)
@@ -127,6 +130,9 @@ func TestCommandLineItself(t *testing.T) {
 	}
 	if out, err := commandLine(t, "--help"); err != nil || !strings.Contains(out, "demo") {
 		t.Errorf("--help = %q, %v, want the commands", out, err)
+	}
+	if out, err := commandLine(t, "probe", "--server", "http://127.0.0.1:1"); err == nil || out != "" {
+		t.Errorf("probe of nothing = %q, %v, want a failure", out, err)
 	}
 	if _, err := commandLine(t, "serve", "--no-such-flag"); err == nil {
 		t.Error("an unknown flag was accepted")
