@@ -35,9 +35,9 @@ race: ## all tests with the race detector; nothing is skipped for want of Postgr
 	@scripts/axe.sh || [ $$? -eq 3 ]
 	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
 
-truth: ## what the race detector is too slow for: the demo's two weeks and its five truths, whole populations, 100,000 units, the largest page
+truth: ## what the race detector is too slow for: the demo's two weeks and its truths, worlds with bots, loss and lies, whole populations, 100,000 units, the largest page
 	@scripts/need.sh go postgresql
-	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run TestDemoTellsTheTruth .
+	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run 'TestDemoTellsTheTruth|TestLossByStage|TestBotsAre|TestChatPurchases|TestBroadcastsAre|TestLiesChange|TestPipeline' .
 	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 10m ./simulate ./client
 	$(GO) test -count 1 -run TestLargest ./web
 
@@ -69,9 +69,10 @@ bench: ## all benchmarks, and assignment beside its peers, as benchstat tables
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bin/bench-peers.txt
 
-calibrate: ## every statistical method under every design of docs/calibration.md, written anew; about 20 minutes
-	@scripts/need.sh go
+calibrate: ## every statistical method under every design of docs/calibration.md, written anew; then A/A and power through the whole product
+	@scripts/need.sh go postgresql
 	SPLITCAST_CALIBRATE=full $(GO) test -count 1 -timeout 3h -run 'TestCalibration$$' -v ./stats
+	SPLITCAST_CALIBRATE=full SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 1h -run 'TestPipeline' -v .
 
 cover: ## coverage of all packages by all tests
 	@scripts/need.sh go postgresql chromium

@@ -94,3 +94,30 @@ func (w *worldRun) exposed(arm int) (n int) {
 	}
 	return n
 }
+
+// A reporter that dies in the sessions that stall makes them look rarer. The report
+// must not call that a win: it says that telemetry is missing in one arm.
+func TestLosingTheWorstSessionsIsNoWin(t *testing.T) {
+	t.Parallel()
+	on := simulate.Switches{CMCD: simulate.CMCDNever, Loss: [2]simulate.Loss{{}, {WorstSessions: 1}}}
+	w := newWorldRun(t, simulate.Options{Seed: 18, Viewers: population(12_000), Switches: on})
+	w.apply(on.Document())
+	w.play(0, 3*24*time.Hour)
+	if raceEnabled {
+		return
+	}
+	r := w.report(simulate.KeyReporter, 0)
+	row := rowOf(t, r.Secondary, "stalled_session_rate")
+	if row.Control.Value == nil || row.Treatment.Value == nil || *row.Treatment.Value > 0.2**row.Control.Value {
+		t.Errorf("stalls are %s and %s, want hardly any told in treatment", row.Control.Text, row.Treatment.Text)
+	}
+	if r.Verdict.State != report.VerdictUntrustworthy {
+		t.Errorf("verdict %s: %s", r.Verdict.State, r.Verdict.Sentence)
+	}
+	for _, c := range r.Trust {
+		t.Logf("%s: %s: %s", c.Key, c.State, c.Statistic)
+	}
+	if c := checkOf(t, &r, report.CheckCoverage); c.State != report.CheckFail {
+		t.Errorf("coverage: %s: %s", c.State, c.Statistic)
+	}
+}

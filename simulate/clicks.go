@@ -9,10 +9,10 @@ import (
 	"github.com/splitcast/splitcast/experiment"
 )
 
-// Many experiments run over one stream of viewers. Those whose key begins with
-// KeyAACheck do nothing. Those whose key begins with KeyClicks decide who
-// clicks, each on a thing of its own, and touch nothing else: their outcomes
-// are independent of one another, although the viewers are the same.
+// KeyClicks begins the keys of experiments that decide who clicks, each on a thing
+// of its own, and touch nothing else: many of them run over one stream of viewers,
+// and their outcomes are independent of one another, although the viewers are the
+// same. Those whose key begins with KeyAACheck do nothing at all.
 const KeyClicks = "clicks-"
 
 // Clicks is how often viewers click. The zero value is that there is nothing to

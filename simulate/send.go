@@ -32,12 +32,13 @@ func (d *Driver) send(ctx context.Context, exposures []experiment.Exposure, due 
 			return err
 		})
 	}
-	for format, path := range map[Format]string{
-		Heartbeat: "/v1/heartbeats", UnitEvent: "/v1/events", BroadcastBeat: "/v1/broadcasts",
-	} {
-		for _, body := range bodies(due, format) {
+	for _, to := range [...]struct {
+		format Format
+		path   string
+	}{{Heartbeat, "/v1/heartbeats"}, {UnitEvent, "/v1/events"}, {BroadcastBeat, "/v1/broadcasts"}} {
+		for _, body := range bodies(due, to.format) {
 			g.Go(func() error {
-				_, err := d.client.post(ctx, path, "application/x-ndjson", body)
+				_, err := d.client.post(ctx, to.path, "application/x-ndjson", body)
 				return err
 			})
 		}

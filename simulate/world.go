@@ -5,7 +5,9 @@
 //
 // It never looks into the server: it knows the wire formats and nothing else,
 // and the same seed always gives the same viewers, sessions and reports,
-// wherever a run was interrupted.
+// wherever a run was interrupted. Switches turn on what a quiet world does not
+// have, such as programs, lost telemetry, lies, a chat and broadcasts; a Ledger
+// notes what is true of every unit then.
 //
 //	world := simulate.NewWorld(simulate.Options{Seed: 1, Epoch: launch})
 //	driver := simulate.Driver{BaseURL: url, Token: token, World: world, SetNow: clock.Set, RunJob: job.Run}
