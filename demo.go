@@ -106,7 +106,9 @@ func (c *demoCmd) start(rt *runtime) (*demo, error) {
 	}
 	d.driver = &simulate.Driver{
 		BaseURL: d.p.url(), Token: d.state.Token, Now: d.clock.Now, SetNow: d.clock.Set, RunJob: d.runJob, Progress: d.progress,
-		World: simulate.NewWorld(simulate.Options{Seed: d.state.Seed, Epoch: d.state.Epoch, Viewers: d.state.Viewers, Networks: networks}),
+		World: simulate.NewWorld(simulate.Options{
+			Seed: d.state.Seed, Epoch: d.state.Epoch, Viewers: d.state.Viewers, Networks: networks, Switches: demoSwitches(),
+		}),
 	}
 	if err := d.apply(rt.ctx); err != nil {
 		return nil, errors.Join(err, d.p.close())
@@ -157,18 +159,36 @@ func (d *demo) save(at time.Time) error {
 	return os.Rename(tmp, d.path)
 }
 
-// apply launches the five experiments through the API, as a person would.
+// demoSwitches is what the demo's world has beside viewers who watch: a chat, and
+// broadcasters whose ingest servers report.
+func demoSwitches() simulate.Switches {
+	return simulate.Switches{Social: simulate.DefaultSocial(), Broadcasts: simulate.DefaultBroadcasts()}
+}
+
+// demoDocuments returns the experiments of the demo. The five on players come first:
+// their salts, and with them their arms, are those that they always had.
+func demoDocuments() []experiment.Document {
+	on := demoSwitches()
+	return []experiment.Document{simulate.Document(), on.Document()}
+}
+
+// apply launches the experiments through the API, as a person would.
 func (d *demo) apply(ctx context.Context) error {
 	if err := d.save(d.state.Clock); err != nil {
 		return err
 	}
-	body, err := json.Marshal(simulate.Document())
-	if err != nil {
-		return err
-	}
-	var answer json.RawMessage
 	r := remote{Server: d.p.url(), Token: d.state.Token}
-	return r.call(ctx, http.MethodPost, "/api/v1/experiments", "application/json", bytes.TrimSpace(body), &answer)
+	for _, doc := range demoDocuments() {
+		body, err := json.Marshal(doc)
+		if err != nil {
+			return err
+		}
+		var answer json.RawMessage
+		if err := r.call(ctx, http.MethodPost, "/api/v1/experiments", "application/json", bytes.TrimSpace(body), &answer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run plays the past, then lives in the present.

@@ -127,6 +127,29 @@ func TestDemoTellsTheTruth(t *testing.T) {
 			checkIntervals(t, &r, truths[e.Key])
 		}
 	}
+	checkSwitched(t, d)
+}
+
+// checkSwitched asserts what chat and broadcasters do, which only their switches say.
+func checkSwitched(t *testing.T, d *demo) {
+	t.Helper()
+	on := demoSwitches()
+	for _, want := range []struct {
+		key, metric string
+		lift        float64
+	}{
+		{simulate.KeyHighlights, simulate.MetricChat, on.Social.Effect},
+		{simulate.KeyIngest, "ingest_starvation_ratio", -on.Broadcasts.Effect},
+	} {
+		r := fetchReport(t, d, want.key, 0)
+		t.Logf("%s: %s: %s", want.key, r.Verdict.State, r.Verdict.Sentence)
+		if r.Verdict.State != report.VerdictShip {
+			t.Errorf("%s: verdict %s: %s", want.key, r.Verdict.State, r.Verdict.Sentence)
+		}
+		if e := rowOf(t, r.Primary, want.metric).Effect; e == nil || want.lift < e.Lower || want.lift > e.Upper {
+			t.Errorf("%s: %s: %+v, want %+.2f within", want.key, want.metric, e, want.lift)
+		}
+	}
 }
 
 func fetchReport(t *testing.T, d *demo, key string, look int) report.Report {

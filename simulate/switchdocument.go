@@ -80,7 +80,7 @@ func nearestIngest() experiment.Spec {
 			Primary:   []string{"ingest_starvation_ratio"},
 			Secondary: []string{"starvation_free_streams", "ingest_disconnects_per_hour", "live_hours_per_broadcaster", "transcode_dropped_ratio"},
 			Guardrails: []experiment.Guardrail{
-				{Metric: "go_live_success", Margin: 0.02},
+				{Metric: "go_live_success", Margin: 0.08},
 			},
 			MDE: 0.2, Units: experiment.MinPlannedUnits,
 		},
