@@ -1,8 +1,6 @@
 package web
 
 import (
-	"maps"
-	"slices"
 	"testing"
 
 	"github.com/splitcast/splitcast/internal/webtest"
@@ -21,11 +19,10 @@ func TestAxe(t *testing.T) {
 	t.Parallel()
 	axe := webtest.Axe(t)
 	browser, url := webtest.Start(t), site(t)
-	paths := []string{"/experiments", "/first", "/sign-in", "/problem"}
+	paths := everyPage(t)
 	for _, name := range axeReports {
 		paths = append(paths, "/report/"+name)
 	}
-	paths = append(paths, slices.Sorted(maps.Keys(platformSamples(renderer(t), Chrome{})))...)
 	for _, path := range paths {
 		t.Run(path[1:], func(t *testing.T) {
 			t.Parallel()

@@ -121,15 +121,10 @@ func checkFits(t *testing.T, p *webtest.Page, name string, width int) {
 func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
-	for _, path := range []string{
-		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm", "/report/quality", "/report/quality_six_arms", "/report/state_scheduled", "/report/state_no_metric",
-		"/experiments", "/first", "/sign-in", "/problem",
-		"/launch", "/launch/change", "/launch/metrics", "/launch/audience", "/launch/power", "/launch/traffic", "/launch/review",
-		"/launch/change-hostile", "/launch/metrics-hostile", "/launch/traffic-hostile", "/launch/review-hostile",
-		"/planner", "/planner/answer", "/planner/faults", "/catalogue", "/catalogue/known", "/catalogue/hostile", "/layers", "/audit",
-		"/telemetry", "/telemetry/none", "/learn", "/learn/unit", "/learn/peeking", "/learn/guardrails", "/learn/interference", "/learn/interval",
-		"/settings", "/settings/made", "/settings/faults", "/timeline", "/timeline/owner", "/timeline/none", "/conclusions", "/conclusions/none", "/programme", "/programme/none",
-	} {
+	for _, path := range append(everyPage(t),
+		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
+		"/report/quality", "/report/quality_six_arms", "/report/state_scheduled", "/report/state_no_metric",
+	) {
 		t.Run(path[1:], func(t *testing.T) {
 			for _, width := range []int{360, 1280} {
 				p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})
