@@ -25,7 +25,7 @@ func sampleSettings(chrome Chrome) SettingsView {
 			{Key: "beta-testers", Unit: experiment.UnitViewer, Count: 12_345, ChangedAt: telemetryNow, UsedBy: []Link{{Text: "abr-safety-75", URL: "/experiments/abr-safety-75"}}},
 			{Key: "partners", Count: 1, ChangedAt: telemetryNow},
 		},
-		Kept:    []SettingsKept{{"Looks, conclusions, audit log", "for ever"}, {"Counts of records by the minute", "31 days"}},
+		Kept:    []SettingsKept{{"Exposures, sessions, looks, reports, conclusions, comments, audit log", "for ever; what was looked at is never changed"}, {"Counts of records by the minute", "31 days"}},
 		About:   []SettingsAbout{{"Version", "1.0", ""}, {"API", "/api/v1/openapi.json", "/api/v1/openapi.json"}},
 		MadeKey: &SettingsSecret{"player <tv>", "sk_ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, Invited: &SettingsInvite{"ana", "https://splitcast.example/signin?token=ABC", 600},
 	}
