@@ -26,13 +26,29 @@ const (
 	StaleAfter = time.Hour
 )
 
-// trust runs the checks in the order in which they are read.
+// trust runs the checks in the order in which they are read. Of broadcasters those
+// that follow the telemetry of players are left out: their audience comes and goes
+// with what they do, which is no sign that anything is lost.
 func (b *builder) trust() []Check {
-	return slices.Concat(
+	out := slices.Concat(
 		[]Check{b.checkBalance(), b.checkReporting(), b.checkCoverage()},
 		b.checkHealth(),
 		[]Check{b.checkCrossed(), b.checkStartTimes(), b.checkPlan(), b.checkFreshness()},
 	)
+	if b.exp.Unit == experiment.UnitBroadcaster {
+		out = slices.DeleteFunc(out, func(c Check) bool { return ofPlayers(c.Key) })
+	}
+	return out
+}
+
+// ofPlayers reports whether a check follows units from the exposure through the
+// telemetry of their players.
+func ofPlayers(check string) bool {
+	switch check {
+	case CheckBalanceReporting, CheckCoverage, CheckStages, CheckStartTimes:
+		return true
+	}
+	return false
 }
 
 // checkCrossed looks at units seen in more than one arm.
