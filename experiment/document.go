@@ -208,8 +208,12 @@ func (e *Spec) validateHead(f *faultList) {
 	if !ValidUnitType(e.Unit) {
 		f.addf("unit", "must be viewer, broadcaster, device, session or block")
 	}
-	if e.Design != DesignAB {
-		f.addf("design", "this version runs ab experiments; %q cannot be analysed yet", e.Design)
+	switch e.Design {
+	case DesignAB:
+	case DesignCluster, DesignSwitchback, DesignTwoSided, DesignRelease:
+		f.addf("design", "must be ab, or be left out: a design %s is known, but cannot be assigned and analysed yet", e.Design)
+	default:
+		f.addf("design", "must be ab, or be left out: %.64q is no design", e.Design)
 	}
 	if e.Layer != "" && !ValidKey(e.Layer) {
 		f.addf("layer", "must be a key as of experiments")

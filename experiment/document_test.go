@@ -74,6 +74,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"name too long", func(s *experiment.Spec) { s.Name = strings.Repeat("a", experiment.MaxNameBytes+1) }, "name"},
 		{"unit", func(s *experiment.Spec) { s.Unit = "channel" }, "unit"},
 		{"design not analysed", func(s *experiment.Spec) { s.Design = experiment.DesignSwitchback }, "design"},
+		{"no design", func(s *experiment.Spec) { s.Design = "abc" }, "design"},
 		{"no slots in a shared layer", func(s *experiment.Spec) { s.Slots = 0 }, "slots"},
 		{"slots at limit + 1", func(s *experiment.Spec) { s.Slots = experiment.TotalSlots + 1 }, "slots"},
 		{"status", func(s *experiment.Spec) { s.Status = "live" }, "status"},
