@@ -90,7 +90,7 @@ func (h *History) states() ([]auditState, error) {
 func (h *History) otherTimes() []time.Time {
 	var times []time.Time
 	lists := map[string]bool{}
-	units := map[experiment.UnitType]bool{}
+	units := make(map[experiment.UnitType]bool)
 	for key, changes := range h.Changes {
 		for i := range changes {
 			units[changes[i].Spec.Unit] = true

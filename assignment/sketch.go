@@ -3,6 +3,7 @@ package assignment
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"github.com/splitcast/splitcast/experiment"
@@ -32,7 +33,8 @@ const SketchErrorPct = 104.0 / 64
 // memory for registers; any number of goroutines may use it.
 type Sketch struct {
 	words atomic.Pointer[[SketchBytes / perWord]atomic.Uint32]
-	dirty atomic.Bool // a register grew since Changed was asked
+	dirty atomic.Bool   // a register grew since Changed was asked
+	floor atomic.Uint32 // no register is below: most units of a large arm change none, and need not look at one
 }
 
 // Reserved reports whether the sketch has its registers.
@@ -46,6 +48,9 @@ func (s *Sketch) Reserve() bool {
 // Add counts the unit with a mark, such as Result.Mark. It needs Reserve before.
 func (s *Sketch) Add(mark uint64) {
 	i, rank := sketchPlace(mark)
+	if rank <= s.floor.Load() {
+		return
+	}
 	word, shift := &s.words.Load()[i/perWord], i%perWord*8
 	for {
 		old := word.Load()
@@ -90,10 +95,12 @@ func (s *Sketch) AppendBytes(b []byte) []byte {
 	if words == nil {
 		return append(b, make([]byte, SketchBytes)...)
 	}
+	from := len(b)
 	for i := range words {
 		w := words[i].Load()
 		b = append(b, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
 	}
+	s.floor.Store(uint32(slices.Min(b[from:]))) // registers only grow
 	return b
 }
 

@@ -77,9 +77,9 @@ func TestMergeAssigned(t *testing.T) {
 func TestMergeAssignedLimits(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	full := make([]AssignedSketch, MaxAssignedBatch)
-	for i := range full {
-		full[i] = seenBy(i, i, i+1)
+	var full []AssignedSketch
+	for i := range MaxAssignedBatch {
+		full = append(full, seenBy(i, i, i+1))
 	}
 	if err := db.MergeAssigned(t.Context(), full, testNow); err != nil {
 		t.Errorf("MergeAssigned of a full batch = %v", err)

@@ -12,8 +12,8 @@ func BenchmarkAuditExposures(b *testing.B) {
 	id := applySpecs(b, db, specOf("a", "player", 2000))[0].Experiment.ID
 	mustExec(b, db, `
 		insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at)
-		select $1, 1, 'viewer-' || lpad(i::text, 8, '0'), i % 2, $2, $2, false,
-		       '{"country":"DE","device_class":"tv","os":"tizen","player":"hls.js","player_version":"1.6.2","isp":"3320"}', $2 + interval '1 hour'
+		select $1, 1, 'viewer-' || lpad(i::text, 8, '0'), i % 2, $2::timestamptz, $2::timestamptz, false,
+		       '{"country":"DE","device_class":"tv","os":"tizen","player":"hls.js","player_version":"1.6.2","isp":"3320"}', $2::timestamptz + interval '1 hour'
 		from generate_series(1, $3::int) i`, id, testNow, MaxAuditedExposures)
 	found := 0
 	for b.Loop() {

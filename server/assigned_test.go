@@ -193,6 +193,27 @@ func TestAssignedTallyFollows(t *testing.T) {
 	}
 }
 
+// A bulk evaluation is counted once, by its entity tag, and anew when the
+// configuration or the unit is another.
+func TestAssignedTallyRemembersBulks(t *testing.T) {
+	t.Parallel()
+	b := newTallyBench(t)
+	tag := func(unit string) string { return string(b.snap.AppendETag(nil, assignment.NewContext(unit))) }
+	if b.unseen(b.snap, tag("u-1")) == nil {
+		t.Fatal("a bulk that was never made is counted")
+	}
+	b.of(b.snap).saw(tag("u-1"))
+	if b.unseen(b.snap, tag("u-1")) != nil || b.unseen(b.snap, tag("u-2")) == nil {
+		t.Error("not the bulk that was made is remembered")
+	}
+	b.snap = ofrepCompile(t, *tallyConfig(2))
+	if b.unseen(b.snap, tag("u-1")) == nil {
+		t.Error("a bulk of another configuration is remembered")
+	}
+	var none *assignedTally
+	none.unseen(b.snap, tag("u-1")).saw(tag("u-1"))
+}
+
 func TestAssignedTallyLimit(t *testing.T) {
 	t.Parallel()
 	b := newTallyBench(t)
@@ -223,7 +244,7 @@ func TestAssignedTallyAllocates(t *testing.T) {
 }
 
 // BenchmarkAssigned is a bulk of 200 experiments without and with counting, for
-// units of which nearly all were seen before.
+// units that were seen before.
 func BenchmarkAssigned(b *testing.B) {
 	cfg := experiment.Config{Version: 1}
 	for i := range 200 {
@@ -249,10 +270,22 @@ func BenchmarkAssigned(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			o := &OFREP{assigned: tally}
 			var out []byte
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				out = o.appendBulk(out[:0], snap, contexts[i%len(contexts)])
+			bulk := func(ctx *assignment.Context) {
+				out = snap.AppendETag(out[:0], ctx)
+				etag := string(out)
+				counted := o.assigned.unseen(snap, etag)
+				out = o.appendBulk(out[:0], snap, ctx, counted)
+				counted.saw(etag)
 			}
+			for _, ctx := range contexts {
+				bulk(ctx)
+			}
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for i := 0; b.Loop(); i++ {
+				bulk(contexts[i%len(contexts)])
+			}
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

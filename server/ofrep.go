@@ -139,13 +139,14 @@ func (o *OFREP) Bulk(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	s.out = o.appendBulk(s.out[:0], snap, &s.ctx)
+	counted := o.assigned.unseen(snap, etag)
+	s.out = o.appendBulk(s.out[:0], snap, &s.ctx, counted)
+	counted.saw(etag)
 	writeJSONBytes(w, http.StatusOK, s.out)
 }
 
-func (o *OFREP) appendBulk(b []byte, snap *assignment.Snapshot, ctx *assignment.Context) []byte {
+func (o *OFREP) appendBulk(b []byte, snap *assignment.Snapshot, ctx *assignment.Context, counted *countedArms) []byte {
 	b = append(b, `{"flags":[`...)
-	counted := o.assigned.of(snap)
 	for i := range snap.Len() {
 		if i > 0 {
 			b = append(b, ',')
