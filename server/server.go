@@ -87,6 +87,7 @@ type Server struct {
 	exposures *exposureQueue
 	assigned  *assignedTally
 	limits    *addressLimiter
+	streams   addressStreams // of OFREP
 	// addressHeader is Config.AddressHeader.
 	addressHeader string
 	publicURL     string // an origin; empty: not told
@@ -201,7 +202,7 @@ func (s *Server) evaluationRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(ofrep.CORS)
 		// EventSource can send no header; the stream tells version numbers only.
-		r.Get("/ofrep/v1/events", ofrep.Events)
+		r.Get("/ofrep/v1/events", s.boundStreams(ofrep.Events))
 		r.Group(func(r chi.Router) {
 			r.Use(s.require(experiment.ScopeEvaluate))
 			r.Post("/ofrep/v1/evaluate/flags", ofrep.Bulk)
