@@ -47,7 +47,8 @@ func (s *Server) readLaunch(ctx context.Context, form url.Values) (experiment.Sp
 	if err != nil {
 		return spec, nil, err
 	}
-	return spec, append(faults, web.KeepStored(form, &spec, &stored)...), nil
+	faults = append(faults, web.KeepStored(form, &spec, &stored)...) // changes spec: before it is copied
+	return spec, faults, nil
 }
 
 // addFaults adds faults of fields that have none yet: one is enough to mend it.
