@@ -255,6 +255,48 @@ func TestImportOfSessions(t *testing.T) {
 	}
 }
 
+// What units did before the exposure adjusts the effects; a custom quantity that no
+// metric needs is refused with its line and column.
+func TestImportOfThePast(t *testing.T) {
+	t.Parallel()
+	p, at := importPlatform(t)
+	document := strings.NewReplacer(`"off"`, "7d", "key: elsewhere", "key: adjusted").Replace(importDocument)
+	if _, err := commandLine(t, append([]string{"apply", "-f", writeDocument(t, document)}, at...)...); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(4, 2))
+	var rows strings.Builder
+	rows.WriteString("unit,arm,watch_ms,past:watch_ms,event:follow\n")
+	for i := range 2_000 {
+		past := 1e6 + 4e6*rng.Float64()
+		fmt.Fprintf(&rows, "v%d,%s,%.0f,%.0f,\n", i, []string{"control", "treatment"}[i%2], past+1e5*rng.Float64(), past)
+	}
+	rows.WriteString("slip,control,5,5,1\n")
+	file := writeRows(t, "rows.csv", rows.String())
+	printed, err := commandLine(t, append([]string{"import", "adjusted", file}, at...)...)
+	if err != nil || !strings.Contains(printed, "2001 rows, 2000 accepted, 0 there before, 1 rejected") {
+		t.Fatalf("import = %q, %v", printed, err)
+	}
+	rejected, err := os.ReadFile(file + ".rejected")
+	const want = `{"line":2002,"column":"event:follow","reason":"no metric of the plan needs it in window day","row":{`
+	if err != nil || !strings.HasPrefix(string(rejected), want) {
+		t.Errorf("the rejected rows are %q, %v; want %s", rejected, err, want)
+	}
+	p.look(t)
+	text, err := commandLine(t, append([]string{"report", "adjusted", "--json"}, at...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	row := &r.Primary[0]
+	if row.Metric.Key != "watch_hours_per_viewer" || row.Adjusted == nil || row.Adjusted.Reduction < 0.9 {
+		t.Errorf("%s is adjusted by %+v, want nine tenths of the variance gone", row.Metric.Key, row.Adjusted)
+	}
+}
+
 // brokenAfter returns the address of a server that passes as many batches on to
 // another and then answers none.
 func brokenAfter(t *testing.T, url string, batches int64) string {
