@@ -109,8 +109,10 @@ func TestRecordsOfCustomQuantities(t *testing.T) {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
 	for _, bad := range []Mapping{
-		{Fields: map[string]string{"event:": "chats"}}, {Fields: map[string]string{"past:nothing": "chats"}},
-		{Fields: map[string]string{"event:Follow": "chats"}}, {Window: "return_9_8"},
+		{Fields: map[string]string{"event:": "chats"}},
+		{Fields: map[string]string{"past:nothing": "chats"}},
+		{Fields: map[string]string{"event:Follow": "chats"}},
+		{Window: "return_9_8"},
 	} {
 		if _, err := NewPlan(Outcomes, rows.Columns(), bad); err == nil {
 			t.Errorf("NewPlan took %+v", bad)

@@ -68,7 +68,7 @@ func (m *Imported) past(exp *experiment.Experiment) (Covariates, error) {
 	if exp.Plan.Covariates.Days() == 0 {
 		return Covariates{}, experiment.Invalidf("past", "the plan of the experiment adjusts nothing by the past: its covariates are off")
 	}
-	b := importing{byWindow: map[Window]*importedWindow{}, unit: exp.Unit}
+	b := importing{byWindow: make(map[Window]*importedWindow, 1), unit: exp.Unit}
 	for _, name := range slices.Sorted(maps.Keys(m.Past)) {
 		q, ok := ParseQuantity(name)
 		if !ok {

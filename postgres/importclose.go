@@ -102,9 +102,8 @@ func (c *importCloser) flush(ctx context.Context) error {
 	}
 	for i := range c.units {
 		o := &c.outcomes[i]
-		c.units[i].Outcomes = map[metrics.Window]*metrics.Measured{
-			c.window: {Quantities: o.Quantities, Custom: o.Custom, Covariates: o.Covariates},
-		}
+		c.units[i].Outcomes = make(map[metrics.Window]*metrics.Measured, 1)
+		c.units[i].Outcomes[c.window] = &metrics.Measured{Quantities: o.Quantities, Custom: o.Custom, Covariates: o.Covariates}
 	}
 	fates, err := c.db.ImportUnits(ctx, c.now, c.exp, c.units)
 	for _, f := range fates {

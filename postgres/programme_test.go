@@ -222,8 +222,10 @@ func TestPauseKeepsTheExposed(t *testing.T) {
 	for _, unit := range []string{"v-1", "v-2", "qa"} {
 		rows = append(rows, ExposureRow{ExperimentID: e.ID, Version: 1, UnitType: e.Unit, Unit: unit, At: at(0), Override: unit == "qa"})
 	}
-	rows = append(rows, ExposureRow{ExperimentID: e.ID, Version: 2, UnitType: e.Unit, Unit: "v-3", At: at(0)})
-	rows = append(rows, ExposureRow{ExperimentID: e.ID, Version: 1, UnitType: e.Unit, Unit: "elsewhere", At: at(0), Imported: ImportOutcomes})
+	rows = append(rows,
+		ExposureRow{ExperimentID: e.ID, Version: 2, UnitType: e.Unit, Unit: "v-3", At: at(0)},
+		ExposureRow{ExperimentID: e.ID, Version: 1, UnitType: e.Unit, Unit: "elsewhere", At: at(0), Imported: ImportOutcomes},
+	)
 	if err := db.InsertExposures(t.Context(), func() time.Time { return testNow }, rows); err != nil {
 		t.Fatal(err)
 	}

@@ -57,8 +57,8 @@ func (s *Session) Apply(hb *Heartbeat, recvMs int64) {
 func FoldBatch(hbs []Heartbeat, recvMs int64) []Session {
 	index := make(map[string]int, len(hbs))
 	sessions := make([]Session, 0, len(hbs))
-	var records [][]*Session     // of the sessions that have several in the batch
-	var repeated map[int]int     // by session: place in records
+	var records [][]*Session // of the sessions that have several in the batch
+	var repeated map[int]int // by session: place in records
 	for i := range hbs {
 		at, seen := index[hbs[i].SessionID]
 		if !seen {
