@@ -132,6 +132,34 @@ func TestNothingStandsAgainstAGoodPlan(t *testing.T) {
 	}
 }
 
+// The power of a quantile under planned looks is that of deciding it at any look, with a
+// note; of other metrics it is that of the planned looks, without one.
+func TestPowerOfAQuantileUnderPlannedLooks(t *testing.T) {
+	t.Parallel()
+	power := func(metric string, method experiment.Method) *launch.Power {
+		in := inputOf(t)
+		in.Spec.Plan.Primary, in.Spec.Plan.Method, in.Spec.Plan.Looks = []string{metric}, method, 5
+		in.Previews["startup_first_p95"] = previewOf(t, "startup_first_p95", 2, 3)
+		a := launch.Assess(in)
+		if _, ok := a.Power.Main(); !ok {
+			t.Fatalf("%s: %+v", metric, a.Power)
+		}
+		return a.Power
+	}
+	planned, anytime := power("startup_first_p95", experiment.MethodGroupSequential), power("startup_first_p95", experiment.MethodSequential)
+	main, _ := planned.Main()
+	if want, _ := anytime.Main(); main.Rule != stats.RuleSequential || main.Units != want.Units {
+		t.Errorf("the cost of a quantile is %+v, want %+v", main, want)
+	}
+	if !strings.Contains(planned.Note, "Planned looks do not decide quantiles") || anytime.Note != "" {
+		t.Errorf("notes %q and %q", planned.Note, anytime.Note)
+	}
+	mean := power("watch_hours_per_viewer", experiment.MethodGroupSequential)
+	if main, _ := mean.Main(); main.Rule != stats.RuleGroupSequential || mean.Note != "" {
+		t.Errorf("the cost of a mean is %+v, note %q", main, mean.Note)
+	}
+}
+
 // The curves are what the planner answers for each share.
 func TestCurves(t *testing.T) {
 	t.Parallel()

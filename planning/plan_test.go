@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/splitcast/splitcast/planning"
 	"github.com/splitcast/splitcast/stats"
 )
@@ -210,6 +212,26 @@ func TestResultIsJSONAndText(t *testing.T) {
 		if strings.Contains(text.String(), "what a sequential plan") != (perDay > 0) {
 			t.Errorf("with %v units a day:\n%s", perDay, text.String())
 		}
+	}
+}
+
+// Planned looks do not decide quantiles, so that a plan of such costs what deciding it
+// at any look does, and says so.
+func TestPlanOfAQuantile(t *testing.T) {
+	t.Parallel()
+	r := ordinary()
+	r.Method, r.Quantile = stats.RuleGroupSequential, true
+	got := plan(t, r)
+	anytime := plan(t, ordinary())
+	if len(got.Rules) != 2 || got.Rules[0].Rule != stats.RuleSequential || got.Rules[1].Rule != stats.RuleFixed || got.Rules[0].Units != anytime.Rules[0].Units {
+		t.Errorf("rules %+v, want those of any look and of one: %+v", got.Rules, anytime.Rules)
+	}
+	if diff := cmp.Diff(anytime.Detectable, got.Detectable); diff != "" {
+		t.Errorf("what can be found (-any look +quantile):\n%s", diff)
+	}
+	var text strings.Builder
+	if err := got.WriteText(&text); err != nil || !strings.Contains(text.String(), "Planned looks do not decide quantiles.") {
+		t.Errorf("%v:\n%s", err, text.String())
 	}
 }
 

@@ -122,6 +122,10 @@ single test finds with 80 % among audiences of equal size; where a giant decides
 "plain ratio" is what the same cells would say of viewers. Planned looks spend after O'Brien and Fleming. The last row counts reports without an interval at the end.`,
 		},
 		{
+			title: "Broadcasters that differ, in the report, 10 looks", shortRuns: 50, studies: unlikeClusterStudies, table: usualTable,
+			text: `As before, with means of broadcasters that are lognormal, σ = 1, as shares of time stalled are.`,
+		},
+		{
 			title: "Quantiles, 50 looks", shortRuns: 30, studies: quantileStudies, table: quantileTable,
 			text: `Lognormal values, σ = 1. The threshold test is exact for the hypothesis that the arms do not differ at the thresholds
 used, the contrast for equal quantiles (given the same shape within the one cell that holds it), the beta-binomial test for equal

@@ -83,14 +83,16 @@ func never(a *answer) { a.lower, a.upper = math.Inf(1), math.Inf(1) }
 
 // Planned looks, by kind of metric, split and spending.
 
-// plannedMethods are the plans of which every design is looked at.
+// plannedMethods are the plans of every design; the last, of which the bounds take most of
+// the time, is that of two equal arms alone.
 var plannedMethods = []struct {
 	name     string
 	spending experiment.Spending
 	looks    int
 }{
-	{"O'Brien–Fleming, 14 looks", experiment.SpendingOBrienFleming, 14},
+	{"O'Brien–Fleming, 5 looks", experiment.SpendingOBrienFleming, 5},
 	{"Pocock, 5 looks", experiment.SpendingPocock, 5},
+	{"O'Brien–Fleming, 14 looks", experiment.SpendingOBrienFleming, 14},
 }
 
 // plannedMetric is the metric of the catalogue that holds values of a population.
@@ -135,7 +137,11 @@ func plannedStudy(p population, units, weights []int64) study {
 	lift := p.tableLift([2]int{int(units[0]), int(units[1])})
 	s := study{name: p.name + ", " + strings.Join(words, " and "), looks: looks, runs: 2000, truth: [2]float64{0, lift}}
 	var plans []pipeline
-	for _, m := range plannedMethods {
+	methods := plannedMethods
+	if len(units) > 2 || units[0] != units[1] {
+		methods = methods[:2]
+	}
+	for _, m := range methods {
 		s.methods = append(s.methods, m.name)
 		plans = append(plans, newPipeline(p.plannedMetric(), experiment.UnitViewer, weights, total).planned(m.spending, m.looks))
 	}
@@ -210,22 +216,62 @@ func reportClusterStudies(full bool) []study {
 		{[]int{2000, 2000}, 1.2}, {[]int{2000, 2000}, 1.5}, {[]int{3600, 400}, 1.5}, {[]int{3600, 400}, 3},
 	} {
 		if full || c.clusters[0] == 400 && c.tail < 3 {
-			out = append(out, reportClusterStudy(c.clusters, c.tail))
+			out = append(out, reportClusterStudy(c.clusters, c.tail, alikeBroadcasters(c.clusters)))
 		}
 	}
 	return out
 }
 
+// unlikeClusterStudies are those of broadcasters that differ by a multiple.
+func unlikeClusterStudies(full bool) []study {
+	var out []study
+	for _, clusters := range [][]int{{400, 400}, {2000, 2000}, {3600, 400}} {
+		if full || clusters[1] == 2000 {
+			out = append(out, reportClusterStudy(clusters, 1.5, unlikeBroadcasters(clusters)))
+		}
+	}
+	return out
+}
+
+// quality is what the viewers of broadcasters have on average.
+type quality struct {
+	lift float64 // of the effect
+	// draw returns the mean of a broadcaster's viewers, without the effect and with it.
+	draw func(rng *rand.Rand, size float64) (null, effect float64)
+}
+
+// effectOfClusters is the change, in standard deviations of a broadcaster, that is looked for.
+func effectOfClusters(clusters []int) float64 {
+	return 1.5 * 2.8 * math.Sqrt(1/float64(clusters[0])+1/float64(clusters[1]))
+}
+
+// alikeBroadcasters have means that differ by 3 %.
+func alikeBroadcasters(clusters []int) quality {
+	effect := between * effectOfClusters(clusters)
+	return quality{effect / 10, func(rng *rand.Rand, size float64) (null, shifted float64) {
+		null = 10 + between*rng.NormFloat64() + rng.NormFloat64()/math.Sqrt(size)
+		return null, null + effect
+	}}
+}
+
+// unlikeBroadcasters have means that are lognormal, σ = 1, as shares of time stalled are.
+func unlikeBroadcasters(clusters []int) quality {
+	lift := math.Sqrt(math.Expm1(1)) * effectOfClusters(clusters)
+	return quality{lift, func(rng *rand.Rand, size float64) (null, effect float64) {
+		null = math.Exp(rng.NormFloat64())
+		return null, null * (1 + lift)
+	}}
+}
+
 // between is the standard deviation of a broadcaster's own mean, around 10.
 const between = 0.3
 
-func reportClusterStudy(clusters []int, tail float64) study {
+func reportClusterStudy(clusters []int, tail float64, of quality) study {
 	const looks, most = 10, 5000
 	total := int64(clusters[0] + clusters[1])
-	effect := 2.8 * between * math.Sqrt(1/float64(clusters[0])+1/float64(clusters[1])) * 1.5
 	s := study{
 		name:    fmt.Sprintf("%s and %s broadcasters, audience ~ m^−%.1f", thousands(clusters[0]), thousands(clusters[1]), tail),
-		methods: reportClusterMethods, looks: looks, runs: 2000, truth: [2]float64{0, effect / 10},
+		methods: reportClusterMethods, looks: looks, runs: 2000, truth: [2]float64{0, of.lift},
 		promised: func(method string) (alarms, interval bool) {
 			safe := strings.HasPrefix(method, "report")
 			return safe, safe
@@ -245,11 +291,11 @@ func reportClusterStudy(clusters []int, tail float64) study {
 			for side, n := range clusters {
 				for moments[side].N < int64(n*(look+1)/looks) {
 					size := math.Ceil(math.Min(most, math.Pow(rng.Float64(), -1/tail)))
-					mean := 10 + between*rng.NormFloat64() + rng.NormFloat64()/math.Sqrt(size)
-					for arm, shift := range []float64{0, 0, effect} {
+					null, effect := of.draw(rng, size)
+					for arm, mean := range []float64{null, null, effect} {
 						if (arm > 0) == (side == 1) {
-							viewers[arm].AddN(mean+shift, int64(size))
-							moments[arm].Add(size*(mean+shift), size)
+							viewers[arm].AddN(mean, int64(size))
+							moments[arm].Add(size*mean, size)
 						}
 					}
 				}

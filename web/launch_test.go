@@ -201,6 +201,31 @@ func TestLaunchStepsSay(t *testing.T) {
 	}
 }
 
+// Where planned looks decide the rest, the preview of a quantile says that they do not
+// decide it, and so does the choice of the method.
+func TestLaunchPowerOfAQuantile(t *testing.T) {
+	t.Parallel()
+	form := NewLaunchForm(experiment.ChangeUI)
+	form[fieldPrimary] = []string{"startup_first_p95"}
+	form.Set(fieldMethod, string(experiment.MethodGroupSequential))
+	form.Set(fieldEnd, "2026-12-24")
+	view := launchViewOf(form, launch.Input{Previews: map[string]launch.MetricPreview{"startup_first_p95": previewOf("startup_first_p95", 2, 3, 5)}})
+	view.Base, view.Draft, view.Step, view.Metrics, view.Now = "/launch", "D1", launch.StepPower, metrics.All(), launchNow
+	var buf bytes.Buffer
+	if err := renderer(t).Launch(&buf, view); err != nil {
+		t.Fatal(err)
+	}
+	page := buf.String()
+	for _, want := range []string{"whenever you look", "Planned looks do not decide quantiles", "guardrails and quantiles are decided at any look"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the power preview of a quantile lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "Group-sequential") {
+		t.Error("it offers what planned looks would cost")
+	}
+}
+
 // A step replaces its own fields and no others, keeps nothing that is no field,
 // and another kind of change brings its proposals but for what somebody wrote.
 func TestMergeLaunch(t *testing.T) {
