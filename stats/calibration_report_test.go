@@ -186,13 +186,12 @@ func plannedAnswers(rows []report.Row, stride int, truth float64, say func(look 
 	for i := range rows {
 		for _, l := range rows[i].GroupSequential.Looks {
 			a := answer{rejects: l.State != report.StateUnproven, hasInterval: true, lower: l.Lower, upper: l.Upper}
-			if i > 0 && truth != 0 {
-				a.rejects = false // the power is that of the arm with the effect
-				if l.Lower > 0 || l.Upper < 0 {
-					never(&a)
-				} else {
-					a.lower, a.upper = min(0, l.Lower), max(truth, l.Upper)
+			if i > 0 && truth != 0 { // power and width are those of the arm with the effect
+				if l.Lower <= 0 && l.Upper >= 0 {
+					continue
 				}
+				a = answer{hasInterval: true}
+				never(&a)
 			}
 			say(l.Look*stride-1, a)
 		}
@@ -229,6 +228,9 @@ func unlikeClusterStudies(full bool) []study {
 		if full || clusters[1] == 2000 {
 			out = append(out, reportClusterStudy(clusters, 1.5, unlikeBroadcasters(clusters)))
 		}
+		s := reportClusterStudy(clusters, 1.2, smallStallMore(clusters))
+		s.name += ", sums alike"
+		out = append(out, s)
 	}
 	return out
 }
@@ -261,6 +263,18 @@ func unlikeBroadcasters(clusters []int) quality {
 		null = math.Exp(rng.NormFloat64())
 		return null, null * (1 + lift)
 	}}
+}
+
+// smallStallMore have sums of the numerator that have nothing to do with the audience:
+// only the denominators are those of giants.
+func smallStallMore(clusters []int) quality {
+	q := unlikeBroadcasters(clusters)
+	draw := q.draw
+	q.draw = func(rng *rand.Rand, size float64) (null, effect float64) {
+		null, effect = draw(rng, size)
+		return null / size, effect / size
+	}
+	return q
 }
 
 // between is the standard deviation of a broadcaster's own mean, around 10.

@@ -124,7 +124,7 @@ func (s study) one(rng *rand.Rand, into [][2]tally) {
 			}
 			out.stops += at
 			out.squaredStops += at * at
-			if width := t.last.upper - t.last.lower; t.last.hasInterval && !math.IsInf(width, 0) {
+			if width := t.last.upper - t.last.lower; t.last.hasInterval && width < math.MaxFloat64 {
 				out.answered++
 				out.width += width
 			}
