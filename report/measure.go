@@ -35,6 +35,17 @@ func refusalOf(err error) *Refusal {
 	return &Refusal{Code: string(stats.InvalidArgument), Message: err.Error()}
 }
 
+// question is what is asked of a comparison.
+type question struct {
+	definition *metrics.Definition
+	alpha      float64
+	nOpt       int64
+	guardrail  bool // each bound on its own side, each with alpha
+	unequal    bool // the plan gives one arm more units than the other
+	// unit is what was randomised; of some types each is a cluster of what is measured.
+	unit experiment.UnitType
+}
+
 // measured is one arm's cell made ready for comparison.
 type measured struct {
 	arm  stats.Arm // in base quantities
@@ -112,17 +123,6 @@ func effectiveUnits(y stats.Moments) float64 {
 		return 0
 	}
 	return n * (mean * mean / squares)
-}
-
-// question is what is asked of a comparison.
-type question struct {
-	definition *metrics.Definition
-	alpha      float64
-	nOpt       int64
-	guardrail  bool // each bound on its own side, each with alpha
-	unequal    bool // the plan gives one arm more units than the other
-	// unit is what was randomised; of some types each is a cluster of what is measured.
-	unit experiment.UnitType
 }
 
 // floored reports whether the variance is at least the pooled one: without that

@@ -135,7 +135,7 @@ func plannedStudy(p population, units, weights []int64) study {
 		words = append(words, thousands(int(n)))
 	}
 	lift := p.tableLift([2]int{int(units[0]), int(units[1])})
-	s := study{name: p.name + ", " + strings.Join(words, " and "), looks: looks, runs: 2000, truth: [2]float64{0, lift}}
+	s := study{name: p.name + ", " + strings.Join(words, " and "), looks: looks, runs: 2000, truth: [2]float64{0, lift}, severalRows: len(units) > 2}
 	var plans []pipeline
 	methods := plannedMethods
 	if len(units) > 2 || units[0] != units[1] {
@@ -211,8 +211,15 @@ func reportClusterStudies(full bool) []study {
 		clusters []int
 		tail     float64
 	}{
-		{[]int{150, 150}, 1.2}, {[]int{400, 400}, 1.2}, {[]int{400, 400}, 1.5}, {[]int{400, 400}, 2}, {[]int{400, 400}, 3},
-		{[]int{2000, 2000}, 1.2}, {[]int{2000, 2000}, 1.5}, {[]int{3600, 400}, 1.5}, {[]int{3600, 400}, 3},
+		{[]int{150, 150}, 1.2},
+		{[]int{400, 400}, 1.2},
+		{[]int{400, 400}, 1.5},
+		{[]int{400, 400}, 2},
+		{[]int{400, 400}, 3},
+		{[]int{2000, 2000}, 1.2},
+		{[]int{2000, 2000}, 1.5},
+		{[]int{3600, 400}, 1.5},
+		{[]int{3600, 400}, 3},
 	} {
 		if full || c.clusters[0] == 400 && c.tail < 3 {
 			out = append(out, reportClusterStudy(c.clusters, c.tail, alikeBroadcasters(c.clusters)))

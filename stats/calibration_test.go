@@ -48,6 +48,9 @@ type study struct {
 	looks   int
 	truth   [2]float64 // what intervals have to cover
 	runs    int        // of the full suite
+	// severalRows says that a method answers for several treatments, whose intervals
+	// have no common width.
+	severalRows bool
 	// promised says which of its two promises a method makes in this design: few
 	// alarms without an effect, and an interval that holds. nil: both, all of them.
 	promised func(method string) (alarms, interval bool)
@@ -248,6 +251,15 @@ type confirmation struct {
 	first, second claim
 }
 
+// section is one table of the page.
+type section struct {
+	title, text string
+	shortRuns   int
+	studies     func(full bool) []study
+	claims      func(o outcome) []claim // nil: outcome.claims
+	table       func(outcomes []outcome) string
+}
+
 // moreRuns is how many times as many experiments the second run has.
 const moreRuns = 4
 
@@ -313,15 +325,6 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
-// section is one table of the page.
-type section struct {
-	title, text string
-	shortRuns   int
-	studies     func(full bool) []study
-	claims      func(o outcome) []claim // nil: outcome.claims
-	table       func(outcomes []outcome) string
-}
-
 // run simulates the studies of a section and returns its table, and what was looked
 // at twice.
 func (s section) run(t *testing.T, full bool) (table string, twice []confirmation) {
@@ -357,7 +360,7 @@ func usualTable(outcomes []outcome) string {
 			missed, width := "–", "–"
 			if effect.answered > 0 {
 				missed = shareOf(effect.missed, effect.runs).String()
-				if base.answered > 0 {
+				if base.answered > 0 && !o.severalRows {
 					width = fmt.Sprintf("%.2f", effect.width/float64(effect.answered)/(base.width/float64(base.answered)))
 				}
 			}

@@ -47,18 +47,11 @@ func (r ClusteredRatio) Effect(scale Scale) (Effect, error) {
 // degrees of freedom of their variances; floored takes the pooled variance where that
 // is larger, see FlooredDifference.
 func compareClusters(c, t clusterArm, scale Scale, floored bool) (Effect, error) {
-	compare := map[Scale]func(control, treatment Arm) (Effect, error){
-		Absolute: Difference, LogRatio: LogLift, Fraction: FractionLift,
-	}
-	if floored {
-		compare = map[Scale]func(control, treatment Arm) (Effect, error){
-			Absolute: FlooredDifference, LogRatio: FlooredLogLift,
-		}
-	}
-	if compare[scale] == nil {
+	compare := comparisonOn(scale, floored)
+	if compare == nil {
 		return Effect{}, refuse(InvalidArgument, "There is no scale %q.", string(scale))
 	}
-	e, err := compare[scale](c.arm(), t.arm())
+	e, err := compare(c.arm(), t.arm())
 	if err != nil {
 		return Effect{}, err
 	}
@@ -74,6 +67,23 @@ func compareClusters(c, t clusterArm, scale Scale, floored bool) (Effect, error)
 	wa, wb := a/(a+b), b/(a+b)
 	e.DF = 1 / (wa*wa/c.df + wb*wb/t.df)
 	return e, e.check()
+}
+
+// comparisonOn returns the comparison of two arms on a scale; nil when there is none.
+func comparisonOn(scale Scale, floored bool) func(control, treatment Arm) (Effect, error) {
+	switch {
+	case scale == Absolute && floored:
+		return FlooredDifference
+	case scale == LogRatio && floored:
+		return FlooredLogLift
+	case scale == Absolute:
+		return Difference
+	case scale == LogRatio:
+		return LogLift
+	case scale == Fraction && !floored:
+		return FractionLift
+	}
+	return nil
 }
 
 // ClusterArm returns the ratio of one arm with its variance per cluster, see
