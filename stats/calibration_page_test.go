@@ -90,7 +90,7 @@ Group-sequential plans begin after the burn-in and compare the p of Welch's t wi
 		},
 		{
 			title: "Planned looks in the report", shortRuns: 40, studies: plannedStudies, table: usualTable,
-			text: `Cells of looks go in, the repeated intervals of primary rows come out, with burn-ins, the floor of unequal arms
+			text: `Cells of looks go in, the repeated intervals of goals come out, with burn-ins, the floor of unequal arms
 and the split of alpha over treatments. Alarms count any planned look of any treatment; intervals have to hold at all of them at once.
 The effect is that of the first treatment. Designs of three numbers have two treatments.`,
 		},
