@@ -29,7 +29,7 @@ const (
 	soakUnits       = 10_000
 	soakRate        = 5_000 // evaluations a second, of all replicas
 	soakShortRate   = 500   // of a run among other tests
-	soakWorkers     = 16
+	soakWorkers     = 32
 	// soakSettled is when caches are full and pools have grown, or a quarter of a
 	// shorter soak. From then on the resident memory of a replica may grow by
 	// soakGrowth: garbage collection breathes by less.
@@ -81,13 +81,12 @@ func TestSoak(t *testing.T) {
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	var evaluations, failed atomic.Int64
-	pace := time.Second * soakWorkers / time.Duration(rate)
+	pace := time.Second / time.Duration(rate)
+	began := time.Now()
 	for worker := range soakWorkers {
 		g.Go(func() error {
-			tick := time.NewTicker(pace)
-			defer tick.Stop()
-			for n := worker; ctx.Err() == nil; n += soakWorkers {
-				<-tick.C
+			// Who is late catches up: each evaluation has its own time.
+			for n := worker; sleep(ctx, time.Until(began.Add(time.Duration(n)*pace))) == nil; n += soakWorkers {
 				path := fmt.Sprintf("/ofrep/v1/evaluate/flags/soak-%d", n%soakExperiments)
 				if _, err := replicas[n%len(replicas)].evaluate(ctx, client, path, "viewer-"+strconv.Itoa(n%soakUnits)); err != nil && ctx.Err() == nil {
 					if failed.Add(1) <= soakTold {
@@ -110,7 +109,6 @@ func TestSoak(t *testing.T) {
 		}
 		return nil
 	})
-	began := time.Now()
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,14 @@ type Aftermath struct {
 	Conflicted int64 `json:"conflicted"`
 }
 
+// Plus returns the sum.
+func (a Aftermath) Plus(o Aftermath) Aftermath {
+	return Aftermath{
+		Awaited: a.Awaited + o.Awaited, Settled: a.Settled + o.Settled,
+		Late: a.Late + o.Late, Conflicted: a.Conflicted + o.Conflicted,
+	}
+}
+
 // LateSpan is how long after the closing of the day records are still waited for,
 // to be counted as late: what has not come by then is lost rather than late.
 const LateSpan = 24 * time.Hour
@@ -43,10 +51,7 @@ func (h Health) plus(o Health) Health {
 		Closed: h.Closed + o.Closed, Attempted: h.Attempted + o.Attempted,
 		Started: h.Started + o.Started, Reported: h.Reported + o.Reported,
 		Days: h.Days + o.Days, Suspected: h.Suspected + o.Suspected,
-		Aftermath: Aftermath{
-			Awaited: h.Awaited + o.Awaited, Settled: h.Settled + o.Settled,
-			Late: h.Late + o.Late, Conflicted: h.Conflicted + o.Conflicted,
-		},
+		Aftermath: h.Aftermath.Plus(o.Aftermath),
 	}
 }
 

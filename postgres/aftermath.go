@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/splitcast/splitcast/metrics"
 )
 
-// aftermathQuery returns the statement that counts, by arm, the units whose day
-// closed between two places: all, those of which there are sessions, of these those
+// aftermathQuery returns the statement that counts, by arm, the units of a page whose
+// day closed between two places: all, those of which there are sessions, of these those
 // with a record that came late, and those with contradictory records. What late means
 // is metrics.LateAt; the conformance suite compares the two. Sessions are joined as in
 // closedQuery, those that are linked to their unit included.
@@ -23,16 +24,17 @@ func aftermathQuery(unit experiment.UnitType) string {
 				       case when s.clock_offset_ms is not null and s.last_mark_client_ts_ms <> 0
 				            then s.last_mark_client_ts_ms + s.clock_offset_ms
 				            else s.first_mark_recv_ms + s.last_mark_mono_ms - s.first_mark_mono_ms end <= x.closes_ms as late`
-	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $6`
+	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $8`
 	return `
 		select arm, count(*), count(*) filter (where late is not null), count(*) filter (where late), count(*) filter (where conflicted)
 		from (
 			select x.arm, x.unit_id, bool_or(s.late) as late, bool_or(s.conflicted) as conflicted
 			from (
 				select unit_id, arm, (date_part('epoch', at) * 1000)::bigint as exposed_ms,
-				       floor(date_part('epoch', first_closes_at) * 1000 + $5)::bigint as closes_ms
+				       floor(date_part('epoch', first_closes_at) * 1000 + $7)::bigint as closes_ms
 				from exposures
-				where experiment_id = $1 and version = $2 and first_closes_at > $3 and first_closes_at <= $4
+				where experiment_id = $1 and version = $2
+				  and (first_closes_at, unit_id) > ($3, $4) and (first_closes_at, unit_id) <= ($5, $6)
 				  and not override and crossed_at is null and imported = ''
 				offset 0) x
 			left join lateral (
@@ -42,13 +44,14 @@ func aftermathQuery(unit experiment.UnitType) string {
 				` + facts + `
 				from session_links l join sessions s on s.session_id = l.session_id
 				where exists (select from session_links)
-				  and l.unit_id = x.unit_id and l.unit_type = $7 and s.` + column + ` <> x.unit_id` + within + `) s on true
+				  and l.unit_id = x.unit_id and l.unit_type = $9 and s.` + column + ` <> x.unit_id` + within + `) s on true
 			group by x.arm, x.unit_id) u
 		group by arm`
 }
 
-// Aftermath implements metrics.LookTx. It reads on a connection of its own, as
-// Closed does.
+// Aftermath implements metrics.LookTx. It reads on a connection of its own and by the
+// page, as Closed does: after a day without a job there are as many units as there
+// were in the day.
 func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metrics.Aftermath, error) {
 	out := make([]metrics.Aftermath, len(l.exp.Arms))
 	switch l.exp.Unit {
@@ -56,25 +59,44 @@ func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metric
 	default:
 		return out, nil
 	}
-	day := metrics.WindowDay
 	err := l.db.inConnTx(ctx, func(tx *connTx) error {
 		if _, err := tx.ExecContext(ctx, planClosed); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, aftermathQuery(l.exp.Unit), l.exp.ID, l.exp.Version,
-			firstClosing(day, after), firstClosing(day, upTo), day.AfterFirst().Milliseconds(), day.Span().Milliseconds(), string(l.exp.Unit))
-		return scanRows(rows, err, func(rows *sql.Rows) error {
-			var arm int
-			var a metrics.Aftermath
-			if err := rows.Scan(&arm, &a.Awaited, &a.Settled, &a.Late, &a.Conflicted); err != nil {
+		from, last := justAfter(firstClosing(metrics.WindowDay, after)), firstClosing(metrics.WindowDay, upTo)
+		for done := false; !done; {
+			var to closedPlace
+			err := tx.QueryRowContext(ctx, cutPage, l.exp.ID, l.exp.Version, from.at, from.unit, last, closedPageSize-1).Scan(&to.at, &to.unit)
+			if errors.Is(err, sql.ErrNoRows) {
+				done, to = true, justAfter(last)
+			} else if err != nil {
 				return err
 			}
-			if arm >= len(out) {
-				return fmt.Errorf("units in arm %d of %d", arm, len(out))
+			if err := l.addAftermath(ctx, tx, from, to, out); err != nil {
+				return err
 			}
-			out[arm] = a
-			return nil
-		})
+			from = to
+		}
+		return nil
 	})
 	return out, wrap("count late records", err)
+}
+
+// addAftermath adds the counts of a page to those of the arms.
+func (l *lookTx) addAftermath(ctx context.Context, tx *connTx, from, to closedPlace, arms []metrics.Aftermath) error {
+	day := metrics.WindowDay
+	rows, err := tx.QueryContext(ctx, aftermathQuery(l.exp.Unit), l.exp.ID, l.exp.Version, from.at, from.unit, to.at, to.unit,
+		day.AfterFirst().Milliseconds(), day.Span().Milliseconds(), string(l.exp.Unit))
+	return scanRows(rows, err, func(rows *sql.Rows) error {
+		var arm int
+		var a metrics.Aftermath
+		if err := rows.Scan(&arm, &a.Awaited, &a.Settled, &a.Late, &a.Conflicted); err != nil {
+			return err
+		}
+		if arm >= len(arms) {
+			return fmt.Errorf("units in arm %d of %d", arm, len(arms))
+		}
+		arms[arm] = arms[arm].Plus(a)
+		return nil
+	})
 }

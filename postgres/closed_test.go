@@ -109,6 +109,16 @@ func TestClosedPages(t *testing.T) {
 				t.Fatalf("unit %d is %s, want %s", i, unit, want)
 			}
 		}
+		_, err := s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
+			after, err := tx.Aftermath(t.Context(), time.Time{}, jobStart.AddDate(0, 0, 9))
+			if awaited := after[0].Awaited + after[1].Awaited; awaited != int64(units) {
+				t.Errorf("Aftermath counts %d units of %d", awaited, units)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatalf("Aftermath: %v", err)
+		}
 	}
 }
 

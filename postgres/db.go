@@ -18,6 +18,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -47,6 +48,8 @@ const (
 	// stagingBuffers keeps a batch of 20,000 sessions in memory on its way; only
 	// connections that ingest ever take it.
 	stagingBuffers = "24MB"
+	// migrateConns are one that migrates and one that keeps others from it.
+	migrateConns = 2
 	// readTimeout is how long an answer may take before the connection counts
 	// as lost: a network that drops packets silently is noticed in no other way.
 	readTimeout = statementTimeout + 5*time.Second
@@ -123,9 +126,23 @@ func (db *DB) Ping(ctx context.Context) error {
 	return wrap("reach database", db.sql.PingContext(ctx))
 }
 
-// Migrate brings the schema to the newest version.
-func (db *DB) Migrate(ctx context.Context) error {
-	return wrap("migrate database", migrations.Up(ctx, db.sql.DB))
+// Migrate brings the schema to the newest version. A migration that rewrites a large
+// table lasts longer than any other statement may.
+func (db *DB) Migrate(ctx context.Context) (err error) {
+	patient, err := db.patient(migrateConns)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, patient.Close()) }()
+	return wrap("migrate database", migrations.Up(ctx, patient.sql.DB))
+}
+
+// patient returns connections on which a statement may last as long as it takes.
+func (db *DB) patient(conns int) (*DB, error) {
+	cfg := db.cfg
+	cfg.Runtime = maps.Clone(cfg.Runtime)
+	cfg.Runtime["statement_timeout"] = "0"
+	return newPool(db.dsn, cfg, &dialer{}, conns)
 }
 
 // inTx runs do in a transaction that commits when do returns nil.

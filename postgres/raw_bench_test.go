@@ -43,7 +43,12 @@ func BenchmarkLookAgainstRaw(b *testing.B) {
 		units = n
 	}
 	s := openBenchStore(b)
-	experiments := fillRaw(b, s, units)
+	patient, err := s.patient(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = patient.Close() })
+	experiments := fillRaw(b, s, patient, units)
 	job := metrics.Job{Store: s, Experiments: func(_ context.Context, after string) ([]experiment.Experiment, error) {
 		if after != "" {
 			return nil, nil
@@ -54,7 +59,7 @@ func BenchmarkLookAgainstRaw(b *testing.B) {
 	if _, err := job.RunOnce(b.Context(), at); err != nil {
 		b.Fatal(err)
 	}
-	mustExec(b, s.DB, `checkpoint`)
+	mustExec(b, patient, `checkpoint`)
 
 	look := func(b *testing.B, step time.Duration) float64 {
 		b.Helper()
@@ -70,7 +75,7 @@ func BenchmarkLookAgainstRaw(b *testing.B) {
 		b.Helper()
 		began := time.Now()
 		for i := range experiments {
-			compareRaw(b, s, &experiments[i], at)
+			compareRaw(b, s, patient, &experiments[i], at)
 		}
 		return time.Since(began).Seconds()
 	}
@@ -86,7 +91,7 @@ func BenchmarkLookAgainstRaw(b *testing.B) {
 }
 
 // fillRaw fills the platform: exposures, sessions, and the facts of the raw shape.
-func fillRaw(b *testing.B, s jobStore, units int) []experiment.Experiment {
+func fillRaw(b *testing.B, s jobStore, patient *DB, units int) []experiment.Experiment {
 	b.Helper()
 	r := rand.New(rand.NewPCG(5, 6))
 	experiments := make([]experiment.Experiment, rawExperiments)
@@ -127,12 +132,12 @@ func fillRaw(b *testing.B, s jobStore, units int) []experiment.Experiment {
 		}
 	}
 	for _, exp := range experiments[1:] {
-		mustExec(b, s.DB, `
+		mustExec(b, patient, `
 			insert into exposures (experiment_id, version, unit_id, arm, at, recorded_at, override, attributes, first_closes_at)
 			select $1, 1, unit_id, arm, at, recorded_at, override, attributes, first_closes_at
 			from exposures where experiment_id = $2 order by first_closes_at`, exp.ID, experiments[0].ID)
 	}
-	mustExec(b, s.DB, `
+	mustExec(b, patient, `
 		create unlogged table raw_facts as
 		select session_id, viewer_id, n as seq, to_timestamp(first_recv_ms / 1000.0) as session_at,
 			to_timestamp(first_recv_ms / 1000.0) + n * interval '1 minute' as at,
@@ -142,13 +147,13 @@ func fillRaw(b *testing.B, s jobStore, units int) []experiment.Experiment {
 			latency_ms_sum / $1 as latency_ms, first_frame_ms
 		from sessions, generate_series(0, $1 - 1) n
 		order by first_recv_ms / 60000 + n`, rawBeats)
-	mustExec(b, s.DB, `vacuum analyze`)
+	mustExec(b, patient, `vacuum analyze`)
 	return experiments
 }
 
 // compareRaw runs the raw query of an experiment and compares what it finds with
 // the newest look.
-func compareRaw(b *testing.B, s jobStore, exp *experiment.Experiment, at time.Time) {
+func compareRaw(b *testing.B, s jobStore, patient *DB, exp *experiment.Experiment, at time.Time) {
 	b.Helper()
 	const query = `
 		with units as (
@@ -171,7 +176,7 @@ func compareRaw(b *testing.B, s jobStore, exp *experiment.Experiment, at time.Ti
 			sum(latency) as latency, sum(latency * latency) as latency2,
 			sum(before) as before, sum(before * before) as before2, sum(before * play) as beforeplay
 		from facts group by arm order by arm`
-	rows, err := s.sql.QueryxContext(b.Context(), query, exp.ID, exp.Version, stamp(at.Add(-metrics.WatermarkLag)),
+	rows, err := patient.sql.QueryxContext(b.Context(), query, exp.ID, exp.Version, stamp(at.Add(-metrics.WatermarkLag)),
 		fmt.Sprintf("%d seconds", int(metrics.WindowDay.AfterFirst().Seconds())))
 	if err != nil {
 		b.Fatal(err)

@@ -85,3 +85,20 @@ func wantCode(t testing.TB, doing string, err error, want experiment.Code) {
 		t.Errorf("%s = %v, want an error of code %s", doing, err, want)
 	}
 }
+
+// A migration may last longer than any other statement.
+func TestMigrateIsPatient(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t)
+	mustExec(t, openAt(t, dsn), `drop schema public cascade`)
+	mustExec(t, openAt(t, dsn), `create schema public`)
+	db, err := New(dsn)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	db.cfg.Runtime["statement_timeout"] = "1" // ms
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Errorf("Migrate: %v", err)
+	}
+}
