@@ -235,9 +235,11 @@ func unlikeClusterStudies(full bool) []study {
 		if full || clusters[1] == 2000 {
 			out = append(out, reportClusterStudy(clusters, 1.5, unlikeBroadcasters(clusters)))
 		}
-		s := reportClusterStudy(clusters, 1.2, smallStallMore(clusters))
-		s.name += ", sums alike"
-		out = append(out, s)
+		if full || clusters[0] == 400 {
+			s := reportClusterStudy(clusters, 1.2, smallStallMore(clusters))
+			s.name += ", sums alike"
+			out = append(out, s)
+		}
 	}
 	return out
 }
