@@ -5,7 +5,7 @@ package experiment
 // get whatever runs and shipped. One outcome of each unit since its start says
 // what the programme does now, not what it did when the holdout began: to ask
 // again, another experiment measures it again.
-// (docs/adr/0019-a-holdout-is-measured-by-an-experiment.md)
+// (docs/adr/0018-a-holdout-is-measured-by-an-experiment.md)
 
 // validateMeasures checks what makes the first arm the units held out, and what
 // the units' past would undo: it is after the holdout began, so that the

@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- The quantities of an outcome are written and read as a whole, as the text of an
--- array (docs/adr/0018): PostgreSQL need not parse and print some sixty numbers for
+-- array (docs/adr/0017): PostgreSQL need not parse and print some sixty numbers for
 -- each, and whole numbers as text take half the room. `quantities::float8[]` has
 -- the array.
 alter table outcomes alter column quantities type text collate "C" using quantities::text;

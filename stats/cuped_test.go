@@ -336,7 +336,9 @@ func TestCovariateIndexKnowsNoUnits(t *testing.T) {
 			joint[i] = stats.JointMoments{}
 			for range 300 {
 				x, z := rng.NormFloat64(), float64(rng.IntN(2))
-				joint[i].Add(2*x-4*z+rng.NormFloat64(), x*scale, z)
+				if err := joint[i].Add(2*x-4*z+rng.NormFloat64(), x*scale, z); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		weights, err := stats.CovariateIndex(joint[0], joint[1])
