@@ -22,12 +22,16 @@ type Segment struct {
 	Arm        int    `json:"arm"`
 	ArmKey     string `json:"arm_key"`
 
-	Control   Value    `json:"control"`
-	Treatment Value    `json:"treatment"`
-	Effect    *Effect  `json:"effect,omitempty"`
-	Refusal   *Refusal `json:"refusal,omitempty"`
-	State     State    `json:"state"` // unknown, unproven, better, worse, changed, harmed or breached
-	Flagged   bool     `json:"flagged"`
-	Units     int64    `json:"units"`
-	Words     string   `json:"words"`
+	Control   Value   `json:"control"`
+	Treatment Value   `json:"treatment"`
+	Effect    *Effect `json:"effect,omitempty"`
+	// Expected is the estimate drawn towards that of all segments, the more the less of
+	// their differences chance leaves to explain: what to picture, not what is proven.
+	// Absent where too few segments have an estimate.
+	Expected *float64 `json:"expected,omitempty"`
+	Refusal  *Refusal `json:"refusal,omitempty"`
+	State    State    `json:"state"` // unknown, unproven, better, worse, changed, harmed or breached
+	Flagged  bool     `json:"flagged"`
+	Units    int64    `json:"units"`
+	Words    string   `json:"words"`
 }

@@ -55,10 +55,44 @@ func (b *builder) segments() Segments {
 			s.Tested++
 		}
 	}
+	expect(s.Rows)
 	slices.SortStableFunc(s.Rows, func(x, y Segment) int {
 		return cmp.Or(cmp.Compare(rank(&x), rank(&y)), cmp.Compare(x.Dimension, y.Dimension), cmp.Compare(x.Value, y.Value))
 	})
 	return s
+}
+
+// expect draws the estimates of each metric and arm towards their common mean by
+// empirical Bayes, on the logarithm of the ratio. A unit is in one segment of every
+// dimension, so that segments are not independent, and dimensions that do not matter
+// make the spread look smaller: it is a picture that exaggerates less than the
+// estimates do, and no interval comes with it.
+func expect(rows []Segment) {
+	type group struct {
+		metric string
+		arm    int
+	}
+	past, members := map[group][]stats.PastEffect{}, map[group][]*Segment{}
+	for i := range rows {
+		s := &rows[i]
+		if s.Effect == nil || s.Effect.SE <= 0 {
+			continue
+		}
+		g := group{s.MetricKey, s.Arm}
+		past[g] = append(past[g], stats.PastEffect{Estimate: math.Log1p(s.Effect.Estimate), Variance: s.Effect.SE * s.Effect.SE})
+		members[g] = append(members[g], s)
+	}
+	for g, effects := range past {
+		prior, err := stats.PriorOfPast(effects)
+		if err != nil {
+			continue // too few: nothing is expected of them
+		}
+		for i, e := range effects {
+			kept := prior.Variance / (prior.Variance + e.Variance)
+			expected := math.Expm1(prior.Mean + kept*(e.Estimate-prior.Mean))
+			members[g][i].Expected = &expected
+		}
+	}
 }
 
 func rank(s *Segment) int {

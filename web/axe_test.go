@@ -6,23 +6,13 @@ import (
 	"github.com/splitcast/splitcast/internal/webtest"
 )
 
-// axeReports are the fixtures that show every part of the report; the others
-// show the same parts with other numbers.
-var axeReports = []string{
-	"ship", "typical", "srm", "no_data", "collecting", "bare", "one_look", "six_arms", "segment_harm", "guardrail_breach", "rtl",
-	"quality", "quality_six_arms", "state_no_metric", "state_scheduled", "state_late_data", "status_draft", "status_paused", "shipped", "hostile",
-}
-
 // axe-core finds nothing wrong with any page, in light and in dark. What the
 // theme changes is colours, so that only they are looked at twice.
 func TestAxe(t *testing.T) {
 	t.Parallel()
 	axe := webtest.Axe(t)
 	browser, url := webtest.Start(t), site(t)
-	paths := everyPage(t)
-	for _, name := range axeReports {
-		paths = append(paths, "/report/"+name)
-	}
+	paths := append(everyPage(t), reportPaths()...)
 	for _, path := range paths {
 		t.Run(path[1:], func(t *testing.T) {
 			t.Parallel()

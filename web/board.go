@@ -25,6 +25,7 @@ type boardRow struct {
 	Name       string
 	Arm        string // empty when there is only one treatment
 	Again      bool   // the row above is of the same metric
+	Nothing    bool   // no unit has a value: there is nothing to draw or to compare
 	Unit       string // of the metric and its window
 	URL        string // shows the row's interval over looks
 	State      wording
@@ -68,10 +69,13 @@ type detail struct {
 // fullDetailRows is how many rows a page may have that shows everything of each.
 const fullDetailRows = 32
 
+// fullSegments is how many segments a page lists that has room for them.
+const fullSegments = 24
+
 // newDetail returns what a page of n rows affords.
 func newDetail(n int) detail {
 	if n <= fullDetailRows {
-		return detail{sparkPoints: chart.MaxSparkPoints, segments: 24, looks: chart.MaxPoints}
+		return detail{sparkPoints: chart.MaxSparkPoints, segments: fullSegments, looks: chart.MaxPoints}
 	}
 	return detail{sparkPoints: 6, segments: 8, looks: chart.MaxPoints / 2, shared: true}
 }
@@ -94,6 +98,7 @@ func newBoard(in boardInput) (board, error) {
 	if err != nil {
 		return board{}, err
 	}
+	forest.Share("grid-" + string(in.Rows[0].Role))
 	b := board{Axis: markup(forest.Axis())}
 	for i := range in.Rows {
 		row, err := newBoardRow(in, &in.Rows[i])
@@ -179,6 +184,7 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 		Unit: r.Metric.Unit,
 		How:  newHow(r, in.Detail.shared),
 	}
+	row.Nothing = r.Effect == nil && r.Refusal != nil && r.Control.N+r.Treatment.N == 0
 	if in.Several {
 		row.Arm = r.ArmName
 	}

@@ -37,17 +37,24 @@ func site(t *testing.T) string {
 	r := renderer(t)
 	mux := http.NewServeMux()
 	mux.Handle(StaticPath, r.Static())
-	serve := func(path string, render func(http.ResponseWriter) error) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+	serveAsked := func(path string, render func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Security-Policy", Policy)
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			if err := render(w); err != nil {
+			if err := render(w, req); err != nil {
 				t.Errorf("render %s: %v", path, err)
 			}
 		})
 	}
+	serve := func(path string, render func(http.ResponseWriter) error) {
+		serveAsked(path, func(w http.ResponseWriter, _ *http.Request) error { return render(w) })
+	}
 	for name, rep := range variants(t) {
-		serve("/report/"+name, func(w http.ResponseWriter) error { return r.Report(w, reportView(rep)) })
+		serveAsked("/report/"+name, func(w http.ResponseWriter, req *http.Request) error {
+			v := reportView(rep)
+			v.Choice = ReadChoice(req.URL.Query())
+			return r.Report(w, v)
+		})
 	}
 	mux.HandleFunc("GET /experiments/abr-safety-75/chart.svg", func(w http.ResponseWriter, req *http.Request) {
 		v := reportView(sample(t, "quality"))
@@ -121,15 +128,12 @@ func checkFits(t *testing.T, p *webtest.Page, name string, width int) {
 func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
-	for _, path := range append(everyPage(t),
-		"/report/typical", "/report/hostile", "/report/long_names", "/report/rtl", "/report/six_arms", "/report/no_data", "/report/srm", "/report/segment_harm",
-		"/report/quality", "/report/quality_six_arms", "/report/state_scheduled", "/report/state_no_metric",
-	) {
+	for _, path := range append(everyPage(t), reportPaths()...) {
 		t.Run(path[1:], func(t *testing.T) {
 			for _, width := range []int{360, 1280} {
 				p := browser.Open(t, url+path, webtest.View{Width: width, Height: 800, Dark: width == 360})
 				checkFits(t, p, path, width)
-				shoot(t, p, fmt.Sprintf("%s-%d", strings.ReplaceAll(path[1:], "/", "-"), width))
+				shoot(t, p, fmt.Sprintf("%s-%d", strings.NewReplacer("/", "-", "?", "-", ":", "-").Replace(path[1:]), width))
 			}
 		})
 	}
@@ -153,11 +157,18 @@ func TestReportSpeaksToAScreenReader(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
 	var names []webtest.Name
-	for _, fixture := range []string{"six_arms", "rtl", "negative", "ship"} { // the words of the last are looked at below
-		names = browser.Open(t, url+"/report/"+fixture, webtest.View{Width: 1280, Height: 800}).Names(t)
+	for _, fixture := range []string{"six_arms", "rtl", "negative", "unknown_metric", "quality", "ship"} { // the words of the last are looked at below
+		p := browser.Open(t, url+"/report/"+fixture, webtest.View{Width: 1280, Height: 800})
+		names = p.Names(t)
+		if unnamed := webtest.Eval[string](t, p, unnamedPictures); unnamed != "" {
+			t.Errorf("%s: pictures without a name: %s", fixture, unnamed)
+		}
 		r := variants(t)[fixture]
 		for _, rows := range [][]report.Row{r.Guardrails, r.Primary, r.Secondary} {
 			for _, row := range rows {
+				if row.Effect == nil && row.Control.N+row.Treatment.N == 0 {
+					continue // nothing is drawn; the refusal is text
+				}
 				if !slices.Contains(names, webtest.Name{Role: "image", Name: row.Words}) {
 					t.Errorf("%s: no picture says %q", fixture, row.Words)
 				}
@@ -179,6 +190,11 @@ func TestReportSpeaksToAScreenReader(t *testing.T) {
 		}
 	}
 }
+
+// unnamedPictures finds drawings that a screen reader meets and that say nothing.
+const unnamedPictures = `[...document.querySelectorAll("main svg")]
+	.filter(s => !s.parentElement.closest("svg") && !s.closest("[aria-hidden]") && !(s.getAttribute("role") === "img" && s.querySelector("title")?.textContent.trim()))
+	.map(s => s.outerHTML.slice(0, 100)).join("; ")`
 
 func TestReportByKeyboard(t *testing.T) {
 	t.Parallel()
@@ -228,6 +244,22 @@ func TestReportScript(t *testing.T) {
 	if !strings.Contains(tip, "Look 20") || !strings.Contains(tip, "at any look") {
 		t.Errorf("the tooltip at the right end says %q", tip)
 	}
+	// By keyboard: the last look has the tooltip, and the arrow keys walk.
+	for _, figure := range []struct{ at, last, before string }{
+		{"#panel-looks .plot", "Look 20", "Look 19"},
+		{"#panel-values .plot", "p99.9: ", "p99.5: "},
+	} {
+		webtest.Eval[bool](t, p, fmt.Sprintf("document.querySelector(%q).focus({focusVisible: true}), true", figure.at))
+		for i, want := range []string{figure.last, figure.before} {
+			if i > 0 {
+				p.Keys(t, "\u0302") // kb.ArrowLeft
+			}
+			tip := webtest.Eval[string](t, p, fmt.Sprintf(`document.querySelector("%s .tip:not([hidden])")?.textContent || ""`, figure.at))
+			if !strings.Contains(tip, want) {
+				t.Errorf("%s: the tooltip says %q, want %q", figure.at, tip, want)
+			}
+		}
+	}
 	shoot(t, p, "report-script")
 	before := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor")
 	for range 2 { // auto, light, dark
@@ -255,17 +287,50 @@ func TestReportPaintsFast(t *testing.T) {
 	}
 }
 
+// On paper there are no controls, the colours are those of light, nothing is wider than
+// the sheet, and what a reader would open to learn why is open.
 func TestReportPrints(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
-	p := browser.Open(t, url+"/report/ship", webtest.View{Width: 794, Height: 1123, Print: true, Dark: true})
-	if got := webtest.Eval[int](t, p, "[...document.querySelectorAll('form,button,nav')].filter(e => e.offsetWidth).length"); got != 0 {
-		t.Errorf("%d controls are printed", got)
+	for _, path := range reportPaths() {
+		t.Run(path[1:], func(t *testing.T) {
+			p := browser.Open(t, url+path, webtest.View{Width: paperWidth, Height: 1040, Print: true, Dark: true})
+			if got := webtest.Eval[int](t, p, "[...document.querySelectorAll('form,button,nav')].filter(e => e.offsetWidth).length"); got != 0 {
+				t.Errorf("%d controls are printed", got)
+			}
+			if got := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor"); got != "rgb(255, 255, 255)" {
+				t.Errorf("paper is %s", got)
+			}
+			if got := webtest.Eval[int](t, p, "[...document.querySelectorAll('.reasons')].filter(e => !e.offsetHeight).length"); got != 0 {
+				t.Error("the clauses of the rule are not printed")
+			}
+			checkFits(t, p, path+" on paper", paperWidth)
+			// What scrolls on the screen is cut on paper.
+			if cut := webtest.Eval[string](t, p, `[...document.querySelectorAll("main *")].filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth + 1 && ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX) && !e.closest(".unseen, svg, progress")).map(e => e.outerHTML.slice(0, 120)).join("; ")`); cut != "" {
+				t.Errorf("cut on paper: %s", cut)
+			}
+			shoot(t, p, "print-"+strings.NewReplacer("/", "-", "?", "-", ":", "-").Replace(path[1:]))
+		})
 	}
-	if got := webtest.Eval[string](t, p, "getComputedStyle(document.body).backgroundColor"); got != "rgb(255, 255, 255)" {
-		t.Errorf("paper is %s", got)
+}
+
+// paperWidth is that of A4 less its margins, in CSS pixels.
+const paperWidth = 700
+
+// reportPaths are the addresses that show every panel and state of a report; the other
+// fixtures show the same with other numbers.
+func reportPaths() []string {
+	var out []string
+	for _, name := range []string{
+		"ship", "typical", "srm", "no_data", "collecting", "bare", "one_look", "six_arms", "segment_harm", "guardrail_breach", "rtl", "long_names",
+		"quality", "quality_six_arms", "hostile", "group_sequential", "group_sequential_waiting", "imported", "unknown_metric", "thousand_looks",
+		"state_scheduled", "state_no_metric", "state_late_data", "state_stale",
+		"status_draft", "status_paused", "status_stopped", "status_archived", "shipped",
+		"quality?view=cdf", "quality?view=tail", "segment_harm?segment=net_class:3g", "srm?segment=net_class:3g", "six_arms?segment=country:nowhere",
+	} {
+		out = append(out, "/report/"+name)
 	}
-	shoot(t, p, "report-print")
+	return out
 }
 
 // TestChartAsPNG draws each chart on a canvas under the content policy.

@@ -41,6 +41,20 @@ type decision struct {
 	Elsewhere                   string   // address that the form posts to without a reason; empty: Base
 }
 
+// anchor returns the address, on the page, of the form that the verdict speaks for. A
+// browser opens the drawer that holds it. It is empty when there is none.
+func (p *decidePart) anchor() string {
+	if p == nil {
+		return ""
+	}
+	for _, d := range p.Decisions {
+		if d.Main {
+			return "#why-" + d.Action
+		}
+	}
+	return ""
+}
+
 // newDecide lists what may be done, most likely first. nil: nothing.
 func newDecide(r *report.Report, base string) *decidePart {
 	if base == "" {

@@ -18,6 +18,7 @@ type howPart struct {
 	Cap         string
 	Pitfalls    string
 	Method      string
+	MethodAt    string // anchor of the method, when several metrics have it
 	Level       string
 	Variance    string
 	Adjusted    string
@@ -95,10 +96,20 @@ func (p *howPart) define(r *report.Row) {
 	p.Definition, p.Method = r.Explain.Definition, r.Explain.Method
 }
 
-// definitions lists each metric of a report once, in the order of its rows.
-func definitions(r *report.Report) []howPart {
-	var out []howPart
-	seen := map[string]bool{}
+// definitionsPart lists what the rows of a long page have in common: each metric once,
+// and each method once.
+type definitionsPart struct {
+	Metrics []howPart
+	Methods []methodPart
+}
+
+// methodPart is a way to compute that several metrics have in common.
+type methodPart struct{ Anchor, Text string }
+
+// newDefinitions lists the metrics of a report in the order of its rows.
+func newDefinitions(r *report.Report) *definitionsPart {
+	p := &definitionsPart{}
+	seen, anchors := map[string]bool{}, map[string]string{}
 	rows := slices.Concat(r.Guardrails, r.Primary, r.Secondary)
 	for i := range rows {
 		key := rows[i].Metric.Key
@@ -106,10 +117,15 @@ func definitions(r *report.Report) []howPart {
 			continue
 		}
 		seen[key] = true
-		p := howPart{Anchor: "metric-" + key}
-		p.define(&rows[i])
-		p.Pitfalls = "" // of so many metrics the catalogue tells them
-		out = append(out, p)
+		m := howPart{Anchor: "metric-" + key}
+		m.define(&rows[i])
+		m.Pitfalls = "" // of so many metrics the catalogue tells them
+		if m.Method != "" && anchors[m.Method] == "" {
+			anchors[m.Method] = "method-" + strconv.Itoa(len(p.Methods)+1)
+			p.Methods = append(p.Methods, methodPart{anchors[m.Method], m.Method})
+		}
+		m.Method, m.MethodAt = "", anchors[m.Method]
+		p.Metrics = append(p.Metrics, m)
 	}
-	return out
+	return p
 }

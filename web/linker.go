@@ -24,6 +24,7 @@ func (l linker) query() []hidden {
 		{ParamDimension, l.choice.Dimension},
 		{ParamValues, l.choice.Values},
 		{ParamView, l.choice.View},
+		{ParamSegment, l.choice.Segment},
 	} {
 		if f.Value != "" {
 			out = append(out, f)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/web/chart"
@@ -15,9 +16,11 @@ type plannedPart struct {
 }
 
 // barPart is a share for a bar and in words.
-type barPart struct {
-	Value float64
-	Text  string
+type barPart struct{ Value, Text string }
+
+// newBar prepares a bar with what it is a share of.
+func newBar(fraction float64, of string) barPart {
+	return barPart{strconv.FormatFloat(min(1, fraction), 'f', 3, 64), wholePct(fraction) + of}
 }
 
 // newPlanned prepares the schedule; nil for a plan without planned looks. Shares
@@ -36,8 +39,7 @@ func newPlanned(r *report.Report) *plannedPart {
 		if g := r.Primary[i].GroupSequential; g != nil && g.Interval != nil {
 			spent := g.Interval.AlphaSpent / r.Primary[i].Explain.Alpha
 			p.Bars = []barPart{
-				{min(1, g.Interval.Information), wholePct(g.Interval.Information) + " of the planned information"},
-				{min(1, spent), wholePct(spent) + " of alpha spent"},
+				newBar(g.Interval.Information, " of the planned information"), newBar(spent, " of alpha spent"),
 			}
 			break
 		}

@@ -55,6 +55,7 @@ type Choice struct {
 	Values    string // metric of the distribution
 	View      string // of the distribution: ViewShift, ViewShares or ViewTail
 	About     string // the row that is about to be commented
+	Segment   string // the only one shown, as ParamSegment has it; empty: everybody
 }
 
 // The query parameters of the report page.
@@ -74,6 +75,7 @@ func ReadChoice(q url.Values) Choice {
 		Metric: q.Get(ParamMetric), Arm: q.Get(ParamArm),
 		Where: q.Get(ParamWhere), Dimension: q.Get(ParamDimension),
 		Values: q.Get(ParamValues), View: q.Get(ParamView), About: q.Get(ParamAbout),
+		Segment: q.Get(ParamSegment),
 	}
 }
 
@@ -89,17 +91,19 @@ type reportPage struct {
 	Verdict     verdictPart
 	Decide      *decidePart // nil: there is nothing to decide, or not here
 	Trust       []trustPart
+	Imported    string // what it means for trust that units were imported; empty: none was
 	Harm        board
 	Primary     board
 	Secondary   board
 	Funnel      funnelPart
-	Values      *valuesPart // nil: the plan asks for no quantile
-	Startup     *tablePart  // nil: the plan does not ask what became of starts
-	Stalls      *stallsPart // nil: the plan does not ask for stall time
-	Where       *wherePart  // nil before the first look
-	Robust      *robustPart // nil: nothing was computed another way
+	Values      *valuesPart  // nil: the plan asks for no quantile
+	Startup     *tablePart   // nil: the plan does not ask what became of starts
+	Stalls      *stallsPart  // nil: the plan does not ask for stall time
+	Where       *wherePart   // nil before the first look
+	Segment     *segmentPart // nil: the boards are those of everybody
+	Robust      *robustPart  // nil: nothing was computed another way
 	Influences  []report.Influence
-	Definitions []howPart // what the rows of a long page have in common
+	Definitions *definitionsPart // nil: each row tells its own
 	Frozen      *frozenPart
 	Live        *livePart // nil: nothing will change
 	Sharing     *sharingPart
@@ -120,6 +124,7 @@ type headPart struct {
 type armPart struct {
 	Label, Key, Share string
 	Exposed           string
+	Imported          string // of these; empty: none
 	Excluded          string // crossed and forced units; empty: none
 }
 
@@ -177,10 +182,12 @@ func newReportPage(v ReportView) (reportPage, error) {
 	p.Serving = newServing(&v, links.look != 0)
 	if links.look == 0 { // the past is not decided on
 		p.Decide = newDecide(r, v.Decide)
+		p.Verdict.Decide = p.Decide.anchor()
 	}
 	for _, c := range r.Trust {
 		p.Trust = append(p.Trust, newTrust(c))
 	}
+	p.Imported = importedWords(&r.Head)
 	if len(r.Head.Versions) > 1 {
 		for _, version := range r.Head.Versions {
 			p.Versions = append(p.Versions, versionPart{
@@ -191,6 +198,10 @@ func newReportPage(v ReportView) (reportPage, error) {
 	}
 	if r.Head.Look == 0 {
 		return p, nil
+	}
+	if p.Segment = newSegment(r, v.Choice, links); p.Segment != nil {
+		p.Decide = nil
+		return p, p.addSegment(r, v.Choice, links)
 	}
 	if err := p.addRows(r, v.Choice, links); err != nil {
 		return p, err
@@ -263,7 +274,7 @@ func (p *reportPage) addRows(r *report.Report, choice Choice, links linker) erro
 		p.Primary.Legend, p.Primary.Planned = true, true
 	}
 	if detail.shared {
-		p.Definitions = definitions(r)
+		p.Definitions = newDefinitions(r)
 	}
 	if p.Funnel, err = newFunnel(r, choice, links, detail.looks); err != nil {
 		return err
@@ -286,6 +297,9 @@ func newHead(h *report.Head) headPart {
 	}
 	for _, a := range h.Arms {
 		arm := armPart{Label: a.Label(), Key: a.Key, Share: share(a.Share), Exposed: count(a.Exposed)}
+		if a.Imported > 0 {
+			arm.Imported = count(a.Imported)
+		}
 		if a.Dropped {
 			arm.Share += ", dropped"
 		}
@@ -321,6 +335,25 @@ func newTrust(c report.Check) trustPart {
 		Title: c.Title, State: checkWording(c.State), Statistic: tight(c.Statistic), Threshold: tight(c.Threshold),
 		Detail: tight(c.Detail), Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
 	}
+}
+
+// importedWords says what imported units mean for trust: nobody here drew their arms or
+// saw what they did. It is empty when there is none.
+func importedWords(h *report.Head) string {
+	var imported int64
+	var arms []string
+	for _, a := range h.Arms {
+		imported += a.Imported
+		if a.Imported > 0 {
+			arms = append(arms, count(a.Imported)+" of "+count(a.Exposed)+" in "+a.Label())
+		}
+	}
+	if imported == 0 {
+		return ""
+	}
+	return plural(imported, "unit was imported: ", "units were imported: ") + strings.Join(arms, ", ") +
+		". Their arms were drawn elsewhere and their numbers measured elsewhere. The split is checked against the weights of the plan, as for all units;" +
+		" loss, delay and contradictions of telemetry are not seen for them, and they have no past to adjust by. Trust them as far as you trust their source."
 }
 
 // shortHash returns the part of a hash that people compare.

@@ -48,6 +48,10 @@ func variants(t testing.TB) map[string]report.Report {
 	shipped := sample(t, "ship")
 	shipped.Head.Status, shipped.Head.ShippedArm = experiment.StatusStopped, shipped.Head.Arms[1].Key
 	out["shipped"] = shipped
+	imported := sample(t, "typical")
+	imported.Head.Arms = slices.Clone(imported.Head.Arms)
+	imported.Head.Arms[0].Imported, imported.Head.Arms[1].Imported = 1_234, 1
+	out["imported"] = imported
 	collecting := sample(t, "no_data")
 	collecting.Head.Units = 120
 	out["collecting"] = collecting

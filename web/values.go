@@ -32,6 +32,7 @@ type valuesPart struct {
 	Counts      string
 	Level       string // how sure the band is
 	File        *downloadPart
+	Tip         string // how the tooltip tells a row of the table
 	Head        []string
 	Rows        []valuesRow
 }
@@ -43,10 +44,7 @@ type viewLink struct {
 }
 
 // valuesRow is one line of the table beneath the chart.
-type valuesRow struct {
-	Cells  []string
-	Proven string // a word; empty: nothing is proven there
-}
+type valuesRow struct{ Cells []string }
 
 // newValues prepares the distribution that the reader chose; nil when the plan has
 // none.
@@ -134,7 +132,8 @@ func (p *valuesPart) shift(d *report.Distribution) (string, error) {
 		LowerIsBetter: d.Direction < 0, Zone: d.Zone, ZoneWords: zoneWords(d),
 	}
 	p.Zone = zoneWords(d)
-	p.Head = []string{"Level", "Control, " + d.Unit, "Treatment, " + d.Unit, "Change", "From", "To"}
+	p.Head = []string{"Level", "Control, " + d.Unit, "Treatment, " + d.Unit, "Change", "From", "To", "Proven"}
+	p.Tip = "{0}: {3}, {6}|from {4} to {5}, at all levels and looks|{1} " + d.Unit + " in control, {2} " + d.Unit + " in treatment"
 	for i := range d.Levels {
 		l := &d.Levels[i]
 		point := chart.ShiftPoint{Level: l.Level, Estimate: l.Shift, Band: chart.Interval{Lo: math.Inf(-1), Hi: math.Inf(1)}}
@@ -145,14 +144,14 @@ func (p *valuesPart) shift(d *report.Distribution) (string, error) {
 			point.Band.Hi = *l.Upper
 		}
 		q.Levels = append(q.Levels, point)
-		row := valuesRow{Cells: []string{
-			report.LevelName(l.Level), plain(l.Control), plain(l.Treatment),
-			signedOr(l.Shift, "not known"), signedOr(l.Lower, "open"), signedOr(l.Upper, "open"),
-		}}
+		proven := "not proven"
 		if side := l.Proven(); side != 0 && !p.Withheld {
-			row.Proven = sideWording(side, d.Direction).Word
+			proven = sideWording(side, d.Direction).Word
 		}
-		p.Rows = append(p.Rows, row)
+		p.Rows = append(p.Rows, valuesRow{[]string{
+			report.LevelName(l.Level), plain(l.Control), plain(l.Treatment),
+			signedOr(l.Shift, "not known"), signedOr(l.Lower, "open"), signedOr(l.Upper, "open"), proven,
+		}})
 	}
 	return q.SVG()
 }
@@ -204,9 +203,12 @@ func (p *valuesPart) shares(r *report.Report, d *report.Distribution) (string, e
 		Names: [2]string{r.Head.Arms[0].Label(), r.Head.Arms[d.Arm].Label()},
 	}
 	p.Head = []string{"Value, " + d.Unit, "Control up to it", "±", "Treatment up to it", "±"}
+	place := "up to"
 	if tail {
 		p.Head[1], p.Head[3] = "Control beyond it", "Treatment beyond it"
+		place = "beyond"
 	}
+	p.Tip = "Share " + place + " {0} " + d.Unit + "|control {1} ± {2}|treatment {3} ± {4}"
 	for _, s := range d.Shares {
 		c.Points = append(c.Points, chart.CumulativePoint{
 			Value: s.Value, Share: [2]float64{s.Control, s.Treatment}, Radius: [2]float64{s.ControlRadius, s.TreatmentRadius},
@@ -215,7 +217,7 @@ func (p *valuesPart) shares(r *report.Report, d *report.Distribution) (string, e
 		if tail {
 			control, treatment = 1-control, 1-treatment
 		}
-		p.Rows = append(p.Rows, valuesRow{Cells: []string{
+		p.Rows = append(p.Rows, valuesRow{[]string{
 			plain(&s.Value), share(control), share(s.ControlRadius), share(treatment), share(s.TreatmentRadius),
 		}})
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/splitcast/splitcast/report"
@@ -11,10 +12,12 @@ import (
 type verdictPart struct {
 	State      wording
 	Sentence   string
+	Glance     []glancePart
 	Action     string
+	Decide     string // leads to the form that does what the rule speaks for; empty: none
 	Reasons    []reasonPart
-	RuleOf     string           // the arm whose clauses Reasons are; empty: there is one treatment
-	Arms       []armVerdictPart // when several treatments were compared
+	Rule       string           // sums the reasons up
+	Arms       []armVerdictPart // the other treatments
 	DataAsOf   stamp
 	Lag        string
 	Look       string
@@ -49,7 +52,7 @@ func newVerdict(r *report.Report) verdictPart {
 		DataAsOf: newStamp(h.Watermark, clockFormat), Lag: span(h.LagSec),
 		Units: count(h.Units), Planned: count(h.NOpt), Progress: min(1, h.Progress), Percent: wholePct(h.Progress),
 		PlanHash: shortHash(h.PlanHash), PlanFull: h.PlanHash, PlanIntact: h.PlanIntact,
-		Looks: newPlanned(r),
+		Looks: newPlanned(r), Glance: newGlance(r),
 	}
 	if h.Look > 0 {
 		p.Look = count(h.Look)
@@ -57,17 +60,25 @@ func newVerdict(r *report.Report) verdictPart {
 	if h.End != nil {
 		p.End = h.End.Format(dayFormat)
 	}
+	holds := 0
 	for _, c := range r.Verdict.Reasons {
 		class := chart.NotProven
 		if c.Met == report.MetYes {
 			class = calm
+			holds++
 		}
 		p.Reasons = append(p.Reasons, reasonPart{Mark: metMark(c.Met), Text: tight(c.Text), Class: class})
 	}
+	p.Rule = fmt.Sprintf("The rule: %d of %s", holds, plural(len(p.Reasons), "clause holds", "clauses hold"))
+	if r.Verdict.State == report.VerdictUntrustworthy {
+		p.Rule = "What is broken"
+	}
 	if len(r.Verdict.Arms) > 1 {
-		p.RuleOf = armLabel(h, r.Verdict.Arm)
+		p.Rule = strings.Replace(p.Rule, ":", " for "+armLabel(h, r.Verdict.Arm)+":", 1)
 		for _, a := range r.Verdict.Arms {
-			p.Arms = append(p.Arms, newArmVerdict(a, armLabel(h, a.Arm)))
+			if a.Arm != r.Verdict.Arm { // whose sentence is that of the verdict
+				p.Arms = append(p.Arms, newArmVerdict(a, armLabel(h, a.Arm)))
+			}
 		}
 	}
 	return p

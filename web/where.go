@@ -14,8 +14,9 @@ type wherePart struct {
 	Reason     string
 	Alpha      string
 	Tested     string
-	Worse      int // flagged segments that are harmed
-	Better     int // flagged segments that gain
+	Worse      int      // flagged segments that are harmed
+	Better     int      // flagged segments that gain
+	Map        *mapPart // nil: no room, or nothing to show
 	Axis       template.HTML
 	Rows       []whereRow
 	More       int // rows that match and are not shown
@@ -28,6 +29,7 @@ type wherePart struct {
 // whereRow is one segment.
 type whereRow struct {
 	Dimension, Value   string
+	URL                string // shows the segment alone
 	Metric, Arm        string
 	State              wording
 	Harmed             bool // proven, so outlined
@@ -49,6 +51,7 @@ func newWhere(r *report.Report, choice Choice, links linker, limit int) (*whereP
 	if len(s.Rows) == 0 {
 		return p, nil
 	}
+	p.Map = newMap(r, choice, links, limit < fullSegments)
 	metric := p.options(s.Rows, choice)
 	withheld := r.Verdict.State == report.VerdictUntrustworthy
 	several := len(r.Head.Arms) > 2
@@ -65,7 +68,7 @@ func newWhere(r *report.Report, choice Choice, links linker, limit int) (*whereP
 		p.More = len(shown) - limit
 		shown = shown[:limit]
 	}
-	err := p.draw(shown, several, withheld)
+	err := p.draw(shown, links, several, withheld)
 	return p, err
 }
 
@@ -138,15 +141,17 @@ func whereForest(shown []report.Segment, withheld bool) (*chart.Forest, error) {
 }
 
 // draw fills in the rows.
-func (p *wherePart) draw(shown []report.Segment, several, withheld bool) error {
+func (p *wherePart) draw(shown []report.Segment, links linker, several, withheld bool) error {
 	forest, err := whereForest(shown, withheld)
 	if err != nil {
 		return err
 	}
+	forest.Share("grid-where")
 	p.Axis = markup(forest.Axis())
 	for i, s := range shown {
 		row := whereRow{
 			Dimension: dimensionWord(s.Dimension), Value: s.Value, Metric: s.MetricName,
+			URL:     links.segment(segmentName(s.Dimension, s.Value), "segment"),
 			State:   rowWording(s.State, report.RoleSecondary),
 			Control: s.Control.Text, Treatment: s.Treatment.Text, Units: count(s.Units),
 			Forest: markup(forest.Row(i)),

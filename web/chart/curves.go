@@ -56,6 +56,7 @@ func (q QuantileShift) SVG() (string, error) {
 		f.zoneWords(&c, q.Zone, q.ZoneWords)
 	}
 	f.marks(&c, []axisMark{{0.01, "p1"}, {0.1, "p10"}, {0.5, "p50"}, {0.9, "p90"}, {0.99, "p99"}, {0.999, "p99.9"}}, logOdds)
+	f.cross(&c)
 	return c.close(), nil
 }
 
@@ -163,6 +164,7 @@ func (d Cumulative) SVG() (string, error) {
 	d.shares(&c, &f)
 	f.marks(&c, d.valueMarks(), math.Log)
 	d.names(&c)
+	f.cross(&c)
 	return c.close(), nil
 }
 

@@ -37,7 +37,13 @@ type Forest struct {
 	scale   scale
 	ticks   []float64
 	margins bool // the unit of the axis is each row's own margin
+	shared  string
 }
+
+// Share lets the axis define, under an id, what all rows have in common, and the rows
+// refer to it: on a page of many rows they are most of the drawing. The id must be the
+// only one of its kind in the document, and the axis must be in it.
+func (f *Forest) Share(id string) { f.shared = id }
 
 // NewForest puts rows on an axis of lifts that they share. It returns a
 // *ValueError for a number that cannot be drawn and a *LimitError for more than
@@ -139,6 +145,9 @@ func (f *Forest) Axis() string {
 	var c canvas
 	desc := "Right is better, left is worse, the line at 0 is no difference; grid lines every " + f.label(f.step()) + "."
 	c.open("forest-axis", axisHeight, "Axis: improvement over control", desc)
+	if f.shared != "" {
+		f.define(&c)
+	}
 	c.raw(`<text class="axis-word" x="0" y="10">← worse</text><text class="axis-word end" x="100%" y="10">better →</text>`)
 	for _, v := range f.ticks {
 		// The name of the wall has precedence over the numbers beside it.
@@ -155,6 +164,16 @@ func (f *Forest) Axis() string {
 		f.tick(&c, -1, "margin", side)
 	}
 	return c.close()
+}
+
+// define draws what rows refer to.
+func (f *Forest) define(c *canvas) {
+	c.raw(`<defs><g id="`, f.shared, `">`)
+	if f.margins {
+		f.wall(c, -1)
+	}
+	f.grid(c)
+	c.raw(`</g><path class="arrow" id="`, f.shared, `-l" d="M9 18 0 23 9 28z"/><path class="arrow" id="`, f.shared, `-r" d="M-9 18 0 23-9 28z"/></defs>`)
 }
 
 // tick writes one value beneath the words of the axis.
@@ -203,10 +222,14 @@ func (f *Forest) Row(i int) string {
 	var c canvas
 	c.open("forest is-"+string(r.State), rowHeight, r.Words, "")
 	c.raw(`<svg viewBox="0 0 1000 38" preserveAspectRatio="none">`)
-	if r.Margin != nil {
-		f.wall(&c, *r.Margin)
+	if f.shared != "" {
+		c.raw(`<use href="#`, f.shared, `"/>`)
+	} else {
+		if r.Margin != nil {
+			f.wall(&c, *r.Margin)
+		}
+		f.grid(&c)
 	}
-	f.grid(&c)
 	if r.Anytime != nil {
 		f.wings(&c, r.Anytime)
 	}
@@ -300,19 +323,29 @@ func (f *Forest) bar(c *canvas, in *Interval) {
 // ends draws an arrow and the number for each end that is off the axis.
 func (f *Forest) ends(c *canvas, r *Row) {
 	if !f.on(r.Anytime.Lo) {
-		c.end(r.Anytime.Lo < f.scale.lo, r.LoText)
+		f.end(c, r.Anytime.Lo < f.scale.lo, r.LoText)
 	}
 	if !f.on(r.Anytime.Hi) && (f.on(r.Anytime.Lo) || r.Anytime.Lo < f.scale.lo && r.Anytime.Hi > f.scale.hi) {
-		c.end(r.Anytime.Hi < f.scale.lo, r.HiText)
+		f.end(c, r.Anytime.Hi < f.scale.lo, r.HiText)
 	}
 }
 
 // end draws the arrow of an end that leaves the axis, with its number.
-func (c *canvas) end(left bool, number string) {
+func (f *Forest) end(c *canvas, left bool, number string) {
+	switch {
+	case left && f.shared != "":
+		c.raw(`<use href="#`, f.shared, `-l"/>`)
+	case left:
+		c.raw(`<svg class="arrow" x="0" y="23"><path d="M9-5 0 0 9 5z"/></svg>`)
+	case f.shared != "":
+		c.raw(`<use href="#`, f.shared, `-r" x="100%"/>`)
+	default:
+		c.raw(`<svg class="arrow" x="100%" y="23"><path d="M-9-5 0 0-9 5z"/></svg>`)
+	}
 	if left {
-		c.raw(`<svg class="arrow" x="0" y="23"><path d="M9-5 0 0 9 5z"/></svg><text class="end-text start" x="0" y="11">`)
+		c.raw(`<text class="end-text start" x="0" y="11">`)
 	} else {
-		c.raw(`<svg class="arrow" x="100%" y="23"><path d="M-9-5 0 0-9 5z"/></svg><text class="end-text end" x="100%" y="11">`)
+		c.raw(`<text class="end-text end" x="100%" y="11">`)
 	}
 	c.text(number)
 	c.raw("</text>")

@@ -36,6 +36,9 @@ func (f *frame) py(v float64) float64 {
 	return min(plotHeight+offPlot, max(-offPlot, plotHeight*(1-f.y.at(v)/100)))
 }
 
+// cross appends the hair line of the nodes.
+func (f *frame) cross(c *canvas) { c.cross(len(f.xs), func(i int) float64 { return f.xs[i] }) }
+
 func (f *frame) grid(c *canvas) {
 	for _, v := range f.ticks {
 		if v != 0 {

@@ -422,15 +422,18 @@ func (p *plot) far(v float64) string {
 	return "up to " + percent(v, p.step, true)
 }
 
-// cross appends the hidden hair line that a script moves to the look nearest to
-// the pointer; data-x holds the looks' places in thousandths of the width.
-func (p *plot) cross(c *canvas) {
+// cross appends the hair line of the looks.
+func (p *plot) cross(c *canvas) { c.cross(len(p.points), p.x) }
+
+// cross appends the hidden hair line that a script moves to the node nearest to the
+// pointer; data-x holds the places of the nodes in thousandths of the width.
+func (c *canvas) cross(nodes int, x func(int) float64) {
 	c.raw(`<line class="cross" x1="0" x2="0" y1="18" y2="262" data-x="`)
-	for i := range p.points {
+	for i := range nodes {
 		if i > 0 {
 			c.raw(" ")
 		}
-		c.num(math.Round(p.x(i)))
+		c.num(math.Round(x(i)))
 	}
 	c.raw(`"/>`)
 }

@@ -18,7 +18,7 @@ func Sparkline(words string, state State, points []Point) (string, error) {
 		return "", err
 	}
 	var c canvas
-	c.raw(`<svg class="chart spark is-`, string(state), `" width="96" height="26" role="img"><title>`)
+	c.raw(`<svg class="chart spark is-`, string(state), `" role="img"><title>`)
 	c.text(words)
 	c.raw("</title>")
 	s := newSpark(Thin(points, MaxSparkPoints))
@@ -66,10 +66,10 @@ func (s *spark) draw(c *canvas) {
 	} else {
 		c.raw(`<path class="band" d="M`)
 		for i := range s.points {
-			s.node(c, i, s.points[i].Anytime.Hi)
+			s.edge(c, i, s.points[i].Anytime.Hi)
 		}
 		for i := last; i >= 0; i-- {
-			s.node(c, i, s.points[i].Anytime.Lo)
+			s.edge(c, i, s.points[i].Anytime.Lo)
 		}
 		c.raw(`Z"/><path class="line" d="M`)
 		for i := range s.points {
@@ -77,10 +77,20 @@ func (s *spark) draw(c *canvas) {
 		}
 		c.raw(`"/>`)
 	}
-	c.raw(`<circle class="dot" r="2.5"`)
+	c.raw(`<circle class="dot"`)
 	c.attr("cx", s.x(last))
 	c.attr("cy", s.y(s.points[last].Estimate))
 	c.raw("/>")
+}
+
+// edge appends one pair of coordinates of the band, of which a pixel is fine enough.
+func (s *spark) edge(c *canvas, i int, v float64) {
+	if c.buf[len(c.buf)-1] != 'M' {
+		c.raw(" ")
+	}
+	c.num(s.x(i))
+	c.raw(" ")
+	c.num(math.Round(s.y(v)))
 }
 
 // node appends one pair of coordinates.

@@ -67,8 +67,8 @@
     if (button && !form.querySelector("input:not([type=hidden])")) button.hidden = true;
   };
 
-  // The tooltip of a funnel reads the row of the table beneath the chart: there
-  // is one truth, and the screen reader has it too.
+  // The tooltip of a chart reads the row of the table beneath it: there is one
+  // truth, and the screen reader has it too. data-tip says how: {0} is the first cell.
   const plot = (figure) => {
     const table = document.getElementById(figure.dataset.plot);
     const cross = figure.querySelector(".cross");
@@ -81,11 +81,7 @@
     tip.hidden = true;
     tip.setAttribute("aria-hidden", "true");
     figure.append(tip);
-    const line = (tag, text) => {
-      const el = document.createElement(tag);
-      el.textContent = text;
-      tip.append(el);
-    };
+    figure.tabIndex = 0;
     let shown = -1;
     const hide = () => {
       tip.hidden = true;
@@ -94,14 +90,15 @@
       shown = -1;
     };
     const show = (i) => {
-      if (i === shown) return;
-      rows[shown]?.classList.remove("on");
+      if (i === shown || !rows[i]) return;
+      hide();
       shown = i;
       const cells = [...rows[i].cells].map((c) => c.textContent.trim());
-      tip.replaceChildren();
-      line("b", `Look ${cells[0]} · ${cells[1]} UTC`);
-      line("div", `${cells[3]}, between ${cells[4]} and ${cells[5]} at any look`);
-      line("div", `${cells[2]} units`);
+      tip.replaceChildren(...figure.dataset.tip.split("|").map((line, n) => {
+        const el = document.createElement(n ? "div" : "b");
+        el.textContent = line.replace(/\{(\d)\}/g, (_, cell) => cells[cell]);
+        return el;
+      }));
       const x = places[i] / 10;
       cross.setAttribute("x1", x + "%");
       cross.setAttribute("x2", x + "%");
@@ -122,6 +119,14 @@
     });
     svg.addEventListener("pointerleave", hide);
     svg.addEventListener("click", () => { rows[shown]?.querySelector("a")?.click(); });
+    figure.addEventListener("blur", hide);
+    figure.addEventListener("focus", () => { if (figure.matches(":focus-visible")) show(places.length - 1); });
+    figure.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step || event.target !== figure) return;
+      event.preventDefault();
+      show(Math.max(0, Math.min(places.length - 1, shown + step)));
+    });
   };
 
   const bind = (from) => {
