@@ -58,7 +58,7 @@ func glanceHarm(r *report.Report) glancePart {
 	p := glancePart{Question: "Is anyone hurt?", URL: "#harm", Class: chart.NotProven}
 	rows := rowsOf(r.Guardrails, r.Verdict.Arm)
 	safe := namesIn(rows, report.StateSafe)
-	harmed := namesIn(rows, report.StateBreached, report.StateHarmed)
+	harmed := append(namesIn(rows, report.StateBreached, report.StateHarmed), namesIn(rowsOf(r.Primary, r.Verdict.Arm), report.StateWorse)...)
 	segment := ""
 	for i := range r.Segments.Rows {
 		if s := &r.Segments.Rows[i]; s.Flagged && s.ArmKey == r.Verdict.Arm && rowWording(s.State, s.Role).Class == chart.Worse {

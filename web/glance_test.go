@@ -16,6 +16,7 @@ func TestGlance(t *testing.T) {
 		"srm":              {"No", "Not said", "Not said"},
 		"segment_harm":     {"Yes", "In a part", "Yes"},
 		"guardrail_breach": {"Yes", "Yes", "Not proven"},
+		"quality":          {"Yes", "Yes", "No"},
 		"stop_no_effect":   {"Yes", "Not proven yet", "Not enough"},
 	} {
 		r, ok := all[name]
