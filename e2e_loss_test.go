@@ -23,7 +23,7 @@ func TestLossByStageIsSeen(t *testing.T) {
 		{Exposures: 0.05, Sessions: 0.05, AfterStart: 0.05, AfterFrame: 0.06, First: 0.05},
 		{Exposures: 0.1, Sessions: 0.1, AfterStart: 0.1, AfterFrame: 0.2, First: 0.1},
 	}}
-	w := newWorldRun(t, simulate.Options{Seed: 11, Viewers: population(8_000), Switches: on})
+	w := newWorldRun(t, simulate.Options{Seed: 11, Viewers: population(12_000), Switches: on})
 	w.apply(on.Document())
 	w.play(0, 2*24*time.Hour)
 

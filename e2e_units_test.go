@@ -78,7 +78,7 @@ const unitsDocument = `{
 		{"key":"followers","name":"Followers","description":"Share of viewers who follow.","kind":"proportion","numerator":"event:follow","denominator":"units","direction":1,"unit":"%","scale":100},
 		{"key":"chat_messages","name":"Chat","description":"Messages a viewer.","kind":"mean","numerator":"measure:chat","denominator":"units","direction":1,"unit":"n"},
 		{"key":"spent","name":"Spent","description":"Money a viewer.","kind":"mean","numerator":"value:tip","denominator":"units","direction":1,"unit":"EUR"},
-		{"key":"path","name":"Path","description":"From watching to tipping.","kind":"funnel","steps":["starts","measure:chat","event:follow","event:tip"],"direction":1,"unit":"%","scale":100}
+		{"key":"path","name":"Path","description":"From watching to tipping.","kind":"funnel","order":"any","steps":["starts","measure:chat","event:follow","event:tip"],"direction":1,"unit":"%","scale":100}
 	],
 	"experiments": [
 		{"key":"ingest","name":"Ingest","unit":"broadcaster","status":"running",

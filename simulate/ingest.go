@@ -28,7 +28,7 @@ func DefaultBroadcasts() Broadcasts { return Broadcasts{Channels: channels, Effe
 // surveys of ingest, whose levels are estimates.
 const (
 	liveDayShare     = 0.75 // of days on which a broadcaster goes live
-	failedLiveShare  = 0.04 // of broadcasts never reach the viewers
+	failedLiveShare  = 0.07 // of broadcasts never reach the viewers
 	goLiveMedianSec  = 4.0
 	goLiveSigma      = 0.5
 	giveUpSec        = 60.0 // a broadcaster waits so long for the stream to start

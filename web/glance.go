@@ -35,7 +35,7 @@ func newGlance(r *report.Report) []glancePart {
 // glanceTrust counts the checks.
 func glanceTrust(checks []report.Check) glancePart {
 	p := glancePart{Question: "Can I trust it?", URL: "#trust", Class: chart.Withheld}
-	titles := map[report.CheckState][]string{}
+	titles := make(map[report.CheckState][]string)
 	for _, c := range checks {
 		titles[c.State] = append(titles[c.State], c.Title)
 	}

@@ -201,7 +201,8 @@ func newReportPage(v ReportView) (reportPage, error) {
 	}
 	if p.Segment = newSegment(r, v.Choice, links); p.Segment != nil {
 		p.Decide = nil
-		return p, p.addSegment(r, v.Choice, links)
+		err := p.addSegment(r, v.Choice, links)
+		return p, err
 	}
 	if err := p.addRows(r, v.Choice, links); err != nil {
 		return p, err
