@@ -21,7 +21,8 @@ type mapPart struct {
 	Arm     string // empty when there is one treatment
 	Metrics []string
 	Rows    []mapRow
-	More    int // segments that are not in it
+	Empty   string // how many segments have no estimate of any metric; empty: none
+	More    string // how many others are not in it; empty: none
 	// Expected says that cells are drawn towards their mean; false: there are too few.
 	Expected bool
 }
@@ -51,8 +52,7 @@ func newMap(r *report.Report, choice Choice, links linker, crowded bool) *mapPar
 	if len(r.Head.Arms) > 2 {
 		p.Arm = armLabel(&r.Head, arm)
 	}
-	type at struct{ dimension, value string }
-	cells, places := map[at]map[string]*report.Segment{}, []at{}
+	cells, places := map[mapPlace]map[string]*report.Segment{}, []mapPlace{}
 	scales := mapScales(r)
 	var keys []string
 	for i := range r.Segments.Rows {
@@ -63,7 +63,7 @@ func newMap(r *report.Report, choice Choice, links linker, crowded bool) *mapPar
 		if !slices.Contains(keys, s.MetricKey) && len(keys) < maxMapMetrics {
 			keys = append(keys, s.MetricKey)
 		}
-		place := at{s.Dimension, s.Value}
+		place := mapPlace{s.Dimension, s.Value}
 		if cells[place] == nil {
 			cells[place] = map[string]*report.Segment{}
 			places = append(places, place)
@@ -72,9 +72,14 @@ func newMap(r *report.Report, choice Choice, links linker, crowded bool) *mapPar
 		p.Expected = p.Expected || s.Expected != nil
 	}
 	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(scales[a].order, scales[b].order) })
-	slices.SortFunc(places, func(a, b at) int { return cmp.Or(cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.value, b.value)) })
-	if len(places) > maxMapRows {
-		p.More, places = len(places)-maxMapRows, places[:maxMapRows]
+	slices.SortFunc(places, func(a, b mapPlace) int {
+		return cmp.Or(cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.value, b.value))
+	})
+	places = p.keep(places, func(place mapPlace) bool {
+		return slices.ContainsFunc(keys, func(key string) bool { s := cells[place][key]; return s != nil && s.Effect != nil })
+	})
+	if len(places) == 0 {
+		return nil
 	}
 	for _, key := range keys {
 		p.Metrics = append(p.Metrics, scales[key].name)
@@ -97,6 +102,22 @@ func newMap(r *report.Report, choice Choice, links linker, crowded bool) *mapPar
 		p.Rows = append(p.Rows, row)
 	}
 	return p
+}
+
+// mapPlace names a segment.
+type mapPlace struct{ dimension, value string }
+
+// keep returns the segments that the map shows, and counts the others.
+func (p *mapPart) keep(places []mapPlace, known func(mapPlace) bool) []mapPlace {
+	all := len(places)
+	places = slices.DeleteFunc(places, func(place mapPlace) bool { return !known(place) })
+	if empty := all - len(places); empty > 0 {
+		p.Empty = plural(empty, "segment has", "segments have")
+	}
+	if more := len(places) - maxMapRows; more > 0 {
+		p.More, places = plural(more, "more segment is", "more segments are"), places[:maxMapRows]
+	}
+	return places
 }
 
 // mapArm is the treatment that the reader chose, that decided, or the first.

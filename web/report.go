@@ -354,7 +354,7 @@ func importedWords(h *report.Head) string {
 	}
 	return plural(imported, "unit was imported: ", "units were imported: ") + strings.Join(arms, ", ") +
 		". Their arms were drawn elsewhere and their numbers measured elsewhere. The split is checked against the weights of the plan, as for all units;" +
-		" loss, delay and contradictions of telemetry are not seen for them, and they have no past to adjust by. Trust them as far as you trust their source."
+		" loss, delay and contradictions of telemetry are not seen for them, none is suspected to be a program, and they have no past but one that was imported. Trust them as far as you trust their source."
 }
 
 // shortHash returns the part of a hash that people compare.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,9 +134,22 @@ func TestMapOfSegments(t *testing.T) {
 	if worse != 1 {
 		t.Errorf("%d cells are worse, want 1", worse)
 	}
+	few := r
+	few.Segments.Rows = slices.Clone(r.Segments.Rows)
+	for i := range few.Segments.Rows {
+		if few.Segments.Rows[i].Value == "KR" {
+			few.Segments.Rows[i].Effect = nil
+		}
+	}
+	if m := newMap(&few, Choice{}, linker{}, false); len(m.Rows) != 14 || m.Empty != "1 segment has" || m.More != "" {
+		t.Errorf("without estimates in KR: %d rows, %q, %q", len(m.Rows), m.Empty, m.More)
+	}
 	six := sample(t, "six_arms")
 	if m := newMap(&six, Choice{Arm: "treatment-3"}, linker{}, false); m.Arm != "Treatment 3" {
 		t.Errorf("map of the arm %q, want the one chosen", m.Arm)
+	}
+	if one := sample(t, "one_look"); newMap(&one, Choice{}, linker{}, false) != nil {
+		t.Error("a report in which no segment has an estimate has a map")
 	}
 	if newMap(&r, Choice{}, linker{}, true) != nil {
 		t.Error("a crowded page has a map")
