@@ -24,7 +24,7 @@ run: build ## the server with a private PostgreSQL, or with DATABASE_URL
 
 test: ## all tests; installs PostgreSQL and Chromium if missing
 	@scripts/need.sh go postgresql chromium
-	@scripts/axe.sh || [ $$? -eq 3 ] # without npm the tests with axe-core are skipped
+	@scripts/npm.sh || [ $$? -eq 3 ] # without npm the tests that need its packages are skipped
 	$(GO) test ./...
 
 check: lint race truth fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, the peers in bench
@@ -32,7 +32,7 @@ check: lint race truth fuzz ## everything that CI runs: lint, tests with -race, 
 
 race: ## all tests with the race detector; nothing is skipped for want of PostgreSQL
 	@scripts/need.sh go cc postgresql chromium
-	@scripts/axe.sh || [ $$? -eq 3 ]
+	@scripts/npm.sh || [ $$? -eq 3 ]
 	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
 
 truth: ## what the race detector is too slow for: the demo's two weeks and its truths, worlds with bots, loss and lies, whole populations, 100,000 units, the largest page
