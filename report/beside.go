@@ -1,20 +1,39 @@
 package report
 
 import (
-	"math"
+	"fmt"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
 
-// signsDiffer is the note of a ratio whose two forms disagree.
-const signsDiffer = "Over all time and over the average unit the estimates have different signs: " +
-	"heavy and light users fare differently, or nothing is there yet. Neither number may be told alone."
+// signsDiffer is the note of a ratio whose two forms have different signs: both numbers,
+// what it means if that holds, and how far each is proven.
+func signsDiffer(pooled, perUnit *Effect, unit experiment.UnitType) string {
+	one, both := string(unit), fmt.Sprintf("heavy %ss go one way, typical %ss the other", unit, unit)
+	head := fmt.Sprintf("Pooled and per %s disagree: %s over the sums of all %ss, %s for the average %s.",
+		one, pooled.Text, one, perUnit.Text, one)
+	switch {
+	case pooled.proven() && perUnit.proven():
+		return head + " Both are proven: " + both + ". Neither number may be told alone."
+	case pooled.proven():
+		return head + " Only the pooled one is proven. If both hold, " + both + "."
+	case perUnit.proven():
+		return head + fmt.Sprintf(" Only that of the average %s is proven. If both hold, %s.", one, both)
+	}
+	return head + " Neither is proven, so it may be chance. If both hold, " + both + "."
+}
+
+// proven reports whether the interval that is valid at every look leaves out zero.
+func (e *Effect) proven() bool { return e.Lower > 0 || e.Upper < 0 }
 
 // uncapped makes the same comparison without the cap, for the newest look.
 func (b *builder) uncapped(q *question, arm int, capped *Effect) *Uncapped {
 	d := q.definition
 	u := b.beside(q, cellKey{d.Key, d.Version, true, arm})
-	u.Agrees = agree(u.Effect, capped)
+	if u.Agrees = agree(u.Effect, capped); !u.Agrees {
+		u.Note = signTurnedByCap
+	}
 	return u
 }
 
@@ -32,7 +51,7 @@ func (b *builder) perUnit(q *question, arm int, pooled *Effect) *PerUnit {
 		return nil
 	}
 	if out.Agrees = agree(out.Effect, pooled); !out.Agrees {
-		out.Note = signsDiffer
+		out.Note = signsDiffer(pooled, out.Effect, b.exp.Unit)
 	}
 	return out
 }
@@ -58,7 +77,8 @@ func (b *builder) beside(q *question, key cellKey) *Uncapped {
 	return u
 }
 
-// agree reports whether two estimates have the same sign, as far as both are known.
+// agree reports whether two estimates do not have different signs, as far as both are
+// known; one of zero has none.
 func agree(a, b *Effect) bool {
-	return a == nil || b == nil || math.Signbit(a.Estimate) == math.Signbit(b.Estimate)
+	return a == nil || b == nil || !(a.Estimate < 0 && b.Estimate > 0 || a.Estimate > 0 && b.Estimate < 0)
 }

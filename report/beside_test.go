@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -66,11 +67,55 @@ func TestPerUnit(t *testing.T) {
 		}
 		// Three of four viewers are light: the mean of their own ratios is near theirs.
 		want := 100 * (0.75*test.light[0]/(1_000+test.light[0]) + 0.25*test.heavy[0]/(100_000+test.heavy[0]))
+		if v := r.Robustness[0].Variants[1]; v.Opposite == test.agrees || v.Same != test.agrees || v.Note != row.PerUnit.Note {
+			t.Errorf("%s: the list of other ways says %+v", test.name, v)
+		}
 		if got := *row.PerUnit.Control.Value; got < 0.99*want || got > 1.01*want {
 			t.Errorf("%s: control's mean of ratios is %v %%, want about %v", test.name, got, want)
 		}
 		if r.Secondary[0].PerUnit != nil {
 			t.Errorf("%s: a mean has a form per unit", test.name)
+		}
+	}
+}
+
+// TestSignsDiffer says in words how far two signs are proven. First, sums of 230 s become
+// 196 s (-14.8 %), while the average viewer's ratio goes from 0.792 % to 0.929 % (+17.3 %).
+func TestSignsDiffer(t *testing.T) {
+	t.Parallel()
+	for i, test := range []struct {
+		name         string
+		light, heavy [2]float64
+		want         []string
+		opposite     bool
+	}{
+		{
+			"both proven", [2]float64{10, 12}, [2]float64{200, 160},
+			[]string{"disagree: −14.7", "% over the sums of all viewers, +17.", "Both are proven: heavy viewers go one way, typical viewers the other"},
+			true,
+		},
+		{
+			"pooled proven", [2]float64{10, 10.05}, [2]float64{200, 190},
+			[]string{"Only the pooled one is proven. If both hold, heavy viewers go one way"}, true,
+		},
+		{
+			"neither proven", [2]float64{10, 10.004}, [2]float64{200, 199.9},
+			[]string{"Neither is proven, so it may be chance."}, true,
+		},
+		{"agree", [2]float64{10, 9.99}, [2]float64{200, 199.9}, nil, false},
+	} {
+		r := report.Build(ratioInput(t, test.light, test.heavy))
+		x := r.Robustness[0]
+		for _, want := range test.want {
+			if note := r.Primary[0].PerUnit.Note; !strings.Contains(note, want) {
+				t.Errorf("%s: the note %q lacks %q", test.name, note, want)
+			}
+		}
+		if i == 0 && !strings.Contains(r.Verdict.Sentence, "Beware: for the average viewer it goes the other way: stall ratio +17.") {
+			t.Errorf("verdict %s does not warn: %s", r.Verdict.State, r.Verdict.Sentence)
+		}
+		if x.Variants[1].Opposite != test.opposite || x.Variants[1].Same == test.opposite {
+			t.Errorf("%s: %+v", test.name, x.Variants[1])
 		}
 	}
 }

@@ -18,10 +18,10 @@ type Robustness struct {
 	ArmKey     string    `json:"arm_key"`
 	State      State     `json:"state"` // of the row; where planned looks decide, what its interval of any look says
 	Variants   []Variant `json:"variants"`
-	Unchanged  int       `json:"unchanged"` // variants with the state of the row
+	Unchanged  int       `json:"unchanged"` // variants that are the Same
 }
 
-// Changed returns how many variants have another state than the row.
+// Changed returns how many variants say something else than the row.
 func (r *Robustness) Changed() int { return len(r.Variants) - r.Unchanged }
 
 // Variant is one other way to make a number.
@@ -29,7 +29,11 @@ type Variant struct {
 	Name  string `json:"name"`
 	Text  string `json:"text"` // the estimate and its interval, or the odds
 	State State  `json:"state"`
-	Same  bool   `json:"same"` // as the state of the row
+	// Same: it has the state of the row, and does not say the opposite.
+	Same bool `json:"same"`
+	// Opposite: the cap or the weight of each unit turns the sign of the estimate.
+	Opposite bool   `json:"opposite,omitempty"`
+	Note     string `json:"note,omitempty"` // what it means that it does
 }
 
 // robustness makes the numbers that may decide in other ways: those of primary
@@ -80,11 +84,18 @@ func (b *builder) variants(row *Row) []Variant {
 		state := row.stateOf(&answer{band: e.Band})
 		out = append(out, Variant{Name: name, Text: effectWords(e), State: state, Same: state == own})
 	}
+	// beside adds what was made of other cells; when it does not agree it is known.
+	beside := func(name string, u *Uncapped) {
+		if add(name, u.Effect); !u.Agrees {
+			v := &out[len(out)-1]
+			v.Same, v.Opposite, v.Note = false, true, u.Note
+		}
+	}
 	if row.Uncapped != nil {
-		add("without the cap", row.Uncapped.Effect)
+		beside("without the cap", row.Uncapped)
 	}
 	if row.PerUnit != nil {
-		add("every unit weighed alike, not every hour", row.PerUnit.Effect)
+		beside("every unit weighed alike, not every hour", &row.PerUnit.Uncapped)
 	}
 	if row.Adjusted != nil {
 		add("without the units' own past", row.Adjusted.Effect)
@@ -95,6 +106,9 @@ func (b *builder) variants(row *Row) []Variant {
 	}
 	return out
 }
+
+// signTurnedByCap is the note of a metric whose cap decides which way it goes.
+const signTurnedByCap = "Without its cap the estimate has the other sign: a few extreme units decide which way it goes."
 
 // exactQuantile tests a goal that is a quantile without any approximation. The
 // test says whether the quantiles differ, which is not what a margin asks.
@@ -134,8 +148,7 @@ func sideState(direction int, estimate float64) State {
 	return StateWorse
 }
 
-// Summary says in words how many of all variants leave the state of their row as
-// it is; empty when there is none.
+// Summary says in words how many of all variants say the same as their row; empty when there is none.
 func Summary(all []Robustness) string {
 	same, total := 0, 0
 	for _, r := range all {

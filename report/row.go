@@ -170,16 +170,17 @@ type Uncapped struct {
 	Treatment Value    `json:"treatment"`
 	Effect    *Effect  `json:"effect,omitempty"`
 	Refusal   *Refusal `json:"refusal,omitempty"`
-	// Agrees is false when the cap turns the sign of the estimate.
-	Agrees bool `json:"agrees"`
+	// Agrees is false when the cap turns the sign of the estimate, and Note then says
+	// what that means.
+	Agrees bool   `json:"agrees"`
+	Note   string `json:"note,omitempty"`
 }
 
 // PerUnit is the comparison of the means of the units' own ratios, in which every
 // unit counts the same. A ratio of sums is that of hours, of which a few units
 // have most.
 type PerUnit struct {
-	Uncapped        // Agrees: with the sign of the ratio of sums
-	Note     string `json:"note,omitempty"` // when they do not agree
+	Uncapped // Agrees: with the sign of the ratio of sums
 }
 
 // Explain opens a number: what went in, how it was computed.

@@ -137,6 +137,7 @@ func (b *builder) judge(c *armCase) {
 		c.state = VerdictKeepRunning
 		c.sentence = b.keepRunningSentence(c, known, helped)
 	}
+	c.sentence += otherWay(helped, b.exp.Unit)
 }
 
 // harm lists what is proven to be hurt on average: guardrails beyond zero that
@@ -208,6 +209,20 @@ func (c *armCase) shipSentence(helped []*Row) string {
 		guard = "Every guardrail is proven within its margin."
 	}
 	return fmt.Sprintf("%s helps: %s. %s", c.label, rowList(helped), guard)
+}
+
+// otherWay warns of rows that go the other way when every unit weighs the same.
+func otherWay(rows []*Row, unit experiment.UnitType) string {
+	var out []string
+	for _, r := range rows {
+		if r.PerUnit != nil && !r.PerUnit.Agrees {
+			out = append(out, lower(r.Metric.Name)+" "+r.PerUnit.Effect.Text)
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Beware: for the average %s it goes the other way: %s.", unit, list(out))
 }
 
 func (c *armCase) holdSentence(helped []*Row) string {

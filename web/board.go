@@ -44,10 +44,9 @@ type boardRow struct {
 	Range      string // what the interval says, in words, and where it holds
 	Refusal    string
 	How        *howPart
-	Uncapped   string
+	Beware     []string     // how the number says the opposite when it is made another way
 	Comments   *commentMark // nil: nobody said anything
 	CommentURL string       // empty: the reader may not
-	PerUnit    string       // when units weighed alike say otherwise
 }
 
 // precisionPart is how far the interval has narrowed.
@@ -214,16 +213,25 @@ func newBoardRow(in boardInput, r *report.Row) (boardRow, error) {
 			row.Difference = "at planned look " + count(g.Interval.Planned)
 		}
 	}
-	if r.PerUnit != nil {
-		row.PerUnit = r.PerUnit.Note
-	}
-	if r.Uncapped != nil && !r.Uncapped.Agrees {
-		row.Uncapped = "Without its cap the estimate has the other sign."
+	if !in.Withheld {
+		row.Beware = beware(r)
 	}
 	row.Precision = newPrecision(r)
 	spark, err := sparkline(r, row.State.Class, in.Detail.sparkPoints)
 	row.Spark = spark
 	return row, err
+}
+
+// beware tells how a number says the opposite when it is made another way.
+func beware(r *report.Row) []string {
+	var out []string
+	if r.PerUnit != nil && !r.PerUnit.Agrees {
+		out = append(out, tight(r.PerUnit.Note))
+	}
+	if r.Uncapped != nil && !r.Uncapped.Agrees {
+		out = append(out, tight(r.Uncapped.Note))
+	}
+	return out
 }
 
 // since says since when a row has its state, when that is worth knowing.

@@ -26,6 +26,7 @@ type robustLine struct {
 	Name, Text string
 	State      wording
 	Same       bool
+	Opposite   string // what it means that the estimate has the other sign; empty: it has not
 }
 
 // maxRobustRows bounds the rows that are listed although nothing changes in them.
@@ -56,7 +57,11 @@ func newRobust(r *report.Report) *robustPart {
 		}
 		for _, v := range x.Variants {
 			state := stateOf(&report.Row{State: v.State, Role: x.Role}, withheld)
-			row.Lines = append(row.Lines, robustLine{Name: v.Name, Text: tight(v.Text), State: state, Same: v.Same})
+			line := robustLine{Name: v.Name, Text: tight(v.Text), State: state, Same: v.Same}
+			if !withheld { // then nothing is claimed of either
+				line.Opposite = tight(v.Note)
+			}
+			row.Lines = append(row.Lines, line)
 		}
 		p.Rows = append(p.Rows, row)
 	}
