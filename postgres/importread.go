@@ -20,7 +20,7 @@ const importedPage = `
 // Imported implements metrics.LookTx.
 func (l *lookTx) Imported(ctx context.Context, ask metrics.Reading, each func(*metrics.Outcome) error) error {
 	at, unit := stamp(ask.After), lastUnit
-	page := make([]metrics.Outcome, 0, outcomePageSize)
+	var page []metrics.Outcome // most experiments have none, and a page has room for megabytes
 	for {
 		page = page[:0]
 		err := eachRow(ctx, l.db.sql, func(rows *sql.Rows) error {
