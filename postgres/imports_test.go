@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -65,6 +66,33 @@ func TestImportUnitsOnce(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: %+v, want it %s", test.name, fates[0], test.want)
 		}
+	}
+}
+
+// Looking for imported outcomes where there are none takes no room for a page of
+// them: the job looks at every experiment every minute. Other tests would count,
+// so this one runs alone.
+func TestNoImportsTakeNoMemory(t *testing.T) {
+	s := openJobStore(t)
+	exp := s.launch(t, "plain", experiment.UnitViewer)
+	const times, most = 20, 100 << 10 // bytes a time; a page takes 8 MB
+	var before, after runtime.MemStats
+	_, err := s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
+		runtime.ReadMemStats(&before)
+		for range times {
+			ask := metrics.Reading{Window: metrics.WindowDay, UpTo: testNow}
+			if err := tx.Imported(t.Context(), ask, func(*metrics.Outcome) error { return nil }); err != nil {
+				return err
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := (after.TotalAlloc - before.TotalAlloc) / times; n > most {
+		t.Errorf("reading no imported outcome allocates %d bytes, want at most %d", n, most)
 	}
 }
 
