@@ -71,6 +71,7 @@ func (b *builder) checkReporting() Check {
 // went missing do not come back.
 func (b *builder) balance(looks []looked) Check {
 	c := Check{State: CheckUnknown, Threshold: fmt.Sprintf("fails at E = %s", count(stats.SampleRatioAlertE)), Statistic: "no units yet"}
+	most, mostAt, mostCounts := math.Inf(-1), 0, []int64(nil)
 	for _, l := range looks {
 		if sum(l.counts) == 0 {
 			continue
@@ -83,6 +84,9 @@ func (b *builder) balance(looks []looked) Check {
 		if srm.Status == stats.SRMAlert && c.FirstTripped == 0 {
 			c.FirstTripped = max(1, l.number)
 		}
+		if srm.LogE > most {
+			most, mostAt, mostCounts = srm.LogE, l.number, l.counts
+		}
 		c.Statistic = "E = " + eValue(srm.LogE)
 		c.Detail = b.splitWords(l.counts)
 		switch {
@@ -94,7 +98,29 @@ func (b *builder) balance(looks []looked) Check {
 			c.State = CheckOK
 		}
 	}
+	if c.State == CheckFail {
+		c.Words = fmt.Sprintf("%s: a split this uneven%s would arise by chance in %s, however often one looks",
+			b.splitWords(mostCounts), atLook(mostAt, looks), atMostOnce(most))
+	}
 	return c
+}
+
+// atLook names the look that a statement is of, unless that is the newest.
+func atLook(number int, looks []looked) string {
+	if number == looks[len(looks)-1].number {
+		return ""
+	}
+	return ", as of look " + count(int64(number)) + ","
+}
+
+// atMostOnce words the largest e-value so far for those who know no e-values. By
+// Ville's inequality an e-process of a true hypothesis ever reaches E with a
+// probability of at most 1/E; E is rounded down, so that the words claim no more.
+func atMostOnce(logE float64) string {
+	if logE >= math.Log(plainBelow) {
+		return "at most one of " + powerOfTen(int(math.Floor(logE/math.Ln10))) + " experiments that are split as planned"
+	}
+	return "at most one of " + count(int64(math.Exp(logE))) + " experiments that are split as planned"
 }
 
 // splitWords prints counts with what the weights ask for.
@@ -147,8 +173,8 @@ func (b *builder) guiltySlice() string {
 	if !found {
 		return " It shows in no part of the traffic alone."
 	}
-	return fmt.Sprintf(" It comes from %s %s: %s (E = %s); the rest is split as planned.",
-		guilty.dimension, guilty.value, b.splitWords(counts[guilty]), eValue(worst))
+	return fmt.Sprintf(" It comes from %s %s: %s; the rest is split as planned.",
+		guilty.dimension, guilty.value, b.splitWords(counts[guilty]))
 }
 
 // imbalance returns ln E against the planned split; 0, no evidence, of no units.

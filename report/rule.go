@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -52,10 +51,7 @@ func (b *builder) untrustworthy(trust []Check) (Verdict, bool) {
 		if c.State != CheckFail {
 			continue
 		}
-		text := c.Title + ": " + c.Statistic
-		if c.Detail != "" {
-			text += "; " + strings.TrimSuffix(c.Detail, ".")
-		}
+		text := c.broken()
 		if v.Sentence == "" {
 			v.Sentence = "The verdict is withheld, because the numbers cannot be trusted. " + text + "."
 			v.Action = c.Fix
@@ -110,6 +106,10 @@ func (b *builder) armCase(r *Report, arm int) armCase {
 
 // judge applies the rule to one treatment.
 func (b *builder) judge(c *armCase) {
+	if b.exp.MeasuresHoldout != "" {
+		b.judgeProgramme(c)
+		return
+	}
 	if harm := c.harm(); len(harm) > 0 {
 		c.state = VerdictRollBack
 		c.sentence = fmt.Sprintf("%s hurts: %s.", c.label, list(harm))
@@ -226,15 +226,21 @@ func otherWay(rows []*Row, unit experiment.UnitType) string {
 }
 
 func (c *armCase) holdSentence(helped []*Row) string {
+	harm := c.segmentHarm()
+	if len(helped) > 0 {
+		return fmt.Sprintf("%s helps on average: %s. But it harms %s.", c.label, rowList(helped), harm)
+	}
+	return fmt.Sprintf("%s is not proven to help on average, and it harms %s.", c.label, harm)
+}
+
+// segmentHarm names the first segment that is harmed, and how many more there are.
+func (c *armCase) segmentHarm() string {
 	s := c.hurt[0]
 	harm := fmt.Sprintf("%s %s: %s %s", s.Dimension, s.Value, lower(s.MetricName), effectWords(s.Effect))
 	if n := len(c.hurt) - 1; n > 0 {
 		harm += fmt.Sprintf(", and %d more", n)
 	}
-	if len(helped) > 0 {
-		return fmt.Sprintf("%s helps on average: %s. But it harms %s.", c.label, rowList(helped), harm)
-	}
-	return fmt.Sprintf("%s is not proven to help on average, and it harms %s.", c.label, harm)
+	return harm
 }
 
 // keepRunningSentence says what is still possible and how long it may take.
@@ -320,8 +326,8 @@ func met(r *Row, want State) Met {
 // urgency orders verdicts, most urgent first.
 func (s VerdictState) urgency() int {
 	order := []VerdictState{
-		VerdictUntrustworthy, VerdictRollBack, VerdictShip, VerdictHold,
-		VerdictKeepRunning, VerdictCollecting, VerdictStopNoEffect,
+		VerdictUntrustworthy, VerdictRollBack, VerdictProgrammeLoss, VerdictProgrammeMixed, VerdictShip, VerdictProgrammeGain, VerdictHold,
+		VerdictKeepRunning, VerdictCollecting, VerdictStopNoEffect, VerdictProgrammeNoGain,
 	}
 	return slices.Index(order, s)
 }
@@ -360,6 +366,9 @@ func shippable(cases []armCase, b *builder) string {
 
 // action says what to do about the leading case.
 func (b *builder) action(c *armCase) string {
+	if s := programmeAction(c.state); s != "" {
+		return s
+	}
 	switch c.state {
 	case VerdictRollBack:
 		if b.treatments() > 1 {

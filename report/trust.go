@@ -1,5 +1,7 @@
 package report
 
+import "strings"
+
 // CheckState is the outcome of a trust check.
 type CheckState string
 
@@ -35,6 +37,20 @@ type Check struct {
 	FirstTripped int    `json:"first_tripped,omitempty"` // the first look at which it failed
 	Detail       string `json:"detail"`
 	Fix          string `json:"fix,omitempty"` // what to look at when it is not ok
+	// Words is what is broken for those who know no statistics, as part of a sentence,
+	// where Statistic and Detail do not say it.
+	Words string `json:"words,omitempty"`
+}
+
+// broken says what is broken, as part of a sentence.
+func (c *Check) broken() string {
+	switch {
+	case c.Words != "":
+		return c.Title + ": " + c.Words
+	case c.Detail != "":
+		return c.Title + ": " + c.Statistic + "; " + strings.TrimSuffix(c.Detail, ".")
+	}
+	return c.Title + ": " + c.Statistic
 }
 
 // alarming reports whether somebody should look.

@@ -14,6 +14,23 @@ const (
 	VerdictUntrustworthy VerdictState = "untrustworthy"  // the numbers cannot be believed; withheld
 )
 
+// The verdicts of experiments that measure a holdout: of these there is nothing to ship.
+const (
+	VerdictProgrammeGain   VerdictState = "programme_gain"    // what ran and shipped is proven to help
+	VerdictProgrammeLoss   VerdictState = "programme_loss"    // proven to hurt
+	VerdictProgrammeMixed  VerdictState = "programme_mixed"   // proven to help here and to hurt there
+	VerdictProgrammeNoGain VerdictState = "programme_no_gain" // proven not to help enough to matter
+)
+
+// OfProgramme reports whether the state is one of what a programme brought.
+func (s VerdictState) OfProgramme() bool {
+	switch s {
+	case VerdictProgrammeGain, VerdictProgrammeLoss, VerdictProgrammeMixed, VerdictProgrammeNoGain:
+		return true
+	}
+	return false
+}
+
 // Verdict is what the plan's rule says at this look. When the numbers cannot be
 // trusted it names the cause and says nothing else.
 type Verdict struct {

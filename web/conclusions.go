@@ -68,8 +68,9 @@ const (
 	OutcomeRemoved  Outcome = "removed" // shipped, and taken back
 	OutcomeHarmful  Outcome = "harmful" // not shipped, proven to hurt
 	OutcomeNoEffect Outcome = "no_effect"
-	OutcomeOpen     Outcome = "open" // not shipped, nothing was proven
-	OutcomeVoid     Outcome = "void" // no look, or none that can be trusted
+	OutcomeOpen     Outcome = "open"     // not shipped, nothing was proven
+	OutcomeVoid     Outcome = "void"     // no look, or none that can be trusted
+	OutcomeMeasured Outcome = "measured" // it compared a holdout with all that shipped, itself nothing to ship
 )
 
 // Outcome returns what became of the experiment. What was shipped was shipped,
@@ -82,6 +83,8 @@ func (c *Conclusion) Outcome() Outcome {
 		return OutcomeShipped
 	case c.Look == 0 || !c.trusted():
 		return OutcomeVoid
+	case c.Verdict.OfProgramme():
+		return OutcomeMeasured
 	case c.Verdict == report.VerdictRollBack:
 		return OutcomeHarmful
 	case c.Verdict == report.VerdictStopNoEffect:
@@ -143,6 +146,8 @@ func outcomeWording(o Outcome, arm string) wording {
 		return wording{"Stopped: no effect worth having", chart.NotProven}
 	case OutcomeVoid:
 		return wording{"Stopped: nothing can be said", chart.Withheld}
+	case OutcomeMeasured:
+		return wording{"Measured the programme", chart.NotProven}
 	case OutcomeOpen:
 	}
 	return wording{"Stopped: not proven", chart.NotProven}

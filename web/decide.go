@@ -102,10 +102,29 @@ func newDecide(r *report.Report, base string) *decidePart {
 		})
 		add(archiveDecision())
 	}
-	if h.MeasuresHoldout != "" { // its arms are the holdout's units, whatever comes of it
-		p.Decisions = slices.DeleteFunc(p.Decisions, func(d decision) bool { return d.Action == ActionShip || d.Action == ActionRestart })
+	if h.MeasuresHoldout != "" {
+		p.Decisions = programmeDecisions(p.Decisions, h.MeasuresHoldout)
 	}
 	return p
+}
+
+// programmeDecisions are those of an experiment that measures a holdout. Its arms are
+// the holdout's units, whatever comes of it: nothing is shipped or drawn again, and no
+// verdict of it speaks for stopping.
+func programmeDecisions(all []decision, holdout string) []decision {
+	all = slices.DeleteFunc(all, func(d decision) bool { return d.Action == ActionShip || d.Action == ActionRestart })
+	for i := range all {
+		switch d := &all[i]; d.Action {
+		case ActionStop:
+			d.Title, d.Button, d.Main = "Stop measuring", "Stop measuring", false // no verdict asks for it
+			d.Text = "Nobody new is measured, and what ran and shipped is served as before. What was measured stays, and holdout " + holdout + " may then change its size or end."
+		case ActionPause:
+			d.Text = "Nobody new is measured until it is resumed, and what ran and shipped is served as before. Outcomes of units that were exposed still come in."
+		case ActionResume:
+			d.Text, d.Main = "New units are measured again.", false
+		}
+	}
+	return all
 }
 
 // shipDecision offers the arm that the verdict is about.

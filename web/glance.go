@@ -92,7 +92,7 @@ func glanceHelp(r *report.Report) glancePart {
 		p.Word, p.Text, p.Class = "No", "worse: "+firstNames(worse), chart.Worse
 	case len(better) > 0:
 		p.Word, p.Text, p.Class = "Yes", firstNames(better), chart.Better
-	case r.Verdict.State == report.VerdictStopNoEffect:
+	case r.Verdict.State == report.VerdictStopNoEffect || r.Verdict.State == report.VerdictProgrammeNoGain:
 		p.Word, p.Text = "Not enough", "an effect of "+share(r.Head.MDE)+" is not to be expected any more"
 	case len(namesIn(rows, report.StateUnknown)) == len(rows):
 		p.Word, p.Text = "Not known yet", "no interval of a primary metric yet"

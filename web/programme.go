@@ -67,6 +67,7 @@ var programmeOutcomes = []outcomePart{
 	{OutcomeNoEffect, "Stopped: no effect worth having", chart.FillF},
 	{OutcomeOpen, "Stopped: not proven", chart.FillC},
 	{OutcomeVoid, "Stopped: nothing can be said", chart.FillWithheld},
+	{OutcomeMeasured, "Measured the programme", chart.FillD},
 }
 
 const (
@@ -101,7 +102,7 @@ func (p *programmePage) facts(v *ProgrammeView) error {
 	for i := range v.Conclusions {
 		c := &v.Conclusions[i]
 		outcomes[c.Outcome()]++
-		if !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Role == report.RolePrimary && f.Known }) || !c.trusted() {
+		if !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Role == report.RolePrimary && f.Known }) || !c.trusted() || c.Outcome() == OutcomeMeasured {
 			continue
 		}
 		judged++

@@ -332,9 +332,13 @@ func newReplay(h *report.Head, latest int, links linker) *replayPart {
 
 // newTrust prepares one check. What is broken stands open.
 func newTrust(c report.Check) trustPart {
+	detail := c.Detail
+	if c.Words != "" { // it says what Detail says, and what that means
+		detail = c.Words + "."
+	}
 	return trustPart{
 		Title: c.Title, State: checkWording(c.State), Statistic: tight(c.Statistic), Threshold: tight(c.Threshold),
-		Detail: tight(c.Detail), Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
+		Detail: tight(detail), Fix: c.Fix, FirstTripped: c.FirstTripped, Open: c.State == report.CheckFail,
 	}
 }
 

@@ -56,6 +56,14 @@ func verdictWording(s report.VerdictState) wording {
 		return wording{"Stop: no effect worth having", chart.NotProven}
 	case report.VerdictUntrustworthy:
 		return wording{"Verdict withheld", chart.Withheld}
+	case report.VerdictProgrammeGain:
+		return wording{"↑ The programme gained", chart.Better}
+	case report.VerdictProgrammeLoss:
+		return wording{"↓ The programme lost", chart.Worse}
+	case report.VerdictProgrammeMixed:
+		return wording{"↕ The programme gained and lost", chart.Worse}
+	case report.VerdictProgrammeNoGain:
+		return wording{"The programme gained nothing worth having", chart.NotProven}
 	case report.VerdictCollecting:
 	}
 	return wording{"Collecting", chart.NotProven}
