@@ -136,6 +136,14 @@ func TestProgrammePage(t *testing.T) {
 	if row.Measured <= row.Expected || !strings.HasPrefix(row.Expected, "+") {
 		t.Errorf("measured %s, expected %s: want less, but a gain", row.Measured, row.Expected)
 	}
+	// What measures the whole is no part of it: every number stays as it is.
+	measured := sampleProgramme(Chrome{})
+	again := measured.Conclusions[0]
+	again.Shipped, again.Removed, again.Verdict, again.Look = "", false, report.VerdictProgrammeGain, 3
+	measured.Conclusions = append(measured.Conclusions, again)
+	if got := renderPage(t, func(r *Renderer) pageWriter { return bind(r.Programme, measured) }); got != page {
+		t.Error("a measured holdout counts as an experiment of the programme")
+	}
 	few := sampleProgramme(Chrome{})
 	few.Conclusions = few.Conclusions[:6]
 	if p, err := newProgrammePage(few); err != nil || len(p.Shrunk) != 0 || !strings.Contains(p.Unshrunk, "10 past effects") {

@@ -67,7 +67,6 @@ var programmeOutcomes = []outcomePart{
 	{OutcomeNoEffect, "Stopped: no effect worth having", chart.FillF},
 	{OutcomeOpen, "Stopped: not proven", chart.FillC},
 	{OutcomeVoid, "Stopped: nothing can be said", chart.FillWithheld},
-	{OutcomeMeasured, "Measured the programme", chart.FillD},
 }
 
 const (
@@ -78,6 +77,8 @@ const (
 )
 
 func newProgrammePage(v ProgrammeView) (programmePage, error) {
+	// A measurement is of all that ran and shipped: it is no part of what it measures.
+	v.Conclusions = slices.DeleteFunc(slices.Clone(v.Conclusions), func(c Conclusion) bool { return c.Outcome() == OutcomeMeasured })
 	p := programmePage{Chrome: v.Chrome, Library: v.Library, Metrics: v.Metrics, Finished: len(v.Conclusions)}
 	for i := range v.Holdouts {
 		p.Holdouts = append(p.Holdouts, newProgrammeHoldout(&v.Holdouts[i]))
@@ -102,7 +103,7 @@ func (p *programmePage) facts(v *ProgrammeView) error {
 	for i := range v.Conclusions {
 		c := &v.Conclusions[i]
 		outcomes[c.Outcome()]++
-		if !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Role == report.RolePrimary && f.Known }) || !c.trusted() || c.Outcome() == OutcomeMeasured {
+		if !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Role == report.RolePrimary && f.Known }) || !c.trusted() {
 			continue
 		}
 		judged++
