@@ -41,6 +41,9 @@ type APIKey struct {
 	// Public keys stand in pages and players, where anybody reads them. They have
 	// no scope but PublicScopes, and a bounded rate from each address.
 	Public bool `json:"public,omitempty"`
+	// Owner is the person who made the key, as whom it acts where it matters that
+	// two people do something; empty: none is known.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Allows reports whether the key may do what s names.

@@ -20,6 +20,8 @@ const (
 	CodeUnavailable  Code = "unavailable"  // a part we need is away; try again
 	CodeOverloaded   Code = "overloaded"   // more comes in than can be taken; try again, later and less
 	CodeGone         Code = "gone"         // was there and will not be again; stop asking
+	// CodeApprovalRequired is for what a second person must approve first.
+	CodeApprovalRequired Code = "approval_required"
 )
 
 // Error is a failure that the caller can mend or must be told about in words.

@@ -9,9 +9,19 @@ import (
 // Ship stops an experiment and serves the arm to every unit of its type that
 // is not held out. Its errors are those of experiment.Ship and CodeNotFound.
 func (db *DB) Ship(ctx context.Context, key, arm string, opts ApplyOptions) (Applied, error) {
-	return db.act(ctx, key, "experiment.ship", opts, func(_ *publication, cur experiment.Experiment) (experiment.Experiment, error) {
+	return db.act(ctx, key, actionShip, opts, shipping(arm))
+}
+
+// The names of actions in the audit log that a review can be about.
+const (
+	actionShip    = "experiment.ship"
+	actionRestart = "experiment.restart"
+)
+
+func shipping(arm string) revision {
+	return func(_ *publication, cur experiment.Experiment) (experiment.Experiment, error) {
 		return experiment.Ship(cur, arm)
-	})
+	}
 }
 
 // Unship removes the shipped arm. Its errors are those of experiment.Unship
@@ -26,57 +36,79 @@ func (db *DB) Unship(ctx context.Context, key string, opts ApplyOptions) (Applie
 // errors are those of experiment.Restart, CodeNotFound, and CodeConflict when
 // its layer has too few free slots.
 func (db *DB) Restart(ctx context.Context, key string, opts ApplyOptions) (Applied, error) {
-	return db.act(ctx, key, "experiment.restart", opts, func(p *publication, cur experiment.Experiment) (experiment.Experiment, error) {
-		return experiment.Restart(cur, p.opts.salt(), p.at)
-	})
+	return db.act(ctx, key, actionRestart, opts, restarting)
+}
+
+func restarting(p *publication, cur experiment.Experiment) (experiment.Experiment, error) {
+	return experiment.Restart(cur, p.opts.salt(), p.at)
 }
 
 // SetStatus takes an experiment to another status, as applying its document with
 // that status would. Its errors are those of ApplyDocument and CodeNotFound.
 func (db *DB) SetStatus(ctx context.Context, key string, status experiment.Status, opts ApplyOptions) (Applied, error) {
 	var out Applied
-	err := db.publish(ctx, opts, func(p *publication) error {
-		stored, err := loadExperiment(ctx, p.tx, key)
-		if err != nil {
-			return err
-		}
-		if stored == nil {
-			return experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
-		}
-		spec := stored.exp.Spec
-		spec.Status = status
-		published, err := p.document(ctx, &experiment.Document{Experiments: []experiment.Spec{spec}})
-		if err == nil {
-			out = published.Experiments[0]
-		}
+	err := db.publish(ctx, opts, func(p *publication) (err error) {
+		out, err = p.setStatus(ctx, key, status)
 		return err
 	})
 	return out, wrap("set status", err)
 }
 
+func (p *publication) setStatus(ctx context.Context, key string, status experiment.Status) (Applied, error) {
+	stored, err := p.load(ctx, key)
+	if err != nil {
+		return Applied{}, err
+	}
+	spec := stored.exp.Spec
+	spec.Status = status
+	return p.applySpec(ctx, spec)
+}
+
+// applySpec applies a document of one experiment.
+func (p *publication) applySpec(ctx context.Context, spec experiment.Spec) (Applied, error) {
+	published, err := p.document(ctx, &experiment.Document{Experiments: []experiment.Spec{spec}})
+	if err != nil {
+		return Applied{}, err
+	}
+	return published.Experiments[0], nil
+}
+
+// load returns an experiment, or CodeNotFound.
+func (p *publication) load(ctx context.Context, key string) (*storedExperiment, error) {
+	stored, err := loadExperiment(ctx, p.tx, key)
+	if err == nil && stored == nil {
+		err = experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
+	}
+	return stored, err
+}
+
 // act does one thing to a stored experiment.
-func (db *DB) act(ctx context.Context, key, action string, opts ApplyOptions, do func(*publication, experiment.Experiment) (experiment.Experiment, error)) (Applied, error) {
+func (db *DB) act(ctx context.Context, key, action string, opts ApplyOptions, do revision) (Applied, error) {
 	var out Applied
-	err := db.publish(ctx, opts, func(p *publication) error {
-		stored, err := loadExperiment(ctx, p.tx, key)
-		if err != nil {
-			return err
-		}
-		if stored == nil {
-			return experiment.Errorf(experiment.CodeNotFound, "key", "there is no experiment %q", key)
-		}
-		c := &change{before: stored, action: action}
-		if c.next, err = do(p, stored.exp); err != nil {
-			return err
-		}
-		c.changes = actionChanges(&stored.exp, &c.next)
-		if err := p.write(ctx, c); err != nil {
-			return err
-		}
-		out = Applied{Result: Updated, Experiment: c.next, Changes: c.changes}
-		return nil
+	err := db.publish(ctx, opts, func(p *publication) (err error) {
+		out, err = p.act(ctx, key, action, do)
+		return err
 	})
 	return out, wrap(action, err)
+}
+
+// revision makes the next experiment of the present one.
+type revision func(*publication, experiment.Experiment) (experiment.Experiment, error)
+
+func (p *publication) act(ctx context.Context, key, action string, do revision) (Applied, error) {
+	stored, err := p.load(ctx, key)
+	if err != nil {
+		return Applied{}, err
+	}
+	c := &change{before: stored, action: action}
+	if c.next, err = do(p, stored.exp); err != nil {
+		return Applied{}, err
+	}
+	c.changes = actionChanges(&stored.exp, &c.next)
+	if err := p.write(ctx, c); err != nil {
+		return Applied{}, err
+	}
+	return Applied{Result: Updated, Experiment: c.next, Changes: c.changes}, nil
 }
 
 // actionChanges are the differences that an action may make outside of the

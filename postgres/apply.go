@@ -17,8 +17,12 @@ import (
 
 // ApplyOptions say who applies, when, and against which catalogue.
 type ApplyOptions struct {
-	DryRun      bool
-	Actor       string
+	DryRun bool
+	Actor  string
+	// Person is who acts, or stands behind the key that acts; empty: not known.
+	Person string
+	// AsApproved judges a dry run as if a second person had approved it.
+	AsApproved  bool
 	Now         time.Time
 	KnownMetric func(metric string) bool
 	// Salt draws the salts of what is new. Nil draws them at random; a
@@ -120,6 +124,9 @@ type publication struct {
 	bump bool
 	// catalogue is read when it is first asked for.
 	catalogue *metrics.Catalogue
+	// proposed, when set, learns of what needs a review instead of its being refused:
+	// somebody asks for one.
+	proposed *[]proposed
 }
 
 // publish runs do as the only writer of the control plane, and announces a new
@@ -191,6 +198,8 @@ type change struct {
 	changes []experiment.Change
 	action  string // for the audit log; empty: create or update
 	layerID int
+	// review is the approved one that the change makes use of; nil: it needs none.
+	review *experiment.Review
 }
 
 // current returns the experiment as it is stored; nil: there is none yet.
@@ -288,6 +297,9 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if err := p.measures(ctx, c); err != nil {
 		return err
 	}
+	if err := p.reviewed(ctx, c); err != nil {
+		return err
+	}
 	p.bump = true
 	layerID, err := ensureLayer(ctx, p.tx, &c.next.Spec, p.opts)
 	if err != nil {
@@ -320,11 +332,16 @@ func (p *publication) write(ctx context.Context, c *change) error {
 	if err := c.appendRevision(ctx, p.tx, p.opts.Actor, p.at); err != nil {
 		return err
 	}
-	return p.audit(ctx, action, c.next.Key, struct {
+	err = p.audit(ctx, action, c.next.Key, struct {
 		Version int                 `json:"version"`
 		Changes []experiment.Change `json:"changes"`
+		Review  int64               `json:"review,omitempty"` // that approved it
 		audited
-	}{c.next.Version, c.changes, p.why()})
+	}{c.next.Version, c.changes, c.reviewID(), p.why()})
+	if err != nil {
+		return err
+	}
+	return p.settleReviews(ctx, c)
 }
 
 // audited is what every entry of a publication may say besides.

@@ -53,7 +53,7 @@ func freezeInForce(ctx context.Context, tx *sqlx.Tx, now time.Time) (*experiment
 // thaw refuses a change within a freeze window, unless it changes no
 // assignment, or only stops something and an administrator says why.
 func (p *publication) thaw(changesAssignment, onlyStops bool) error {
-	if p.freeze == nil || !changesAssignment {
+	if p.freeze == nil || !changesAssignment || p.proposed != nil { // what is only proposed waits for its end anyway
 		return nil
 	}
 	if p.opts.BreakFreeze == "" || !onlyStops {

@@ -32,6 +32,7 @@ type NewKey struct {
 	Scopes []experiment.Scope
 	Public bool
 	Actor  string
+	Owner  string // the person behind the actor; empty: none is known
 	Now    time.Time
 }
 
@@ -109,10 +110,10 @@ const adminKeyExists = `
 
 // createKey stores the key in a transaction that holds the configuration lock.
 func createKey(ctx context.Context, tx *sqlx.Tx, k NewKey) (experiment.APIKey, error) {
-	key := experiment.APIKey{Name: k.Name, Hash: HashSecret(k.Secret), Scopes: k.Scopes, Public: k.Public, CreatedAt: stamp(k.Now)}
+	key := experiment.APIKey{Name: k.Name, Hash: HashSecret(k.Secret), Scopes: k.Scopes, Public: k.Public, Owner: k.Owner, CreatedAt: stamp(k.Now)}
 	err := tx.GetContext(ctx, &key.ID, `
-		insert into api_keys (name, hash, scopes, public, created_at) values ($1, $2, $3, $4, $5) returning id`,
-		key.Name, key.Hash, pq.Array(k.Scopes), key.Public, key.CreatedAt)
+		insert into api_keys (name, hash, scopes, public, owner, created_at) values ($1, $2, $3, $4, $5, $6) returning id`,
+		key.Name, key.Hash, pq.Array(k.Scopes), key.Public, key.Owner, key.CreatedAt)
 	if err != nil {
 		return key, wrap("store", err)
 	}
@@ -171,12 +172,12 @@ func (db *DB) Keys(ctx context.Context) ([]experiment.APIKey, error) {
 
 func listKeys(ctx context.Context, tx *sqlx.Tx) ([]experiment.APIKey, error) {
 	const query = `
-		select id, name, hash, scopes, public, created_at from api_keys where revoked_at is null order by id`
+		select id, name, hash, scopes, public, owner, created_at from api_keys where revoked_at is null order by id`
 	keys := []experiment.APIKey{}
 	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
 		var k experiment.APIKey
 		var scopes []string
-		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.Public, &k.CreatedAt); err != nil {
+		if err := rows.Scan(&k.ID, &k.Name, &k.Hash, pq.Array(&scopes), &k.Public, &k.Owner, &k.CreatedAt); err != nil {
 			return err
 		}
 		for _, s := range scopes {

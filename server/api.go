@@ -36,6 +36,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.launchAPI(api)
 		s.metricAPI(api)
 		s.actionAPI(api)
+		s.reviewAPI(api)
 		s.programmeAPI(api)
 		s.exposureAuditAPI(api)
 		s.restateAPI(api)

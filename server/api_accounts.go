@@ -119,7 +119,7 @@ func (s *Server) verifyAudit(ctx context.Context, _ string, _ *struct{}) (*audit
 
 func (s *Server) createKey(ctx context.Context, who string, in *keyInput) (*keyOutput, error) {
 	secret := "sk_" + rand.Text()
-	k, err := s.db.CreateKey(ctx, postgres.NewKey{Name: in.Body.Name, Secret: secret, Scopes: in.Body.Scopes, Public: in.Body.Public, Actor: who, Now: s.now()})
+	k, err := s.db.CreateKey(ctx, postgres.NewKey{Name: in.Body.Name, Secret: secret, Scopes: in.Body.Scopes, Public: in.Body.Public, Actor: who, Owner: personBehind(ctx, who), Now: s.now()})
 	if err != nil {
 		return nil, err
 	}

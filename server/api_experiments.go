@@ -120,7 +120,7 @@ func (s *Server) apply(ctx context.Context, who string, in *applyInput) (*applyO
 // applyOptions are those of a change that who asks for now.
 func (s *Server) applyOptions(ctx context.Context, who string) postgres.ApplyOptions {
 	_, err := actor(ctx, experiment.ScopeAdmin)
-	return postgres.ApplyOptions{Actor: who, Now: s.now(), KnownMetric: metrics.Known, Salt: s.salt, Admin: err == nil}
+	return postgres.ApplyOptions{Actor: who, Person: personBehind(ctx, who), Now: s.now(), KnownMetric: metrics.Known, Salt: s.salt, Admin: err == nil}
 }
 
 // published puts a change in force at this server, so that its next evaluation

@@ -240,6 +240,12 @@ var routes = []struct {
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/ship", body: `{}`, status: 422}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/remove", body: `{}`, status: 409}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/restart", body: `[]`, status: 422}, experiment.ScopeWrite},
+	{scenario{method: "GET", path: apiPath + "/experiments/abr/reviews", status: 200}, experiment.ScopeRead},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/reviews", body: `{}`, status: 422}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/reviews/1/decision", body: `{"approve":true}`, status: 404}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/reviews/1/publish", body: `{}`, status: 404}, experiment.ScopeWrite},
+	{scenario{method: "GET", path: apiPath + "/settings", status: 200}, experiment.ScopeRead},
+	{scenario{method: "PUT", path: apiPath + "/settings", body: `[]`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/restatements", body: `[]`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/layers", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/holdouts", status: 200}, experiment.ScopeRead},
@@ -362,7 +368,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}", "/shares/none", "/shares/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}", "/shares/none", "/shares/{id}", "/reviews/1", "/reviews/{id}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

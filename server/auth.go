@@ -22,6 +22,7 @@ const sessionUser = "user"
 // bearer is who makes a request.
 type bearer struct {
 	name   string
+	person string // who it is, or who made the key; empty: not known
 	scopes interface{ Allows(experiment.Scope) bool }
 }
 
@@ -122,12 +123,21 @@ func (s *Server) identify(next http.Handler) http.Handler {
 				s.problem(w, r, err)
 				return
 			}
-			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{"key:" + key.Name, key}))
+			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{experiment.KeyActor(key.Name), key.Owner, key}))
 		} else if user := s.web.GetString(r.Context(), sessionUser); user != "" {
-			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{user, person{}}))
+			r = r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer{user, experiment.PersonOf(user), person{}}))
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// personBehind returns the person who is who, or who made the key of that name that
+// makes the request; empty: none is known.
+func personBehind(ctx context.Context, who string) string {
+	if b, ok := ctx.Value(bearerKey{}).(bearer); ok {
+		return b.person
+	}
+	return experiment.PersonOf(who) // of a page, which has no keys
 }
 
 // actor returns who makes a request of the API when the scope allows it.

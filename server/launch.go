@@ -135,7 +135,7 @@ func (s *Server) tryLaunch(ctx context.Context, p *prepared) error {
 		spec.Status = experiment.StatusRunning
 	}
 	opts := s.applyOptions(ctx, "launch check")
-	opts.DryRun = true
+	opts.DryRun, opts.AsApproved = true, true // whether somebody has approved it is not among its faults
 	_, err := s.db.Apply(ctx, []experiment.Spec{spec}, opts)
 	faults := experiment.Faults(err)
 	if err != nil && len(faults) == 0 {

@@ -21,12 +21,14 @@ const maxProblemErrors = 100
 // faults. An error of ours that is none of the caller's business shows a
 // request id and nothing else.
 type Problem struct {
-	Type      string         `json:"type,omitempty"` // absent: about:blank, the status says it all
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Detail    string         `json:"detail,omitempty"`
-	Errors    []ProblemFault `json:"errors,omitempty"`
-	RequestID string         `json:"request_id,omitempty"`
+	Type   string `json:"type,omitempty"` // absent: about:blank, the status says it all
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Code is that of the first fault; absent: the status says it all.
+	Code      experiment.Code `json:"code,omitempty"`
+	Detail    string          `json:"detail,omitempty"`
+	Errors    []ProblemFault  `json:"errors,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
 }
 
 // ProblemFault is one fault of the input.
@@ -51,7 +53,7 @@ func statusOf(c experiment.Code) int {
 		return http.StatusBadRequest
 	case experiment.CodeNotFound:
 		return http.StatusNotFound
-	case experiment.CodeConflict:
+	case experiment.CodeConflict, experiment.CodeApprovalRequired:
 		return http.StatusConflict
 	case experiment.CodeUnauthorized:
 		return http.StatusUnauthorized
@@ -79,7 +81,7 @@ func problemOf(err error) (*Problem, bool) {
 	if len(faults) == 0 {
 		return nil, false
 	}
-	p = &Problem{Status: statusOf(faults[0].Code), Detail: faults.Error()}
+	p = &Problem{Status: statusOf(faults[0].Code), Code: faults[0].Code, Detail: faults.Error()}
 	for i, f := range faults {
 		if i == maxProblemErrors {
 			break

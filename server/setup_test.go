@@ -199,7 +199,7 @@ type scenario struct {
 var watched = []string{
 	"experiments", "experiment_versions", "layers", "api_keys", "audit_log", "login_links", "web_sessions", "metric_definitions",
 	"exposures", "session_links", "sessions", "cmcd_records", "telemetry_stops", "broadcasts", "unit_events", "report_shares", "report_comments",
-	"looks", "outcomes", "restated_outcomes",
+	"looks", "outcomes", "restated_outcomes", "reviews",
 }
 
 // answer is a response that was read.
