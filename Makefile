@@ -30,16 +30,15 @@ test: ## all tests; installs PostgreSQL and Chromium if missing
 check: lint race truth fuzz ## everything that CI runs: lint, tests with -race, short fuzzing, the peers in bench
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 
-race: ## all tests with the race detector; nothing is skipped for want of PostgreSQL
+race: ## the tests with the race detector, but for those of `make truth`; nothing is skipped for want of PostgreSQL
 	@scripts/need.sh go cc postgresql chromium
 	@scripts/npm.sh || [ $$? -eq 3 ]
 	CGO_ENABLED=1 SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -race -timeout 15m ./...
 
-truth: ## what the race detector is too slow for: the demo's two weeks and its truths, worlds with bots, loss and lies, whole populations, 100,000 units, the largest page
-	@scripts/need.sh go postgresql
-	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 20m -run 'TestDemoTellsTheTruth|TestLossByStage|TestBotsAre|TestChatPurchases|TestBroadcastsAre|TestLiesChange|TestPipeline' .
-	SPLITCAST_REQUIRE_POSTGRES=1 $(GO) test -count 1 -timeout 10m ./simulate ./client
-	$(GO) test -count 1 -run TestLargest ./web
+truth: ## without the race detector, what it is too slow for: every page in a browser, whole populations, simulated experiments, the demo's two weeks and its truths
+	@scripts/need.sh go postgresql chromium
+	@scripts/npm.sh || [ $$? -eq 3 ]
+	scripts/truth.sh
 
 torture: ## kill server, job and PostgreSQL for seven minutes or more under load; then count
 	@scripts/need.sh go postgresql

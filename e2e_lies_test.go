@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -13,7 +15,7 @@ func TestLiesChangeNoOutcome(t *testing.T) {
 	t.Parallel()
 	key := simulate.AAKey(0)
 	play := func(lies simulate.Lies) []string {
-		w := newWorldRun(t, simulate.Options{Seed: 15, Viewers: population(5_000), Switches: simulate.Switches{
+		w := newWorldRun(t, simulate.Options{Seed: 15, Viewers: 5_000, Switches: simulate.Switches{
 			Lies: lies, LatencyMinutes: true, CMCD: simulate.CMCDAlways,
 		}})
 		w.apply(simulate.ManyAA(1, 5_000))

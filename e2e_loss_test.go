@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -23,7 +25,7 @@ func TestLossByStageIsSeen(t *testing.T) {
 		{Exposures: 0.05, Sessions: 0.05, AfterStart: 0.05, AfterFrame: 0.06, First: 0.05},
 		{Exposures: 0.1, Sessions: 0.1, AfterStart: 0.1, AfterFrame: 0.2, First: 0.1},
 	}}
-	w := newWorldRun(t, simulate.Options{Seed: 11, Viewers: population(12_000), Switches: on})
+	w := newWorldRun(t, simulate.Options{Seed: 11, Viewers: 12_000, Switches: on})
 	w.apply(on.Document())
 	w.play(0, 2*24*time.Hour)
 
@@ -50,9 +52,6 @@ func TestLossByStageIsSeen(t *testing.T) {
 		if want := int64(w.exposed(arm)); counts.Exposed != want {
 			t.Errorf("arm %d: %d units exposed, %d exposures arrived", arm, counts.Exposed, want)
 		}
-	}
-	if raceEnabled {
-		return // too few to prove anything
 	}
 	r := w.report(simulate.KeyReporter, 0)
 	if c := checkOf(t, &r, report.CheckStages); c.State != report.CheckFail {
@@ -100,12 +99,9 @@ func (w *worldRun) exposed(arm int) (n int) {
 func TestLosingTheWorstSessionsIsNoWin(t *testing.T) {
 	t.Parallel()
 	on := simulate.Switches{CMCD: simulate.CMCDNever, Loss: [2]simulate.Loss{{}, {WorstSessions: 1}}}
-	w := newWorldRun(t, simulate.Options{Seed: 18, Viewers: population(12_000), Switches: on})
+	w := newWorldRun(t, simulate.Options{Seed: 18, Viewers: 12_000, Switches: on})
 	w.apply(on.Document())
 	w.play(0, 3*24*time.Hour)
-	if raceEnabled {
-		return
-	}
 	r := w.report(simulate.KeyReporter, 0)
 	row := rowOf(t, r.Secondary, "stalled_session_rate")
 	if row.Control.Value == nil || row.Treatment.Value == nil || *row.Treatment.Value > 0.2**row.Control.Value {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -23,9 +25,6 @@ const pipelineUnits = experiment.MinPlannedUnits
 func TestPipelineAA(t *testing.T) {
 	t.Parallel()
 	n, viewers, days := 24, 12_000, 3
-	if raceEnabled {
-		n, viewers = 5, 3_000
-	}
 	if fullPipeline() {
 		n, viewers, days = 200, 20_000, 5
 	}

@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -14,7 +16,7 @@ import (
 func TestChatPurchasesAndLatencyAreCounted(t *testing.T) {
 	t.Parallel()
 	on := simulate.Switches{Social: simulate.DefaultSocial(), LatencyMinutes: true, CMCD: simulate.CMCDNever}
-	w := newWorldRun(t, simulate.Options{Seed: 13, Viewers: population(10_000), Switches: on})
+	w := newWorldRun(t, simulate.Options{Seed: 13, Viewers: 10_000, Switches: on})
 	w.apply(on.Document())
 	w.apply(simulate.ManyAA(1, 5_000))
 	w.play(0, 3*24*time.Hour)

@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -189,22 +191,9 @@ func (w *worldRun) wantSums(r *report.Report, units [2][]simulate.Unit, metric s
 	return row
 }
 
-// population is how many viewers a world has. The race detector looks for races,
-// not for effects: under it a quarter comes, which is counted all the same, but too
-// few for an interval. `make truth` has all.
-func population(viewers int) int {
-	if raceEnabled {
-		return viewers / 4
-	}
-	return viewers
-}
-
 // wantLift asserts that the interval of a row holds a lift.
 func (w *worldRun) wantLift(row *report.Row, lift float64) {
 	w.t.Helper()
-	if raceEnabled {
-		return
-	}
 	if e := row.Effect; e == nil || lift < e.Lower || lift > e.Upper {
 		w.t.Errorf("%s: effect %+v (%+v), want the true lift %+.4f within", row.Metric.Key, row.Effect, row.Refusal, lift)
 	}

@@ -6,12 +6,15 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const modulePath = "github.com/splitcast/splitcast"
@@ -234,6 +237,57 @@ func TestArchitecturePageNamesEveryPackage(t *testing.T) {
 	for pkg := range listed {
 		if !present[pkg] && pkg != "main.go" {
 			t.Errorf("ARCHITECTURE.md lists %s, which does not exist", pkg)
+		}
+	}
+}
+
+// notUnderRace is the first line of the test files that `make race` does not build.
+const notUnderRace = "//go:build !race"
+
+// TestNothingIsLeftOutOfBothRuns holds that every test is run by `make check`: those
+// that are not built for the race detector are those that scripts/truth.sh runs
+// without it, and no test asks for the detector in another way.
+func TestNothingIsLeftOutOfBothRuns(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, f := range goFiles(t) {
+		for _, group := range f.ast.Comments {
+			for _, c := range group.List {
+				if strings.HasPrefix(c.Text, "//go:build") && strings.Contains(c.Text, "race") && (c.Text != notUnderRace || !f.isTest) {
+					t.Errorf("%s is built by %q; the race detector may only be asked for by %q, in tests", f.path, c.Text, notUnderRace)
+				}
+			}
+		}
+		if len(f.ast.Comments) == 0 || f.ast.Comments[0].List[0].Text != notUnderRace {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if name := fn.Name.Name; strings.HasPrefix(name, "Fuzz") || strings.HasPrefix(name, "Example") {
+				t.Errorf("%s: scripts/truth.sh does not run %s", f.path, name)
+			} else if strings.HasPrefix(name, "Test") {
+				want = append(want, name)
+			}
+		}
+	}
+	slices.Sort(want)
+	list, err := exec.CommandContext(t.Context(), "scripts/truth.sh", "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Compact(want), strings.Fields(string(list))); diff != "" {
+		t.Errorf("what scripts/truth.sh runs differs from what the race detector does not (-tests +script):\n%s", diff)
+	}
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\ncheck: lint race truth fuzz ", "\n\tscripts/truth.sh\n"} {
+		if !strings.Contains(string(makefile), want) {
+			t.Errorf("the Makefile lacks %q", want)
 		}
 	}
 }

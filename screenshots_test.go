@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"encoding/json"
 	"image"
 	"image/color"
 	"image/png"
@@ -13,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/splitcast/splitcast/internal/webtest"
 	"github.com/splitcast/splitcast/simulate"
@@ -31,7 +28,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	needPostgres(t)
 	browser := webtest.Start(t)
-	d := playDemo(t)
+	d := playDemo(t, demoDays)
 	path, err := d.p.server.LoginPath(t.Context(), "ana")
 	if err != nil {
 		t.Fatal(err)
@@ -72,40 +69,6 @@ func TestScreenshots(t *testing.T) {
 	if problems := p.Problems(); len(problems) > 0 {
 		t.Errorf("the browser says %q", problems)
 	}
-}
-
-// playDemo plays the two weeks of one fixed world.
-func playDemo(t *testing.T) *demo {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	rt, _ := testRuntime(t, ctx)
-	data := reachableDir(t)
-	from := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
-	state, err := json.Marshal(demoState{Seed: 1, Epoch: from, Clock: from, Token: "demo_of_the_pictures"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(data, "demo.json"), state, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d, err := (&demoCmd{storage: storage{Data: data}, Addr: "127.0.0.1:0", Days: demoDays}).start(rt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		d.driver.Close()
-		if err := d.p.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := d.driver.CatchUp(ctx, from, from.AddDate(0, 0, demoDays)); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.runJob(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 // beginLaunch fills in the first step of the launch wizard and returns the path of

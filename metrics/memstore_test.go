@@ -186,7 +186,7 @@ func (m *memStore) Look(_ context.Context, exp *experiment.Experiment, do func(m
 	if !ok {
 		return false, nil
 	}
-	tx := &memTx{store: m, run: run, outcomes: map[metrics.Window][]metrics.Outcome{}}
+	tx := &memTx{store: m, run: run, outcomes: map[metrics.Window][]metrics.Outcome{}, units: map[metrics.Window]map[string]bool{}}
 	err := do(tx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -218,8 +218,20 @@ type memTx struct {
 	store    *memStore
 	run      *memRun
 	outcomes map[metrics.Window][]metrics.Outcome
+	units    map[metrics.Window]map[string]bool // that have an outcome, of windows that were asked for
 	restated []memRestated
 	looks    []metrics.Look
+}
+
+// settled are the units that have an outcome of a window.
+func (tx *memTx) settled(w metrics.Window) map[string]bool {
+	if tx.units[w] == nil {
+		tx.units[w] = map[string]bool{}
+		for _, o := range tx.run.outcomes[w] {
+			tx.units[w][o.Unit] = true
+		}
+	}
+	return tx.units[w]
 }
 
 func (tx *memTx) Last(context.Context) (metrics.Look, bool, error) {
@@ -368,10 +380,7 @@ func (tx *memTx) Imported(_ context.Context, ask metrics.Reading, each func(*met
 }
 
 func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outcomes []metrics.Outcome) error {
-	taken := map[string]bool{}
-	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {
-		taken[o.Unit] = true
-	}
+	taken := tx.settled(w)
 	for _, o := range outcomes {
 		if taken[o.Unit] {
 			return fmt.Errorf("unit %s has an outcome of window %s", o.Unit, w)
@@ -384,8 +393,7 @@ func (tx *memTx) AppendOutcomes(_ context.Context, w metrics.Window, _ int, outc
 
 func (tx *memTx) AppendRestated(_ context.Context, w metrics.Window, look int, outcomes []metrics.Outcome) error {
 	for _, o := range outcomes {
-		is := func(x metrics.Outcome) bool { return x.Unit == o.Unit }
-		if !slices.ContainsFunc(slices.Concat(tx.run.outcomes[w], tx.outcomes[w]), is) {
+		if !tx.settled(w)[o.Unit] {
 			return fmt.Errorf("unit %s has no outcome of window %s", o.Unit, w)
 		}
 		tx.restated = append(tx.restated, memRestated{o, w, look})
@@ -394,8 +402,9 @@ func (tx *memTx) AppendRestated(_ context.Context, w metrics.Window, look int, o
 }
 
 func (tx *memTx) Outcomes(_ context.Context, w metrics.Window, look int, each func(*metrics.Outcome) error) error {
+	restated := slices.Concat(tx.run.restated, tx.restated) // the newest last
 	for _, o := range slices.Concat(tx.run.outcomes[w], tx.outcomes[w]) {
-		for _, r := range slices.Concat(tx.run.restated, tx.restated) { // the newest last
+		for _, r := range restated {
 			if r.Unit == o.Unit && r.window == w && r.look <= look {
 				o = r.Outcome
 			}

@@ -89,52 +89,6 @@ func (x *adjustedRun) simulate(looks int, batch int64) report.Report {
 	return built
 }
 
-// TestPeekingErrorsAdjusted looks at experiments whose effects are adjusted, of
-// equal arms and of nine to one. Without an effect a proven change is an error;
-// with one the adjusted effect finds it more often.
-func TestPeekingErrorsAdjusted(t *testing.T) {
-	t.Parallel()
-	const runs, looks = 200, 20
-	for _, test := range []struct {
-		name    string
-		weights [2]int64
-		batch   int64
-		lift    float64
-	}{
-		{"equal arms", [2]int64{1, 1}, 400, 0.06},
-		{"nine to one", [2]int64{9, 1}, 120, 0.1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var wrong, found, foundPlain int
-			var reduction float64
-			for i := range runs {
-				null := adjustedRun{seed: uint64(i), weights: test.weights}
-				null.simulate(looks, test.batch)
-				if null.changed {
-					wrong++
-				}
-				lifted := adjustedRun{seed: uint64(i) + 1e6, weights: test.weights, lift: test.lift}
-				lifted.simulate(looks, test.batch)
-				if lifted.changed {
-					found++
-				}
-				if lifted.changedPlain {
-					foundPlain++
-				}
-				reduction += lifted.reduction / runs
-			}
-			t.Logf("of %d: %d wrong; found %d, without the past %d; reduction %.2f", runs, wrong, found, foundPlain, reduction)
-			if limit := bound(runs, 0.05); wrong > limit {
-				t.Errorf("%d of %d without an effect were called different, want at most %d", wrong, runs, limit)
-			}
-			if found <= foundPlain || reduction < 0.15 {
-				t.Errorf("the past helped nothing: found %d, without it %d; reduction %v", found, foundPlain, reduction)
-			}
-		})
-	}
-}
-
 func TestAdjustedIsShown(t *testing.T) {
 	t.Parallel()
 	x := adjustedRun{seed: 5, lift: 0.3, weights: [2]int64{1, 1}}

@@ -270,50 +270,6 @@ func TestRuleChooses(t *testing.T) {
 	}
 }
 
-// The stall ratios of the throughput rule on measured links that the prototype
-// of this model gave, 3,000 sessions each (reference/qoe.md 3.4): the same
-// model, written apart from this one.
-func TestPlayerAgreesWithPrototypeOnMeasuredLinks(t *testing.T) {
-	t.Parallel()
-	wholePopulation(t)
-	library, err := LoadNetworks(tracesDir(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		class   NetClass
-		wantPct float64
-	}{{NetFixed, 0.041}, {NetWifi, 1.63}, {NetLTE, 0.226}, {Net3G, 6.3}}
-	for _, test := range tests {
-		t.Run(test.class.String(), func(t *testing.T) {
-			t.Parallel()
-			const sessions = 6_000
-			d, sizes := newDice(mix(5, uint64(test.class))), newSizes(5)
-			var play, stall float64
-			for range sessions {
-				trace := &library[test.class][d.IntN(len(library[test.class]))]
-				c := course{
-					link:        link{trace: trace, offset: d.Float64() * float64(len(trace.Kbps))},
-					sizeAt:      d.Uint64(),
-					wantSec:     min(d.intent(), 3600),
-					patienceSec: joinFree + d.ExpFloat64()/joinHazard,
-					stallSec:    d.ExpFloat64() * stallMeanSec,
-					setupSec:    0.3 + d.logNormal(-1.3, 0.6),
-					joinPhase:   d.Float64() * segmentSec,
-				}
-				p := playAll(c, DefaultSettings(), sizes)
-				play += p.total.playSec
-				stall += p.total.stallSec
-			}
-			// The stall ratio of 3,000 sessions has a relative standard
-			// error of 10 to 20 %, in both samples.
-			if got := 100 * stall / (play + stall); !within(got, test.wantPct, 0.5) {
-				t.Errorf("stall ratio %.3f %%, want about %g", got, test.wantPct)
-			}
-		})
-	}
-}
-
 func BenchmarkSession(b *testing.B) {
 	w := NewWorld(Options{Seed: 1, Epoch: epoch, Viewers: 20_000})
 	sessions := w.Schedule(0)

@@ -1,3 +1,5 @@
+//go:build !race
+
 package simulate
 
 import (
@@ -11,19 +13,9 @@ import (
 	"github.com/splitcast/splitcast/stats"
 )
 
-// wholePopulation skips a test where playing tens of thousands of viewers would
-// take minutes.
-func wholePopulation(t *testing.T) {
-	t.Helper()
-	if testing.Short() || raceEnabled {
-		t.Skip("plays whole populations")
-	}
-}
-
 // The signs and sizes of what the five experiments truly do.
 func TestTruths(t *testing.T) {
 	t.Parallel()
-	wholePopulation(t)
 	w := NewWorld(Options{Seed: 1, Epoch: epoch})
 	truths := map[string]Truth{}
 	for _, truth := range w.Truths() {
@@ -195,7 +187,6 @@ const segmentTests = metrics.MaxSegments * 3
 // enough to prove what the plans ask for, at every look; in the A/A nothing is.
 func TestDemoHasThePowerItNeeds(t *testing.T) {
 	t.Parallel()
-	wholePopulation(t)
 	specs := map[string]*experiment.Spec{}
 	doc := Document()
 	for i := range doc.Experiments {

@@ -296,35 +296,6 @@ var (
 	calibrateRuns = flag.Int("runs", 0, "with -calibrate, so many experiments of each design; 0 is those of the page")
 )
 
-// TestCalibration runs all sections, in short or in full.
-func TestCalibration(t *testing.T) {
-	full := fullCalibration()
-	if !full {
-		t.Parallel()
-	}
-	var tables strings.Builder
-	var twice []confirmation
-	for _, section := range calibrationSections() {
-		if strings.Contains(section.title, *calibrateOnly) {
-			t.Run(section.title, func(t *testing.T) {
-				table, confirmed := section.run(t, full)
-				fmt.Fprintf(&tables, "\n## %s\n\n%s\n\n%s", section.title, section.text, table)
-				twice = append(twice, confirmed...)
-			})
-		}
-	}
-	page := calibrationPreface() + confirmationTable(twice) + tables.String()
-	switch {
-	case !full:
-	case *calibrateOnly != "":
-		t.Log(page)
-	default:
-		if err := os.WriteFile(calibrationPage, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // run simulates the studies of a section and returns its table, and what was looked
 // at twice.
 func (s section) run(t *testing.T, full bool) (table string, twice []confirmation) {

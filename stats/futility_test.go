@@ -64,50 +64,6 @@ func TestFutilityIsThatOfGsDesign(t *testing.T) {
 	}
 }
 
-func TestFutilitySpendsBetaAndLeavesAlpha(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		kinds := rapid.SampledFrom([]stats.GSTKind{
-			stats.SpendOBrienFleming, stats.SpendPocock, stats.SpendPower, stats.SpendHwangShih,
-		})
-		g := stats.GroupSequential{
-			Kind: kinds.Draw(t, "kind"), Information: informations(t), Shape: rapid.Float64Range(0.5, 3).Draw(t, "shape"),
-			Alpha: rapid.SampledFrom([]float64{0.01, 0.05}).Draw(t, "alpha"), TwoSided: rapid.Bool().Draw(t, "two-sided"),
-		}
-		f := stats.Futility{
-			Kind: kinds.Draw(t, "futility"), Shape: rapid.Float64Range(0.5, 3).Draw(t, "futility shape"),
-			Beta: rapid.SampledFrom([]float64{0.1, 0.2, 0.5}).Draw(t, "beta"),
-		}
-		bounds, err := g.Bounds()
-		if err != nil {
-			t.Fatal(err)
-		}
-		futility, err := g.Futility(bounds, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		atEffect, err := g.OperateFutility(bounds, futility, futility.Drift)
-		if err != nil || !closeTo(atEffect.Power(), 1-f.Beta, 1e-8, 0) {
-			t.Errorf("%+v %+v: power %v, %v, want %v", g, f, atEffect.Power(), err, 1-f.Beta)
-		}
-		free, err := g.Operate(bounds, futility.Drift)
-		if err != nil || free.Power() < atEffect.Power()-1e-9 || free.ExpectedInformation < atEffect.ExpectedInformation-1e-9 {
-			t.Errorf("%+v: giving up finds more (%v against %v) or takes longer", g, atEffect, free)
-		}
-		null, err := g.OperateFutility(bounds, futility, 0)
-		alarms := 0.0
-		for k := range null.Upper {
-			alarms += null.Upper[k] + null.Lower[k]
-			if futility.Z[k] > bounds.Z[k] {
-				t.Errorf("%+v: futility bound %v above the efficacy bound %v", g, futility.Z, bounds.Z)
-			}
-		}
-		if err != nil || alarms > g.Alpha+1e-9 {
-			t.Errorf("%+v: %v of alarms when advice is followed, %v, want at most alpha", g, alarms, err)
-		}
-	})
-}
-
 func TestFutilityRefusals(t *testing.T) {
 	t.Parallel()
 	g := stats.GroupSequential{Kind: stats.SpendPocock, Information: []float64{0.5, 1}, Alpha: 0.05}

@@ -44,49 +44,6 @@ func informations(t *rapid.T) []float64 {
 	return out
 }
 
-func TestBoundsSpendExactlyAlpha(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		g := stats.GroupSequential{
-			Kind: rapid.SampledFrom([]stats.GSTKind{
-				stats.OBrienFleming, stats.Pocock, stats.WangTsiatis, stats.SpendOBrienFleming, stats.SpendPocock,
-				stats.SpendPower, stats.SpendHwangShih,
-			}).Draw(t, "kind"),
-			Information: informations(t),
-			Alpha:       rapid.SampledFrom([]float64{0.001, 0.025, 0.05, 0.2}).Draw(t, "alpha"),
-			TwoSided:    rapid.Bool().Draw(t, "two-sided"),
-			Shape:       rapid.Float64Range(0.1, 0.9).Draw(t, "shape"),
-		}
-		bounds, err := g.Bounds()
-		if err != nil {
-			t.Fatal(err)
-		}
-		last := len(bounds.Z) - 1
-		if !closeTo(bounds.AlphaSpent[last], g.Alpha, 1e-9, 0) {
-			t.Errorf("%+v spends %v", g, bounds.AlphaSpent)
-		}
-		null, err := g.Operate(bounds, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crossed := 0.0
-		for k := range null.Upper {
-			crossed += null.Upper[k] + null.Lower[k]
-			if !closeTo(crossed, bounds.AlphaSpent[k], 1e-8, 1e-14) {
-				t.Errorf("%+v crosses %v by look %d, spent %v", g, crossed, k, bounds.AlphaSpent[k])
-			}
-		}
-		drift, err := g.DriftFor(bounds, 0.8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o, err := g.Operate(bounds, drift)
-		if err != nil || !closeTo(o.Power(), 0.8, 1e-9, 0) {
-			t.Errorf("%+v: power %v at the drift for 0.8, %v", g, o.Power(), err)
-		}
-	})
-}
-
 func TestBoundsNeedOnlyTheLooksSoFar(t *testing.T) {
 	t.Parallel()
 	all := stats.GroupSequential{

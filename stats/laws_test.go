@@ -191,44 +191,6 @@ func TestEmptyCellsChangeNothing(t *testing.T) {
 // looks.
 type eRun func(rng *rand.Rand, looks int) []float64
 
-// The mean of an e-value is at most 1 without an effect: at the end, and when one
-// stops as soon as it is large. Its tail is so heavy that the mean of a sample says
-// little; what is checked is the mean of min(E, 50), which may be no larger.
-func TestEValuesAreWorthOneOnAverage(t *testing.T) {
-	t.Parallel()
-	const looks, most = 10, 50.0
-	slow := map[string]bool{"QuantileContrast": true, "QuantileTest": true, "BoundedSequence": true, "RateSequence one-sided": true}
-	for name, run := range eRuns() {
-		runs := 4000
-		if slow[name] {
-			runs = 150
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var end, stopped stats.Moments
-			for i := range runs {
-				logE := run(rand.New(rand.NewPCG(61, uint64(i))), looks)
-				if len(logE) != looks {
-					t.Fatalf("%d looks, want %d", len(logE), looks)
-				}
-				end.Add(math.Min(most, math.Exp(logE[looks-1])))
-				at := 0
-				for at < looks-1 && logE[at] < math.Log(3) {
-					at++
-				}
-				stopped.Add(math.Min(most, math.Exp(logE[at])))
-			}
-			for when, m := range map[string]stats.Moments{"at the end": end, "when stopped": stopped} {
-				variance, _ := m.Variance()
-				if limit := 1 + 3*math.Sqrt(variance/float64(runs)); m.Mean > limit {
-					t.Errorf("%s the e-value is worth %.3f, want at most %.3f", when, m.Mean, limit)
-				}
-				t.Logf("%s %.3f", when, m.Mean)
-			}
-		})
-	}
-}
-
 func eRuns() map[string]eRun {
 	normal := func(of func(e stats.Effect) float64) eRun {
 		return func(rng *rand.Rand, looks int) (out []float64) {

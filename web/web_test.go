@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,9 +23,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// shared is the renderer of all tests, as it is that of all requests to a server:
+// the race detector sees it used by many at once.
+var shared = sync.OnceValues(New)
+
 func renderer(t testing.TB) *Renderer {
 	t.Helper()
-	r, err := New()
+	r, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
