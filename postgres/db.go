@@ -61,8 +61,9 @@ type DB struct {
 	dsn string
 	cfg pq.Config
 
-	days knownDays
-	sets knownSets
+	days    knownDays
+	sets    knownSets
+	copying exposureCopying
 }
 
 // New prepares a pool for dsn, a URL or key=value string as of libpq, without

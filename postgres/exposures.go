@@ -78,16 +78,36 @@ func (db *DB) InsertExposures(ctx context.Context, now func() time.Time, rows []
 	if len(rows) == 0 {
 		return nil
 	}
-	return wrap("record exposures", db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
+	if db.copying.tries(len(rows)) {
+		err := db.recordExposures(ctx, now, rows, func(tx *connTx, rows []foldedExposure, recordedAt time.Time) error {
+			return tx.copyExposures(ctx, rows, recordedAt)
+		})
+		if !isKnownUnit(err) {
+			return wrap("record exposures", err)
+		}
+		db.copying.met()
+	}
+	err := db.recordExposures(ctx, now, rows, func(tx *connTx, rows []foldedExposure, recordedAt time.Time) error {
+		return insertExposures(ctx, tx.Tx, rows, recordedAt)
+	})
+	return wrap("record exposures", err)
+}
+
+// recordExposures links and writes rows in a transaction of their own.
+func (db *DB) recordExposures(
+	ctx context.Context, now func() time.Time, rows []ExposureRow,
+	write func(tx *connTx, rows []foldedExposure, recordedAt time.Time) error,
+) error {
+	return db.inConnTx(ctx, func(tx *connTx) error {
 		if _, err := tx.ExecContext(ctx, `select pg_advisory_xact_lock_shared($1)`, lockExposures); err != nil {
 			return err
 		}
 		recordedAt := stamp(now())
-		if err := insertLinks(ctx, tx, rows, recordedAt); err != nil {
+		if err := insertLinks(ctx, tx.Tx, rows, recordedAt); err != nil {
 			return err
 		}
-		return insertExposures(ctx, tx, foldExposures(rows, recordedAt), recordedAt)
-	}))
+		return write(tx, foldExposures(rows, recordedAt), recordedAt)
+	})
 }
 
 // foldedExposure is what one batch says of one unit.
