@@ -19,7 +19,8 @@ type ImportProgress struct {
 // for every window of the plan that was over, its grace included, by now: the
 // sessions are taken to be here. What was made before stays. It reads all imported
 // exposures of the version, and may be called as often as one likes.
-func (db *DB) CloseImports(ctx context.Context, now func() time.Time, exp *experiment.Experiment, catalogue *metrics.Catalogue) (ImportProgress, error) {
+// Outcomes are in the audit log as the actor's doing.
+func (db *DB) CloseImports(ctx context.Context, now func() time.Time, actor string, exp *experiment.Experiment, catalogue *metrics.Catalogue) (ImportProgress, error) {
 	var p ImportProgress
 	cells, err := metrics.NewAccumulator(metrics.CellSpec{
 		Definitions: metrics.PlanDefinitions(&exp.Plan, catalogue), Arms: len(exp.Arms), Adjusted: metrics.AdjustedMetrics(&exp.Plan),
@@ -31,7 +32,7 @@ func (db *DB) CloseImports(ctx context.Context, now func() time.Time, exp *exper
 		if w.IsReturn() && !cells.Uses(w) {
 			continue
 		}
-		c := importCloser{db: db, now: now, exp: exp, window: w, at: now(), customs: cells.Customs(w), asked: cells.Asked(w), progress: &p}
+		c := importCloser{db: db, now: now, actor: actor, exp: exp, window: w, at: now(), customs: cells.Customs(w), asked: cells.Asked(w), progress: &p}
 		if err := c.close(ctx); err != nil {
 			return p, wrap("close imports", err)
 		}
@@ -43,6 +44,7 @@ func (db *DB) CloseImports(ctx context.Context, now func() time.Time, exp *exper
 type importCloser struct {
 	db       *DB
 	now      func() time.Time
+	actor    string
 	exp      *experiment.Experiment
 	window   metrics.Window
 	at       time.Time
@@ -105,12 +107,10 @@ func (c *importCloser) flush(ctx context.Context) error {
 		c.units[i].Outcomes = make(map[metrics.Window]*metrics.Measured, 1)
 		c.units[i].Outcomes[c.window] = &metrics.Measured{Quantities: o.Quantities, Custom: o.Custom, Covariates: o.Covariates}
 	}
-	fates, err := c.db.ImportUnits(ctx, c.now, c.exp, c.units)
-	for _, f := range fates {
-		if !f.Repeated && f.Refused == "" {
-			c.progress.Outcomes++
-		}
-	}
+	fates, err := c.db.importUnits(ctx, c.now, c.exp, c.units, importAct{c.actor, c.exp.Key, func(accepted int) map[string]any {
+		return map[string]any{"outcomes_made": accepted, "window": c.window}
+	}})
+	c.progress.Outcomes += accepted(fates)
 	c.outcomes, c.marks, c.units = c.outcomes[:0], c.marks[:0], c.units[:0]
 	return err
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,14 +40,42 @@ type ImportFate struct {
 // other numbers, because an outcome is never changed. When it returns nil the
 // others are durable. Fates are in the order of the units.
 //
+// What was taken is in the audit log as the actor's doing, or nothing was.
+//
 // It returns experiment.CodeTooLarge for more than MaxImportBatch units.
-func (db *DB) ImportUnits(ctx context.Context, now func() time.Time, exp *experiment.Experiment, units []ImportedUnit) ([]ImportFate, error) {
+func (db *DB) ImportUnits(ctx context.Context, now func() time.Time, actor string, exp *experiment.Experiment, units []ImportedUnit) ([]ImportFate, error) {
 	if len(units) > MaxImportBatch {
 		return nil, experiment.Errorf(experiment.CodeTooLarge, "", "at most %d units at once", MaxImportBatch)
 	}
 	if len(units) == 0 {
 		return nil, nil
 	}
+	return db.importUnits(ctx, now, exp, units, importAct{actor, exp.Key, func(accepted int) map[string]any {
+		return map[string]any{"with": units[0].Imported, "accepted": accepted}
+	}})
+}
+
+// importAct is who imports and what the audit log says of it.
+type importAct struct {
+	actor, subject string
+	detail         func(accepted int) map[string]any
+}
+
+// audit appends the entry of an import, within its transaction. The configuration is
+// locked last: nothing that holds it waits for what imports lock.
+func (a *importAct) audit(ctx context.Context, tx *sqlx.Tx, at time.Time, accepted int) error {
+	if accepted == 0 {
+		return nil
+	}
+	if err := lockConfig(ctx, tx); err != nil {
+		return err
+	}
+	return appendAudit(ctx, tx, AuditEntry{
+		At: at, Actor: a.actor, Action: "import", Subject: a.subject, Detail: json.RawMessage(mustJSON(a.detail(accepted))),
+	})
+}
+
+func (db *DB) importUnits(ctx context.Context, now func() time.Time, exp *experiment.Experiment, units []ImportedUnit, act importAct) ([]ImportFate, error) {
 	fates := make([]ImportFate, len(units))
 	err := db.inTx(ctx, nil, func(tx *sqlx.Tx) error {
 		// As for exposures: a look that has passed this moment has seen them.
@@ -54,12 +83,26 @@ func (db *DB) ImportUnits(ctx context.Context, now func() time.Time, exp *experi
 			return err
 		}
 		b := importBatch{tx: tx, exp: exp, units: units, fates: fates, at: stamp(now())}
-		return b.record(ctx)
+		if err := b.record(ctx); err != nil {
+			return err
+		}
+		return act.audit(ctx, tx, b.at, accepted(fates))
 	})
 	if err != nil {
 		return nil, wrap("import units", err)
 	}
 	return fates, nil
+}
+
+// accepted counts the units that were taken and were not there.
+func accepted(fates []ImportFate) int {
+	n := 0
+	for _, f := range fates {
+		if !f.Repeated && f.Refused == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // importBatch is one call of ImportUnits.

@@ -49,7 +49,7 @@ func TestImportUnitsOnce(t *testing.T) {
 		{"a past now", "w", measured(0, 5), "refused"},
 		{"an event now", "w", measured(1, 0), "refused"},
 	} {
-		fates, err := s.ImportUnits(t.Context(), func() time.Time { return testNow }, &exp, []ImportedUnit{{
+		fates, err := s.ImportUnits(t.Context(), func() time.Time { return testNow }, "ana", &exp, []ImportedUnit{{
 			ExposureRow: ExposureRow{ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: test.unit, At: testNow, Imported: ImportOutcomes},
 			Outcomes:    map[metrics.Window]*metrics.Measured{metrics.WindowDay: test.m},
 		}})
@@ -119,7 +119,7 @@ func TestCloseImports(t *testing.T) {
 	applySpecs(t, s.DB, spec)
 	exp := get(t, s.DB, "elsewhere")
 	exposed := testNow.AddDate(0, 0, -30).UTC()
-	fates, err := s.ImportUnits(t.Context(), func() time.Time { return testNow }, &exp, []ImportedUnit{{ExposureRow: ExposureRow{
+	fates, err := s.ImportUnits(t.Context(), func() time.Time { return testNow }, "ana", &exp, []ImportedUnit{{ExposureRow: ExposureRow{
 		ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: "v", At: exposed, Imported: ImportSessions,
 	}}})
 	if err != nil || fates[0].Refused != "" {
@@ -147,7 +147,7 @@ func TestCloseImports(t *testing.T) {
 	}
 	catalogue := metrics.Builtin().With(definitions)
 	for i, want := range []ImportProgress{{Outcomes: 3}, {}} { // first, day and return_7_13
-		if got, err := s.CloseImports(t.Context(), func() time.Time { return testNow }, &exp, catalogue); err != nil || got != want {
+		if got, err := s.CloseImports(t.Context(), func() time.Time { return testNow }, "ana", &exp, catalogue); err != nil || got != want {
 			t.Fatalf("CloseImports, time %d = %+v, %v; want %+v", i+1, got, err, want)
 		}
 	}
@@ -174,5 +174,52 @@ func TestCloseImports(t *testing.T) {
 		if o.Quantities[metrics.WatchMs] != 400_000 || !o.Covariates.History || o.Covariates.Quantities[metrics.WatchMs] != 500_000 {
 			t.Errorf("watched %v ms, before %+v; want 400000 and 500000", o.Quantities[metrics.WatchMs], o.Covariates)
 		}
+	}
+}
+
+// An import that cannot be written into the audit log changes nothing.
+func TestImportsAreAuditedOrNotDone(t *testing.T) {
+	t.Parallel()
+	s := openJobStore(t)
+	exp := s.launch(t, "elsewhere", experiment.UnitViewer)
+	unit := ImportedUnit{ExposureRow: ExposureRow{
+		ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: "u", At: testNow, Imported: ImportSessions,
+	}}
+	hb := telemetry.Heartbeat{SessionID: "s", Kind: telemetry.KindEnd, MonoMs: 1, PlayRequested: true}
+	steps := map[string]func() error{
+		"exposures": func() error {
+			_, err := s.ImportUnits(t.Context(), func() time.Time { return testNow }, "ana", &exp, []ImportedUnit{unit})
+			return err
+		},
+		"sessions": func() error {
+			return s.ImportSessions(t.Context(), testNow, "ana", []telemetry.Session{hb.Imported(testNow.UnixMilli())})
+		},
+	}
+	before := count(t, s.DB, `select count(*) from audit_log`)
+	mustExec(t, s.DB, `
+		create function refuse_entry() returns trigger language plpgsql as $$ begin raise 'the disk is full'; end $$;
+		create trigger no_entries before insert on audit_log execute function refuse_entry()`)
+	for table, step := range steps {
+		if err := step(); err == nil {
+			t.Errorf("%s were imported without an entry", table)
+		}
+		if n := count(t, s.DB, `select count(*) from `+table); n != 0 {
+			t.Errorf("%d rows of %s are there of an import that failed", n, table)
+		}
+	}
+	mustExec(t, s.DB, `drop trigger no_entries on audit_log`)
+	for table, step := range steps {
+		if err := step(); err != nil {
+			t.Errorf("import %s: %v", table, err)
+		}
+	}
+	if n := count(t, s.DB, `select count(*) from audit_log where actor = 'ana' and action = 'import'`); n != len(steps) {
+		t.Errorf("%d entries in the audit log, want %d", n, len(steps))
+	}
+	if n := count(t, s.DB, `select count(*) from audit_log`); n != before+len(steps) {
+		t.Errorf("%d entries, want %d", n, before+len(steps))
+	}
+	if bad, err := s.VerifyAudit(t.Context()); err != nil || bad != 0 {
+		t.Errorf("VerifyAudit = %d, %v", bad, err)
 	}
 }

@@ -84,7 +84,7 @@ func (s jobStore) Import(ctx context.Context, exp *experiment.Experiment, import
 			ExperimentID: exp.ID, Version: exp.Version, UnitType: exp.Unit, Unit: o.Unit, Arm: o.Arm, At: o.ExposedAt, Imported: ImportOutcomes,
 		}, Outcomes: map[metrics.Window]*metrics.Measured{w: {Quantities: o.Quantities, Custom: o.Custom, Covariates: o.Covariates}}}
 	}
-	_, err := s.ImportUnits(ctx, func() time.Time { return importedAt }, exp, units)
+	_, err := s.ImportUnits(ctx, func() time.Time { return importedAt }, "ana", exp, units)
 	return err
 }
 

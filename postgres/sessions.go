@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -23,6 +24,18 @@ const MaxSessionBatch = 50_000
 //
 // It returns experiment.CodeTooLarge for more than MaxSessionBatch sessions.
 func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) error {
+	return db.mergeAnd(ctx, sessions, func(*connTx) error { return nil })
+}
+
+// ImportSessions is MergeSessions for sessions of the past: that they were imported is
+// in the audit log as the actor's doing, or they were not.
+func (db *DB) ImportSessions(ctx context.Context, at time.Time, actor string, sessions []telemetry.Session) error {
+	act := importAct{actor, "sessions", func(accepted int) map[string]any { return map[string]any{"accepted": accepted} }}
+	return db.mergeAnd(ctx, sessions, func(tx *connTx) error { return act.audit(ctx, tx.Tx, at, len(sessions)) })
+}
+
+// mergeAnd merges sessions, and does what belongs into their transaction.
+func (db *DB) mergeAnd(ctx context.Context, sessions []telemetry.Session, and func(*connTx) error) error {
 	if len(sessions) > MaxSessionBatch {
 		return experiment.Errorf(experiment.CodeTooLarge, "", "at most %d sessions at once", MaxSessionBatch)
 	}
@@ -30,11 +43,19 @@ func (db *DB) MergeSessions(ctx context.Context, sessions []telemetry.Session) e
 		return nil
 	}
 	batch := foldSessions(sessions)
-	err := db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, &batch, withOthers) })
+	merge := func(lock string) error {
+		return db.inConnTx(ctx, func(tx *connTx) error {
+			if err := tx.mergeSessions(ctx, &batch, lock); err != nil {
+				return err
+			}
+			return and(tx)
+		})
+	}
+	err := merge(withOthers)
 	if pq.As(err, pqerror.TRDeadlockDetected) != nil {
 		// Another batch holds some of the same sessions: both lock in the order
 		// of ids, but in several goes.
-		err = db.inConnTx(ctx, func(tx *connTx) error { return tx.mergeSessions(ctx, &batch, alone) })
+		err = merge(alone)
 	}
 	return wrap("merge sessions", err)
 }

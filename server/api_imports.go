@@ -121,7 +121,7 @@ func (s *Server) importUnits(ctx context.Context, who string, in *importInput) (
 			out.Body.Rejected = append(out.Body.Rejected, rejectedEntry{i, f.Field, f.Message})
 		}
 	}
-	fates, err := s.db.ImportUnits(ctx, s.now, &exp, units)
+	fates, err := s.db.ImportUnits(ctx, s.now, who, &exp, units)
 	if err != nil {
 		return nil, err
 	}
@@ -135,18 +135,7 @@ func (s *Server) importUnits(ctx context.Context, who string, in *importInput) (
 			out.Body.Accepted++
 		}
 	}
-	if out.Body.Accepted == 0 {
-		return out, nil
-	}
-	return out, s.auditImport(ctx, who, exp.Key, map[string]any{"with": in.With, "accepted": out.Body.Accepted})
-}
-
-func (s *Server) auditImport(ctx context.Context, who, subject string, detail map[string]any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return err
-	}
-	return s.db.RecordAudit(ctx, postgres.AuditEntry{At: s.now(), Actor: who, Action: "import", Subject: subject, Detail: text})
+	return out, nil
 }
 
 // infoOf is what the snapshot knows of an experiment, of the database's newest state.
@@ -225,13 +214,13 @@ func (s *Server) closeImport(ctx context.Context, who string, in *KeyInPath) (*c
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.db.CloseImports(ctx, s.now, &exp, catalogue)
+	p, err := s.db.CloseImports(ctx, s.now, who, &exp, catalogue)
 	if err != nil {
 		return nil, err
 	}
 	out := &closeImportOutput{}
 	out.Body.Outcomes, out.Body.Pending = p.Outcomes, p.Pending
-	return out, s.auditImport(ctx, who, exp.Key, map[string]any{"outcomes_made": p.Outcomes})
+	return out, nil
 }
 
 // importedHeartbeat is what an imported session has besides the fields of a
@@ -270,14 +259,11 @@ func (s *Server) importSessions(ctx context.Context, who string, in *importSessi
 		}
 		sessions = append(sessions, hb.Imported(at.UnixMilli()))
 	}
-	if err := s.db.MergeSessions(ctx, sessions); err != nil {
+	if err := s.db.ImportSessions(ctx, s.now(), who, sessions); err != nil {
 		return nil, err
 	}
 	s.count(sourceHeartbeat, len(sessions), rejected)
 	out.Body.Accepted = len(sessions)
 	out.Body.Rejected = append(out.Body.Rejected, entriesOf(rejected)...)
-	if len(sessions) == 0 {
-		return out, nil
-	}
-	return out, s.auditImport(ctx, who, "sessions", map[string]any{"accepted": len(sessions)})
+	return out, nil
 }
