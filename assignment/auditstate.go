@@ -141,16 +141,15 @@ func (h *History) stateAt(own *Enrolment, at time.Time) (auditState, error) {
 		}
 	}
 	s := &Snapshot{index: map[string]int{}}
-	requires := map[string][]experiment.Requirement{}
 	for i, e := range in {
 		c, err := e.compile(p)
 		if err != nil {
 			return auditState{}, fmt.Errorf("experiment %s: %w", e.Spec.Key, err)
 		}
-		s.index[c.Key], requires[c.Key] = i, e.Spec.Requires
+		s.index[c.Key] = i
 		s.experiments = append(s.experiments, c)
 	}
-	if err := s.linkRequires(requires); err != nil {
+	if err := s.linkRequires(); err != nil {
 		return auditState{}, err
 	}
 	return auditState{experiment: &s.experiments[0], reads: len(s.audienceAttributes()) > 0}, nil

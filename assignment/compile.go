@@ -33,7 +33,8 @@ type compiled struct {
 // others reads less memory.
 type more struct {
 	holdouts   []holdout // that the experiment honours
-	requires   []requirement
+	wanted     []experiment.Requirement
+	requires   []requirement       // wanted, linked
 	dropped    uint16              // bit i: arm i is dropped
 	shippedArm int                 // when state is stateShipped
 	kept       *experiment.UnitSet // when state is stateKept
@@ -99,7 +100,7 @@ func compileExperiment(e *experiment.Experiment, layer *experiment.Layer, parts 
 // compileMore returns the unusual parts of an experiment; nil when it has none.
 // Prerequisites are linked later, when all experiments are compiled.
 func compileMore(e *experiment.Experiment, st state, unit unitIndex, parts *parts) *more {
-	m := &more{kept: parts.kept[e.Key]}
+	m := &more{kept: parts.kept[e.Key], wanted: slices.Clone(e.Requires)}
 	for _, h := range parts.holdouts[unit] {
 		if e.IgnoreHoldouts == "" && h.key != e.MeasuresHoldout {
 			m.holdouts = append(m.holdouts, h)

@@ -27,13 +27,13 @@ func (m *more) fulfilled(ctx *Context) bool {
 // linkRequires points prerequisites at the experiments they name, which stay
 // where they are from now on. It refuses a chain deeper than
 // experiment.MaxRequireDepth, and with it every cycle.
-func (s *Snapshot) linkRequires(requires map[string][]experiment.Requirement) error {
+func (s *Snapshot) linkRequires() error {
 	for i := range s.experiments {
 		c := &s.experiments[i]
 		if c.more == nil {
 			continue
 		}
-		for _, r := range requires[c.Key] {
+		for _, r := range c.more.wanted {
 			c.more.requires = append(c.more.requires, s.link(c, r))
 		}
 	}

@@ -31,7 +31,7 @@ import (
 type Snapshot struct {
 	version     int64
 	fingerprint [sha256.Size]byte // of the content: a version number alone repeats when a database is restored
-	head        [sha256.Size]byte // of what is not an experiment
+	shared      [sha256.Size]byte // of the holdouts, lists and kept units
 	experiments []compiled        // by key
 	index       map[string]int
 	attributes  []string // names that audiences read, sorted

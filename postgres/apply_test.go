@@ -282,6 +282,62 @@ func TestVersionsKeepEveryRevision(t *testing.T) {
 	wantCode(t, "Get of nothing", err, experiment.CodeNotFound)
 }
 
+// A reader that names what it has is given what changed since, in whichever way.
+func TestReadConfigLeavesOutWhatStays(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	applySpecs(t, db, specOf("a", "player", 1000), specOf("b", "player", 1000), specOf("c", "", 0))
+	have := map[string]experiment.Mark{}
+	read := func() (keys []string, read []string) {
+		next := map[string]experiment.Mark{}
+		err := db.ReadConfig(t.Context(), have, func(s experiment.ConfigStream) error {
+			for e, err := range s.Experiments {
+				if err != nil {
+					return err
+				}
+				keys, next[e.Key] = append(keys, e.Key), e.Mark
+				if e.Experiment != nil {
+					read = append(read, e.Experiment.Key)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = next
+		return keys, read
+	}
+	changed, stopped := specOf("b", "player", 1000), specOf("a", "player", 3000)
+	changed.Hypothesis = "another"
+	stopped.Status = experiment.StatusStopped
+	archived := stopped
+	archived.Status = experiment.StatusArchived
+	for _, step := range []struct {
+		name       string
+		do         func()
+		keys, read string
+	}{
+		{"the first time", func() {}, "a b c", "a b c"},
+		{"nothing", func() {}, "a b c", ""},
+		{"a word", func() { applySpecs(t, db, changed) }, "a b c", "b"},
+		{"slots", func() { applySpecs(t, db, specOf("a", "player", 3000)) }, "a b c", "a"},
+		{"slots alone", func() {
+			mustExec(t, db, `update layer_slots set slots = slots where experiment_id = (select id from experiments where key = 'c')`)
+		}, "a b c", "c"},
+		{"a new one", func() { applySpecs(t, db, specOf("aa", "", 0)) }, "a aa b c", "aa"},
+		{"stopped", func() { applySpecs(t, db, stopped) }, "a aa b c", "a"},
+		{"archived", func() { applySpecs(t, db, archived) }, "aa b c", ""},
+		{"a mark that is not ours", func() { have["c"]++ }, "aa b c", "c"},
+	} {
+		step.do()
+		keys, got := read()
+		if strings.Join(keys, " ") != step.keys || strings.Join(got, " ") != step.read {
+			t.Errorf("%s: named %v, read %v; want %s and %s", step.name, keys, got, step.keys, step.read)
+		}
+	}
+}
+
 func TestReadConfig(t *testing.T) {
 	t.Parallel()
 	db := open(t)

@@ -35,7 +35,7 @@ func calls(db *DB) map[string]func(context.Context) error {
 		"List":     func(ctx context.Context) error { _, err := db.List(ctx); return err },
 		"Versions": func(ctx context.Context) error { _, err := db.Versions(ctx, "a"); return err },
 		"ReadConfig": func(ctx context.Context) error {
-			return db.ReadConfig(ctx, func(experiment.ConfigStream) error { return nil })
+			return db.ReadConfig(ctx, nil, func(experiment.ConfigStream) error { return nil })
 		},
 		"ConfigVersion": func(ctx context.Context) error { _, err := db.ConfigVersion(ctx); return err },
 		"Audit":         func(ctx context.Context) error { _, err := db.Audit(ctx, 0, 1); return err },

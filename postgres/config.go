@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -16,23 +18,23 @@ import (
 // all experiments that are not archived, the holdouts in force, the lists that
 // experiments refer to, the units that keep arms, and the API keys that are not
 // revoked. Lists and kept units, which may be long, are read once and shared by
-// the configurations that follow. Experiments are read while use asks for them.
-// It returns the error of use.
-func (db *DB) ReadConfig(ctx context.Context, use func(experiment.ConfigStream) error) error {
+// the configurations that follow. Experiments are read while use asks for them;
+// those whose mark the caller has already, by key, are not read, only named. It
+// returns the error of use.
+func (db *DB) ReadConfig(ctx context.Context, have map[string]experiment.Mark, use func(experiment.ConfigStream) error) error {
 	err := db.inTx(ctx, snapshotRead, func(tx *sqlx.Tx) error {
 		head, err := db.readConfigHead(ctx, tx)
 		if err != nil {
 			return err
 		}
-		return use(experiment.ConfigStream{Head: head, Experiments: func(yield func(*experiment.Experiment, error) bool) {
-			err := eachExperiment(ctx, tx, func(e *storedExperiment) error {
-				if !yield(&e.exp, nil) {
-					return errEnough
-				}
-				return nil
-			}, `e.status <> $1 order by e.key`, string(experiment.StatusArchived))
+		marks, err := readMarks(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return use(experiment.ConfigStream{Head: head, Experiments: func(yield func(experiment.Streamed, error) bool) {
+			err := streamExperiments(ctx, tx, marks, have, yield)
 			if err != nil && !errors.Is(err, errEnough) {
-				yield(nil, err)
+				yield(experiment.Streamed{}, err)
 			}
 		}})
 	})
@@ -41,6 +43,82 @@ func (db *DB) ReadConfig(ctx context.Context, use func(experiment.ConfigStream) 
 
 // errEnough ends a query of which no more is wanted.
 var errEnough = errors.New("no more is wanted")
+
+// marked is the mark of an experiment.
+type marked struct {
+	id   int64
+	key  string
+	mark experiment.Mark
+}
+
+// readMarks returns the marks of all experiments that are not archived, in the
+// order of keys. A mark is a hash of which versions of its rows PostgreSQL shows:
+// a row that changes gets a new transaction and a new place. Both may come again
+// in another database or after a restored backup, so the database and its start
+// are part of it.
+func readMarks(ctx context.Context, tx *sqlx.Tx) ([]marked, error) {
+	const query = `
+		select e.id, e.key, hashtextextended(concat_ws(' ', e.xmin, e.ctid, s.owned, i.instance), 0)
+		from experiments e
+		cross join (select concat_ws(' ', oid, pg_postmaster_start_time()) as instance from pg_database where datname = current_database()) i
+		left join (
+			select experiment_id, string_agg(concat_ws(' ', xmin, ctid), ' ' order by slots) as owned
+			from layer_slots group by experiment_id) s on s.experiment_id = e.id
+		where e.status <> $1 order by e.key`
+	var out []marked
+	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
+		var m marked
+		var hash int64
+		err := rows.Scan(&m.id, &m.key, &hash)
+		m.mark = experiment.Mark(hash) //nolint:gosec // bits of a hash
+		out = append(out, m)
+		return err
+	}, query, string(experiment.StatusArchived))
+	if err != nil {
+		return nil, fmt.Errorf("read marks of experiments: %w", err)
+	}
+	return out, nil
+}
+
+// streamExperiments yields the experiments with the marks. It returns errEnough
+// when yield wants no more.
+func streamExperiments(ctx context.Context, tx *sqlx.Tx, marks []marked, have map[string]experiment.Mark, yield func(experiment.Streamed, error) bool) error {
+	var changed []int64
+	for _, m := range marks {
+		if m.mark == 0 || have[m.key] != m.mark {
+			changed = append(changed, m.id)
+		}
+	}
+	at := 0
+	same := func(until string) error { // yields those that need not be read, up to a key
+		for ; at < len(marks) && marks[at].key != until; at++ {
+			if !yield(experiment.Streamed{Key: marks[at].key, Mark: marks[at].mark}, nil) {
+				return errEnough
+			}
+		}
+		return nil
+	}
+	if len(changed) > 0 {
+		err := eachExperiment(ctx, tx, func(e *storedExperiment) error {
+			if err := same(e.exp.Key); err != nil {
+				return err
+			}
+			if at == len(marks) {
+				return fmt.Errorf("experiment %s has no mark", e.exp.Key)
+			}
+			mark := marks[at].mark
+			at++
+			if !yield(experiment.Streamed{Experiment: &e.exp, Key: e.exp.Key, Mark: mark}, nil) {
+				return errEnough
+			}
+			return nil
+		}, `e.id = any($1) order by e.key`, pq.Array(changed))
+		if err != nil {
+			return err
+		}
+	}
+	return same("")
+}
 
 // readConfigHead reads all of a configuration but its experiments.
 func (db *DB) readConfigHead(ctx context.Context, tx *sqlx.Tx) (cfg experiment.Config, err error) {

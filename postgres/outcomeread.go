@@ -74,7 +74,7 @@ func (l *lookTx) Outcomes(ctx context.Context, w metrics.Window, look int, each 
 
 func windowOutcomes(ctx context.Context, q queryer, run Run, w metrics.Window, upTo int, each func(*FixedOutcome) error) error {
 	day, unit := time.Time{}, "" // before all
-	var page []FixedOutcome // as large as there are outcomes
+	var page []FixedOutcome      // as large as there are outcomes
 	for {
 		page = page[:0]
 		err := eachRow(ctx, q, func(rows *sql.Rows) error {

@@ -15,13 +15,13 @@ import (
 func loadConfig(t testing.TB, db *DB) experiment.Config {
 	t.Helper()
 	var cfg experiment.Config
-	err := db.ReadConfig(t.Context(), func(s experiment.ConfigStream) error {
+	err := db.ReadConfig(t.Context(), nil, func(s experiment.ConfigStream) error {
 		cfg = s.Head
 		for e, err := range s.Experiments {
 			if err != nil {
 				return err
 			}
-			cfg.Experiments = append(cfg.Experiments, *e)
+			cfg.Experiments = append(cfg.Experiments, *e.Experiment)
 		}
 		return nil
 	})

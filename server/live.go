@@ -18,7 +18,7 @@ import (
 // keys that may call. It is replaced as a whole, read without locks, and kept
 // on disk so that a start without a database serves the last good one.
 type Live struct {
-	load func(context.Context, func(experiment.ConfigStream) error) error
+	load func(context.Context, map[string]experiment.Mark, func(experiment.ConfigStream) error) error
 	path string // of the copy on disk; empty: none is kept
 	now  func() time.Time
 	log  *slog.Logger
@@ -29,6 +29,7 @@ type Live struct {
 	// that read the older configuration could be the last to put it in force.
 	refreshing sync.Mutex
 	sets       packedSets // of the configuration read last
+	copied     *packed    // the document in the copy on disk; nil: not of this process
 
 	mu          sync.Mutex
 	subscribers map[chan int64]struct{}
@@ -37,8 +38,9 @@ type Live struct {
 // LiveConfig says where a Live gets its configuration.
 type LiveConfig struct {
 	// Load hands the newest configuration to use and returns its error, such as
-	// postgres.DB.ReadConfig.
-	Load func(ctx context.Context, use func(experiment.ConfigStream) error) error
+	// postgres.DB.ReadConfig. It may leave out experiments that still have the marks
+	// given, by key.
+	Load func(ctx context.Context, have map[string]experiment.Mark, use func(experiment.ConfigStream) error) error
 	// Path is the file of the last good configuration, which ends in .gz; empty
 	// keeps none.
 	Path string
@@ -81,19 +83,32 @@ func (l *Live) Refresh(ctx context.Context) error {
 	defer cancel()
 	var st *liveState
 	var head copyHead
-	err := l.load(ctx, func(cfg experiment.ConfigStream) (err error) {
+	use := func(cfg experiment.ConfigStream) (err error) {
 		head = copyHead{cfg.Head.Keys, cfg.Head.RevokedKeys}
 		if st, err = l.use(cfg); err != nil {
 			return fmt.Errorf("compile configuration %d: %w", cfg.Head.Version, err)
 		}
 		return nil
-	})
+	}
+	var have map[string]experiment.Mark
+	if before := l.state.Load(); before != nil {
+		have = marksOf(before.chunks)
+	}
+	err := l.load(ctx, have, use)
+	if errors.Is(err, errReadAll) {
+		err = l.load(ctx, nil, use)
+	}
 	if err != nil {
 		return fmt.Errorf("load the configuration: %w", err)
 	}
+	if l.copied == st.document {
+		return nil
+	}
 	if err := l.writeCopy(st, head); err != nil {
 		l.log.Warn("the configuration could not be kept on disk", "path", l.path, "error", err)
+		return nil
 	}
+	l.copied = st.document
 	return nil
 }
 
@@ -119,11 +134,18 @@ func (l *Live) Run(ctx context.Context, versions <-chan int64) {
 	}
 }
 
-// use puts a configuration in force.
+// use puts a configuration in force. When it is the one in force, as when it was
+// read again because others were told of it, too, nobody is told.
 func (l *Live) use(cfg experiment.ConfigStream) (*liveState, error) {
-	st, err := buildState(cfg, l.Snapshot(), &l.sets, l.now())
+	before := l.state.Load()
+	st, err := buildState(cfg, before, &l.sets, l.now())
 	if err != nil {
 		return nil, err
+	}
+	if before != nil && before.document.tag == st.document.tag {
+		st.snapshot, st.document, st.since = before.snapshot, before.document, before.since
+		l.state.Store(st)
+		return st, nil
 	}
 	l.state.Store(st)
 	l.publish(cfg.Head.Version)

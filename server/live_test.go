@@ -30,7 +30,7 @@ func (c *configSource) set(cfg experiment.Config, err error) {
 	c.cfg, c.err = cfg, err
 }
 
-func (c *configSource) load(_ context.Context, use func(experiment.ConfigStream) error) error {
+func (c *configSource) load(_ context.Context, _ map[string]experiment.Mark, use func(experiment.ConfigStream) error) error {
 	c.mu.Lock()
 	cfg, err := c.cfg, c.err
 	c.mu.Unlock()
@@ -166,6 +166,8 @@ func TestLiveDocumentIsTheConfiguration(t *testing.T) {
 	live := liveOf(t, source, "")
 	var documents [2]*packed
 	for i := range documents {
+		cfg.Version++
+		source.set(cfg, nil)
 		if err := live.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -191,8 +193,12 @@ func TestLiveDocumentIsTheConfiguration(t *testing.T) {
 			}
 		}
 	}
-	if shared != 3 || documents[0].tag != documents[1].tag {
-		t.Errorf("%d parts are shared, tags %s and %s; want two lists and a set", shared, documents[0].tag, documents[1].tag)
+	if want := 3 + len(live.state.Load().chunks); shared != want {
+		t.Errorf("%d parts are shared, want %d: two lists, a set, and all experiments", shared, want)
+	}
+	first, second := strings.TrimPrefix(documents[0].tag, "8-"), strings.TrimPrefix(documents[1].tag, "9-")
+	if first != second {
+		t.Errorf("tags %s and %s, want them to differ by the version alone", documents[0].tag, documents[1].tag)
 	}
 }
 
@@ -312,7 +318,7 @@ func TestLiveRefreshesDoNotOvertake(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
 	var calls sync.Mutex
 	next := int64(0)
-	load := func(_ context.Context, use func(experiment.ConfigStream) error) error {
+	load := func(_ context.Context, _ map[string]experiment.Mark, use func(experiment.ConfigStream) error) error {
 		calls.Lock()
 		next++
 		v := next

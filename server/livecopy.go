@@ -128,9 +128,9 @@ func decodeConfig(dec *json.Decoder) (experiment.ConfigStream, error) {
 			return cfg, err
 		}
 	}
-	cfg.Experiments = func(yield func(*experiment.Experiment, error) bool) {
+	cfg.Experiments = func(yield func(experiment.Streamed, error) bool) {
 		if err := decodeExperiments(dec, yield); err != nil {
-			yield(nil, err)
+			yield(experiment.Streamed{}, err)
 		}
 	}
 	return cfg, nil
@@ -138,7 +138,7 @@ func decodeConfig(dec *json.Decoder) (experiment.ConfigStream, error) {
 
 // decodeExperiments yields the experiments up to the end of the document. It
 // returns an error unless yield wants no more.
-func decodeExperiments(dec *json.Decoder, yield func(*experiment.Experiment, error) bool) error {
+func decodeExperiments(dec *json.Decoder, yield func(experiment.Streamed, error) bool) error {
 	if err := expect(dec, json.Delim('[')); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func decodeExperiments(dec *json.Decoder, yield func(*experiment.Experiment, err
 		if err := dec.Decode(e); err != nil {
 			return err
 		}
-		if !yield(e, nil) {
+		if !yield(experiment.Streamed{Experiment: e, Key: e.Key}, nil) {
 			return nil
 		}
 	}

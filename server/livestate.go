@@ -17,6 +17,7 @@ import (
 type liveState struct {
 	snapshot *assignment.Snapshot
 	document *packed                       // the configuration as services read it
+	chunks   []packedChunk                 // of the experiments in it
 	keys     map[string]*experiment.APIKey // by hash
 	revoked  map[string]struct{}           // hashes of ingest keys
 	since    time.Time
@@ -25,9 +26,15 @@ type liveState struct {
 // buildState compiles a configuration while it is read, one experiment at a
 // time, and packs its document on the way.
 //
-// Of before, the snapshot in force, it takes what did not change.
-func buildState(cfg experiment.ConfigStream, before *assignment.Snapshot, sets *packedSets, now time.Time) (*liveState, error) {
-	compiler, err := assignment.NewCompiler(cfg.Head, before)
+// Of before, the state in force, it takes what did not change. It returns
+// errReadAll when the stream leaves out an experiment that cannot be taken.
+func buildState(cfg experiment.ConfigStream, before *liveState, sets *packedSets, now time.Time) (*liveState, error) {
+	var snapshot *assignment.Snapshot
+	var chunks []packedChunk
+	if before != nil {
+		snapshot, chunks = before.snapshot, before.chunks
+	}
+	compiler, err := assignment.NewCompiler(cfg.Head, snapshot)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +42,12 @@ func buildState(cfg experiment.ConfigStream, before *assignment.Snapshot, sets *
 	if err := sets.pack(doc, &cfg.Head); err != nil {
 		return nil, err
 	}
-	if err := packExperiments(doc, cfg, compiler); err != nil {
-		return nil, err
-	}
-	if err := doc.cut(); err != nil {
+	packer := newChunkPacker(doc, chunks)
+	if err := packer.experiments(cfg, compiler); err != nil {
 		return nil, err
 	}
 	st := &liveState{
+		chunks:  packer.done,
 		keys:    make(map[string]*experiment.APIKey, len(cfg.Head.Keys)),
 		revoked: make(map[string]struct{}, len(cfg.Head.RevokedKeys)),
 		since:   now,
@@ -58,33 +64,6 @@ func buildState(cfg experiment.ConfigStream, before *assignment.Snapshot, sets *
 		st.revoked[hash] = struct{}{}
 	}
 	return st, nil
-}
-
-// packExperiments compiles the experiments and writes the last field of the
-// document.
-func packExperiments(w io.Writer, cfg experiment.ConfigStream, compiler *assignment.Compiler) error {
-	if _, err := io.WriteString(w, `,"experiments":[`); err != nil {
-		return err
-	}
-	separator := ""
-	for e, err := range cfg.Experiments {
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(e)
-		if err != nil {
-			return fmt.Errorf("experiment %s: %w", e.Key, err)
-		}
-		if err := compiler.Add(e, text); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "%s%s", separator, text); err != nil {
-			return err
-		}
-		separator = ",\n"
-	}
-	_, err := io.WriteString(w, "]}\n")
-	return err
 }
 
 // packedSets packs what precedes the experiments, and remembers lists and kept
