@@ -71,13 +71,14 @@ func (db *DB) insertRecords(ctx context.Context, records []KeyedRecord) error {
 			return err
 		}
 		var did struct {
-			Fresh   int            `db:"fresh"` // records that were not there
-			TooMany pq.StringArray `db:"too_many"`
+			Fresh    int            `db:"fresh"`    // records that were not there, or later ones
+			Replaced int            `db:"replaced"` // of them, those instead of later ones
+			TooMany  pq.StringArray `db:"too_many"`
 		}
 		if err := tx.GetContext(ctx, &did, insertStagedRecords, MaxSessionRecords); err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
-		if did.Fresh < len(records) { // most batches repeat nothing
+		if did.Fresh < len(records) || did.Replaced > 0 { // most batches repeat nothing
 			for _, statement := range []string{planClosed, countRecordConflicts} {
 				if _, err := tx.ExecContext(ctx, statement); err != nil {
 					return fmt.Errorf("count conflicts: %w", err)
@@ -116,6 +117,11 @@ const copyRecords = `copy record_batch (day, session_id, mode, sn, recv_ms, key_
 // does, whichever is stored first; marks the sessions that learnt something; and
 // returns those that have too many records. Rows are locked in one order, so
 // that writers cannot deadlock.
+//
+// A record that gives way to one received before it joins the batch, so that it is
+// counted where the two contradict one another. It is read in the state before this
+// statement, and looked for only where its session was heard of later than the new
+// one: seldom, as receipts come in their order.
 const insertStagedRecords = `
 	with fresh as (
 		insert into cmcd_records as r (day, session_id, mode, sn, recv_ms, key_id, raw)
@@ -125,7 +131,7 @@ const insertStagedRecords = `
 		on conflict (day, session_id, mode, sn) do update set
 			recv_ms = excluded.recv_ms, key_id = excluded.key_id, raw = excluded.raw
 		where (excluded.recv_ms, excluded.raw collate "C") < (r.recv_ms, r.raw collate "C")
-		returning session_id, recv_ms
+		returning day, session_id, mode, sn, recv_ms
 	), played as (
 		select session_id, min(array[player, player_version]) as by from record_batch where player <> '' group by session_id
 	), learnt as (
@@ -139,13 +145,23 @@ const insertStagedRecords = `
 			dirty = true, records = s.records + excluded.records,
 			player = case when ` + playerIsNews + ` then excluded.player else s.player end,
 			player_version = case when ` + playerIsNews + ` then excluded.player_version else s.player_version end
-		returning session_id, records
+		returning session_id, records, last_recv_ms
+	), replaced as (
+		insert into record_batch (day, session_id, mode, sn, recv_ms, key_id, raw, player, player_version)
+		select r.day, r.session_id, r.mode, r.sn, r.recv_ms, r.key_id, r.raw, '', ''
+		from learnt l join fresh f on f.session_id = l.session_id and f.recv_ms < l.last_recv_ms
+		cross join lateral (
+			select c.day, c.session_id, c.mode, c.sn, c.recv_ms, c.key_id, c.raw from cmcd_records c
+			where c.day = f.day and c.session_id = f.session_id and c.mode = f.mode and c.sn = f.sn
+			offset 0) r -- not merged: one look-up a record
+		returning 1
 	)
-	select (select count(*) from fresh) as fresh, array(select session_id from learnt where records > $1) as too_many`
+	select (select count(*) from fresh) as fresh, (select count(*) from replaced) as replaced, array(select session_id from learnt where records > $1) as too_many`
 
 // countRecordConflicts counts the records of the batch that say something else than
 // the one that is kept under their number, each content once: those of one batch, and
-// those that come after the one that is kept. Records of v1 have no number.
+// those that come after the one that is kept, and the one that gave way to it. Records
+// of v1 have no number.
 var countRecordConflicts = `
 	with contradicting as (
 		select b.session_id, count(distinct b.raw) as n, max(b.recv_ms) as last_mark_recv_ms

@@ -139,15 +139,19 @@ func TestRecordConflictsAreCounted(t *testing.T) {
 	insertRecords(t, db, say("once", 1, 100, at), say("batch", 1, 100, at), say("batch", 1, 200, at), say("batch", 1, 300, at), say("later", 1, 100, at))
 	insertRecords(t, db, say("once", 1, 100, at+5), say("later", 1, 200, at+5), say("later", 2, 200, at+5), v1(100), v1(200), v1(100))
 	insertRecords(t, db, say("once", 2, 100, at+9), say("later", 1, 100, at+9))
+	// Received before what is there, which gives way.
+	insertRecords(t, db, say("earlier", 1, 100, at+5), say("again", 1, 100, at+5), say("third", 1, 100, at+5), say("third", 2, 100, at+8))
+	insertRecords(t, db, say("earlier", 2, 100, at+9), say("third", 1, 200, at+9))
+	insertRecords(t, db, say("earlier", 1, 300, at+3), say("again", 1, 100, at+3), say("third", 1, 300, at+3))
 	conflicts := map[string]int{}
-	for _, sid := range []string{"once", "batch", "later", "v1"} {
+	for _, sid := range []string{"once", "batch", "later", "v1", "earlier", "again", "third"} {
 		conflicts[sid] = count(t, db, `select coalesce(sum(conflicts), 0) from cmcd_conflicts where session_id = $1`, sid)
 	}
-	if diff := gocmp.Diff(map[string]int{"once": 0, "batch": 2, "later": 1, "v1": 0}, conflicts); diff != "" {
+	if diff := gocmp.Diff(map[string]int{"once": 0, "batch": 2, "later": 1, "v1": 0, "earlier": 1, "again": 0, "third": 2}, conflicts); diff != "" {
 		t.Errorf("conflicts of sessions differ (-want +got):\n%s", diff)
 	}
-	if got := count(t, db, `select sum(count) from rejections where source = 'cmcd' and reason = 'conflict' and player = 'hls.js'`); got != 3 {
-		t.Errorf("%d records were counted, want 3", got)
+	if got := count(t, db, `select sum(count) from rejections where source = 'cmcd' and reason = 'conflict' and player = 'hls.js'`); got != 6 {
+		t.Errorf("%d records were counted, want 6", got)
 	}
 }
 
