@@ -86,6 +86,21 @@ func (c *Customs) add(t Term) {
 // Events returns the names of the events that are needed.
 func (c *Customs) Events() []string { return c.events }
 
+// EventNames returns the names of all events that are needed, those of funnels in order
+// included.
+func (c *Customs) EventNames() []string {
+	names := slices.Clone(c.events)
+	for i := range c.funnels {
+		for _, t := range c.funnels[i].steps {
+			if source, name := t.split(); source == SourceEvent {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Funnels reports whether there are funnels whose steps are in order.
 func (c *Customs) Funnels() bool { return len(c.funnels) > 0 }
 

@@ -23,12 +23,12 @@ type Health struct {
 }
 
 // Aftermath is what came of units after their outcomes were fixed. Of the units with
-// sessions in the day, which closed LateSpan ago, it counts those of which a record
-// came that was made before the closing, and those of which two records of one
-// number said different things.
+// sessions in the day, or events that metrics of the day need, which closed LateSpan
+// ago, it counts those of which a record or an event came that was made before the
+// closing, and those of which two records of one number said different things.
 type Aftermath struct {
 	Awaited    int64 `json:"awaited,omitempty"` // units whose day closed LateSpan ago
-	Settled    int64 `json:"settled"`           // of them, those with sessions
+	Settled    int64 `json:"settled"`           // of them, those with sessions or events
 	Late       int64 `json:"late"`
 	Conflicted int64 `json:"conflicted"`
 }

@@ -209,7 +209,8 @@ func (l *looker) take(ctx context.Context) error {
 	if !closed && (last.Number == 0 || next.Watermark.Before(last.Watermark.Add(LateSpan))) {
 		return nil
 	}
-	settled, err := l.settled(ctx, &last, &next)
+	customs := cells.Customs(WindowDay)
+	settled, err := l.settled(ctx, &last, &next, customs.EventNames())
 	if err != nil {
 		return err
 	}
@@ -230,13 +231,14 @@ func (l *looker) take(ctx context.Context) error {
 	return nil
 }
 
-// settled returns by arm what came of the units that settled since the last look.
-func (l *looker) settled(ctx context.Context, last, next *Look) ([]Aftermath, error) {
+// settled returns by arm what came of the units that settled since the last look, with
+// their events by these names.
+func (l *looker) settled(ctx context.Context, last, next *Look, events []string) ([]Aftermath, error) {
 	after := last.Watermark
 	if !after.IsZero() {
 		after = after.Add(-LateSpan)
 	}
-	settled, err := l.tx.Aftermath(ctx, after, next.Watermark.Add(-LateSpan))
+	settled, err := l.tx.Aftermath(ctx, after, next.Watermark.Add(-LateSpan), events)
 	if err != nil {
 		return nil, fmt.Errorf("count late records: %w", err)
 	}

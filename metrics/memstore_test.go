@@ -339,7 +339,7 @@ func (tx *memTx) FirstEvents(_ context.Context, name string, windows []metrics.U
 	return out, nil
 }
 
-func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time) ([]metrics.Aftermath, error) {
+func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time, events []string) ([]metrics.Aftermath, error) {
 	out := make([]metrics.Aftermath, len(tx.run.arms))
 	if tx.run.unit == experiment.UnitBroadcaster {
 		return out, nil
@@ -349,12 +349,18 @@ func (tx *memTx) Aftermath(_ context.Context, after, upTo time.Time) ([]metrics.
 			continue
 		}
 		out[c.Arm].Awaited++
-		if len(c.Sessions) == 0 {
-			continue
+		settled := len(c.Sessions) > 0
+		late := slices.ContainsFunc(c.Sessions, func(s telemetry.Session) bool { return metrics.LateAt(&s, c.ClosesAt) })
+		window := metrics.UnitWindowOf(&metrics.Outcome{ExposedAt: c.ExposedAt, ClosesAt: c.ClosesAt}, metrics.WindowDay)
+		for _, e := range tx.store.events {
+			if e.UnitType == tx.run.unit && e.Unit == c.Unit && slices.Contains(events, e.Name) && e.AtMs >= window.FromMs && e.AtMs < window.ToMs {
+				settled, late = true, late || e.RecvMs > window.KnownMs
+			}
 		}
-		out[c.Arm].Settled++
-		late := func(s telemetry.Session) bool { return metrics.LateAt(&s, c.ClosesAt) }
-		if slices.ContainsFunc(c.Sessions, late) {
+		if settled {
+			out[c.Arm].Settled++
+		}
+		if late {
 			out[c.Arm].Late++
 		}
 	}

@@ -64,8 +64,9 @@ denominator are summed over the same sessions, those whose player reports both; 
   a session. ` + "`\"order\": \"any\"`" + ` lets all that happened in the window count, whatever came first, as do definitions from before there was a choice.
 - **The past.** Where the plan has covariates, what a unit did in the days before its exposure is fixed with its outcome: the newest
   64 sessions that were over by then, in the quantities of the primary and secondary metrics.
-- **Late and lost.** What comes after an outcome was fixed changes nothing. A day later the job counts, by arm, the units of which a record
-  came late or contradicted another (of the last ones by a look that adds no unit), and with each look those that were exposed, tried to play, saw a picture and were heard of after it.
+- **Late and lost.** What comes after an outcome was fixed changes nothing. A day later the job counts, by arm, the units of which a record, or an
+  event that metrics of the day need, came late, or a record contradicted another (of the last ones by a look that adds no unit), and with
+  each look those that were exposed, tried to play, saw a picture and were heard of after it.
 - **Suspected programs** have outcomes like all others, and are marked: units that call themselves a bot at the exposure, and those that in the
   days before it (of the plan's covariates) ran more than 8 sessions at once, or mostly played hidden, for 16 hours, or without a frame. The
   rule is the same in all arms and asks nothing that an arm could change. The report compares their number. Effects hold all units, and

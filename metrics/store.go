@@ -59,8 +59,9 @@ type LookTx interface {
 	AppendLook(ctx context.Context, l Look) error
 	// Aftermath returns per arm, in order and every arm, what came of the units
 	// whose day closed in (after, upTo], by what is known now. A zero after means
-	// from the beginning. Of units that are no viewers, devices or sessions nothing is counted.
-	Aftermath(ctx context.Context, after, upTo time.Time) ([]Aftermath, error)
+	// from the beginning. Events by these names count beside sessions. Of units that are
+	// no viewers, devices or sessions nothing is counted.
+	Aftermath(ctx context.Context, after, upTo time.Time, events []string) ([]Aftermath, error)
 	// Counts returns per arm, in order and every arm, the exposed, crossed
 	// and overridden units recorded up to upTo, and the outcomes fixed so far,
 	// those of this transaction included.

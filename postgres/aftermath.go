@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/metrics"
 )
@@ -15,8 +17,9 @@ import (
 // day closed between two places: all, those of which there are sessions, of these those
 // with a record that came late, and those with contradictory records. What late means
 // is metrics.LateAt; the conformance suite compares the two. Sessions are joined as in
-// closedQuery, those that are linked to their unit included.
-func aftermathQuery(unit experiment.UnitType) string {
+// closedQuery, those that are linked to their unit included; with events, those by the
+// names $10 of the unit as in eventsInWindows.
+func aftermathQuery(unit experiment.UnitType, events bool) string {
 	column := unitColumns[unit]
 	const facts = `select s.conflicts > 0 or s.folded and exists (
 				       select from cmcd_conflicts k where k.session_id = s.session_id) as conflicted,
@@ -25,6 +28,17 @@ func aftermathQuery(unit experiment.UnitType) string {
 				            then s.last_mark_client_ts_ms + s.clock_offset_ms
 				            else s.first_mark_recv_ms + s.last_mark_mono_ms - s.first_mark_mono_ms end <= x.closes_ms as late`
 	const within = ` and s.first_recv_ms >= x.exposed_ms and s.first_recv_ms < x.exposed_ms + $8`
+	happened := ``
+	if events {
+		happened = `
+				union all
+				select false, e.recv_ms > x.closes_ms
+				from generate_series(
+					date_trunc('day', to_timestamp(x.exposed_ms / 1000.0) at time zone 'utc'),
+					date_trunc('day', to_timestamp((x.exposed_ms + $8 - 1) / 1000.0) at time zone 'utc'), interval '1 day') as d (day)
+				join unit_events e on e.day = d.day::date and e.unit_id = x.unit_id and e.unit_type = $9 and e.name = any ($10)
+					and e.at_ms >= x.exposed_ms and e.at_ms < x.exposed_ms + $8`
+	}
 	return `
 		select arm, count(*), count(*) filter (where late is not null), count(*) filter (where late), count(*) filter (where conflicted)
 		from (
@@ -44,7 +58,7 @@ func aftermathQuery(unit experiment.UnitType) string {
 				` + facts + `
 				from session_links l join sessions s on s.session_id = l.session_id
 				where exists (select from session_links)
-				  and l.unit_id = x.unit_id and l.unit_type = $9 and s.` + column + ` <> x.unit_id` + within + `) s on true
+				  and l.unit_id = x.unit_id and l.unit_type = $9 and s.` + column + ` <> x.unit_id` + within + happened + `) s on true
 			group by x.arm, x.unit_id) u
 		group by arm`
 }
@@ -52,7 +66,7 @@ func aftermathQuery(unit experiment.UnitType) string {
 // Aftermath implements metrics.LookTx. It reads on a connection of its own and by the
 // page, as Closed does: after a day without a job there are as many units as there
 // were in the day.
-func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metrics.Aftermath, error) {
+func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time, events []string) ([]metrics.Aftermath, error) {
 	out := make([]metrics.Aftermath, len(l.exp.Arms))
 	switch l.exp.Unit {
 	case experiment.UnitViewer, experiment.UnitDevice, experiment.UnitSession:
@@ -72,7 +86,7 @@ func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metric
 			} else if err != nil {
 				return err
 			}
-			if err := l.addAftermath(ctx, tx, from, to, out); err != nil {
+			if err := l.addAftermath(ctx, tx, from, to, events, out); err != nil {
 				return err
 			}
 			from = to
@@ -83,10 +97,16 @@ func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time) ([]metric
 }
 
 // addAftermath adds the counts of a page to those of the arms.
-func (l *lookTx) addAftermath(ctx context.Context, tx *connTx, from, to closedPlace, arms []metrics.Aftermath) error {
+func (l *lookTx) addAftermath(ctx context.Context, tx *connTx, from, to closedPlace, events []string, arms []metrics.Aftermath) error {
 	day := metrics.WindowDay
-	rows, err := tx.QueryContext(ctx, aftermathQuery(l.exp.Unit), l.exp.ID, l.exp.Version, from.at, from.unit, to.at, to.unit,
-		day.AfterFirst().Milliseconds(), day.Span().Milliseconds(), string(l.exp.Unit))
+	args := []any{
+		l.exp.ID, l.exp.Version, from.at, from.unit, to.at, to.unit,
+		day.AfterFirst().Milliseconds(), day.Span().Milliseconds(), string(l.exp.Unit),
+	}
+	if len(events) > 0 {
+		args = append(args, pq.Array(events))
+	}
+	rows, err := tx.QueryContext(ctx, aftermathQuery(l.exp.Unit, len(events) > 0), args...)
 	return scanRows(rows, err, func(rows *sql.Rows) error {
 		var arm int
 		var a metrics.Aftermath

@@ -110,7 +110,7 @@ func TestClosedPages(t *testing.T) {
 			}
 		}
 		_, err := s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
-			after, err := tx.Aftermath(t.Context(), time.Time{}, jobStart.AddDate(0, 0, 9))
+			after, err := tx.Aftermath(t.Context(), time.Time{}, jobStart.AddDate(0, 0, 9), nil)
 			if awaited := after[0].Awaited + after[1].Awaited; awaited != int64(units) {
 				t.Errorf("Aftermath counts %d units of %d", awaited, units)
 			}

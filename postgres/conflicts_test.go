@@ -184,7 +184,7 @@ func TestAftermathCountsConflictedUnits(t *testing.T) {
 	}
 	fold(t, s.DB, testNow.Add(time.Hour))
 	_, err = s.Look(t.Context(), &exp, func(tx metrics.LookTx) error {
-		got, err := tx.Aftermath(t.Context(), time.Time{}, testNow.AddDate(0, 0, 3))
+		got, err := tx.Aftermath(t.Context(), time.Time{}, testNow.AddDate(0, 0, 3), nil)
 		want := []metrics.Aftermath{{Awaited: 1, Settled: 1}, {Awaited: 4, Settled: 3, Conflicted: 2}}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("Aftermath differs (-want +got):\n%s", diff)

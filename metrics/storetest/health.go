@@ -52,18 +52,34 @@ func testAftermath(t *testing.T, w *world) {
 		session("s-outside", "silent", dayCloses),
 		beat(session("s-linked", "", 1), dayCloses-1, dayCloses+1, false),
 	)
+	late := func(e Event, received float64) Event {
+		e.RecvMs = at(received).UnixMilli()
+		return e
+	}
+	w.happen(
+		event("silent", "tip", "in time", 1), late(event("silent", "tip", "at last", 2), dayCloses), // settles without a session
+		late(event("well", "tip", "late", 1_439), dayCloses+1),
+		late(event("late", "tip", "late", 2), dayCloses+60),      // as its sessions are
+		late(event("on", "other", "late", 2), dayCloses+60),      // nobody asks for it
+		late(event("on", "tip", "outside", 1_440), dayCloses+60), // not of the day
+		late(event("next", "tip", "before", 9), dayCloses+60),    // before its exposure
+		late(event("crossed", "tip", "late", 2), dayCloses+60),   // in no outcome
+		late(event("somebody", "tip", "late", 2), dayCloses+60),  // not exposed
+	)
 	for _, test := range []struct {
 		name        string
 		after, upTo time.Time
 		want        []metrics.Aftermath
+		events      []string
 	}{
-		{"all", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Awaited: 4, Settled: 4, Late: 3}, {Awaited: 4, Settled: 3, Late: 1}}},
-		{"of the first minute", time.Time{}, at(dayCloses), []metrics.Aftermath{{Awaited: 3, Settled: 3, Late: 2}, {Awaited: 4, Settled: 3, Late: 1}}},
-		{"of the rest", at(dayCloses), at(dayCloses + 10), []metrics.Aftermath{{Awaited: 1, Settled: 1, Late: 1}, {}}},
-		{"none", at(dayCloses + 10), at(dayCloses + 20), []metrics.Aftermath{{}, {}}},
+		{"all", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Awaited: 4, Settled: 4, Late: 3}, {Awaited: 4, Settled: 3, Late: 1}}, nil},
+		{"with events", time.Time{}, at(dayCloses + 10), []metrics.Aftermath{{Awaited: 4, Settled: 4, Late: 4}, {Awaited: 4, Settled: 4, Late: 1}}, []string{"follow", "tip"}},
+		{"of the first minute", time.Time{}, at(dayCloses), []metrics.Aftermath{{Awaited: 3, Settled: 3, Late: 2}, {Awaited: 4, Settled: 3, Late: 1}}, nil},
+		{"of the rest", at(dayCloses), at(dayCloses + 10), []metrics.Aftermath{{Awaited: 1, Settled: 1, Late: 1}, {}}, nil},
+		{"none", at(dayCloses + 10), at(dayCloses + 20), []metrics.Aftermath{{}, {}}, nil},
 	} {
 		w.mustLook(func(tx metrics.LookTx) error {
-			got, err := tx.Aftermath(w.ctx, test.after, test.upTo)
+			got, err := tx.Aftermath(w.ctx, test.after, test.upTo, test.events)
 			if err != nil {
 				return err
 			}
