@@ -99,7 +99,10 @@ func (b *builder) checkPlan() Check {
 		Statistic: "hash " + shortHash(b.exp.Plan.Hash()), Threshold: "fails when it is not the hash of the launch",
 		Detail: "The criteria shown are those of the launch.",
 	}
-	if !b.planIntact() {
+	switch {
+	case b.exp.PlanHash == "" && b.exp.Status == experiment.StatusDraft:
+		c.State, c.Statistic, c.Detail = CheckUnknown, "not fixed yet", "The plan is hashed at the launch."
+	case !b.planIntact():
 		c.State = CheckFail
 		c.Detail = "The stored plan is not the one of the launch, which has the hash " + shortHash(b.exp.PlanHash) + "."
 		c.Fix = "Restore the plan from the audit log, or start a new version."

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +18,9 @@ import (
 func (b *builder) verdict(r *Report) Verdict {
 	if v, broken := b.untrustworthy(r.Trust); broken {
 		return v
+	}
+	if b.exp.Status == experiment.StatusDraft && r.Head.Look == 0 {
+		return b.unlaunched(r)
 	}
 	var arms []ArmVerdict
 	var cases []armCase
@@ -259,6 +263,9 @@ func (b *builder) keepRunningSentence(c *armCase, known, helped []*Row) string {
 	}
 	r := known[0]
 	s := fmt.Sprintf("Not decided yet. %s in %s could be anywhere %s.", r.Metric.Name, c.label, r.rangeWords())
+	if b.over() {
+		return strings.Replace(s, " yet", "", 1)
+	}
 	if r.GroupSequential != nil {
 		return s + b.nextLook(r)
 	}
@@ -366,6 +373,9 @@ func shippable(cases []armCase, b *builder) string {
 
 // action says what to do about the leading case.
 func (b *builder) action(c *armCase) string {
+	if b.over() {
+		return b.overAction(c)
+	}
 	if s := programmeAction(c.state); s != "" {
 		return s
 	}

@@ -135,7 +135,7 @@ func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
 	paths := append(everyPage(t), reportPaths()...)
-	for _, width := range []int{360, 1280} {
+	for _, width := range []int{360, 768, 1280} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			t.Parallel()
 			p := browser.Open(t, url+paths[0], webtest.View{Width: width, Height: 800, Dark: width == 360})
@@ -153,7 +153,7 @@ func TestDecisionsFit(t *testing.T) {
 	t.Parallel()
 	browser, url := webtest.Start(t), site(t)
 	for _, name := range []string{"typical", "srm", "status_draft"} {
-		for _, width := range []int{360, 1280} {
+		for _, width := range []int{360, 768, 1280} {
 			p := browser.Open(t, url+"/report/"+name, webtest.View{Width: width, Height: 800})
 			webtest.Eval[bool](t, p, `document.querySelector(".decide").open = true`)
 			checkFits(t, p, name, width)

@@ -134,7 +134,7 @@ func shipDecision(r *report.Report) decision {
 		Text: "Stops the experiment and serves one arm to every unit of its type, whatever its audience; held-out units keep control.",
 	}
 	if !d.Main {
-		d.Warning = "The rule says: " + verdictWording(r.Verdict.State).Word + "."
+		d.Warning = "The rule says: " + verdictWordingOf(r.Head.Status, r.Verdict.State).Word + "."
 	}
 	best := r.Verdict.Arm
 	for i := range r.Head.Arms {

@@ -206,7 +206,7 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 	}
 	worst := health(r)
 	row.Health = &worst
-	row.Verdict = verdictWording(r.Verdict.State)
+	row.Verdict = verdictWordingOf(r.Head.Status, r.Verdict.State)
 	row.Units, row.Progress, row.Planned = count(r.Head.Units), min(1, r.Head.Progress), count(r.Head.NOpt)
 	if len(r.Primary) == 0 {
 		return row, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/splitcast/splitcast/experiment"
+	"github.com/splitcast/splitcast/metrics"
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/report/reporttest"
 )
@@ -38,24 +39,11 @@ func variants(t testing.TB) map[string]report.Report {
 	t.Helper()
 	out := map[string]report.Report{}
 	maps.Copy(out, reports())
-	for _, s := range []experiment.Status{
-		experiment.StatusDraft, experiment.StatusPaused, experiment.StatusStopped, experiment.StatusArchived,
-	} {
-		r := sample(t, "typical")
-		r.Head.Status = s
-		out["status_"+string(s)] = r
-	}
-	shipped := sample(t, "ship")
-	shipped.Head.Status, shipped.Head.ShippedArm = experiment.StatusStopped, shipped.Head.Arms[1].Key
-	out["shipped"] = shipped
 	imported := sample(t, "typical")
 	imported.Head.Arms = slices.Clone(imported.Head.Arms)
 	imported.Head.Arms[0].Imported, imported.Head.Arms[1].Imported = 1_234, 1
 	out["imported"] = imported
-	collecting := sample(t, "no_data")
-	collecting.Head.Units = 120
-	out["collecting"] = collecting
-	maps.Copy(out, states(t))
+	maps.Copy(out, states())
 	out["bare"] = report.Report{Head: report.Head{Key: "bare", Name: "Bare", Status: experiment.StatusRunning}}
 	out["hostile"] = hostile(t)
 	out["one_arm"] = report.Report{Head: report.Head{
@@ -65,30 +53,54 @@ func variants(t testing.TB) map[string]report.Report {
 	return out
 }
 
-// states are the states of a report in which there is not, or no more, all to see.
-func states(t testing.TB) map[string]report.Report {
-	t.Helper()
-	edited := func(name string, edit func(*report.Report)) report.Report {
-		r := sample(t, name)
-		r.Head.Arms = slices.Clone(r.Head.Arms)
-		r.Primary = slices.Clone(r.Primary)
-		edit(&r)
-		return r
+// states are the states of a report in which there is not, or no more, all to see, built
+// from what a server would have then.
+var states = sync.OnceValue(func() map[string]report.Report {
+	built := func(name string, edit func(*report.Input)) report.Report {
+		in := reporttest.Fixtures()[name]
+		in.Looks = slices.Clone(in.Looks)
+		edit(&in)
+		return report.Build(in)
 	}
-	return map[string]report.Report{
-		"state_scheduled": edited("no_data", func(r *report.Report) {
-			at, end := r.Head.BuiltAt.Add(50*time.Hour), r.Head.BuiltAt.Add(400*time.Hour)
-			r.Head.Status, r.Head.StartAt, r.Head.StopAt = experiment.StatusDraft, &at, &end
+	draft := func(in *report.Input) {
+		in.Experiment.Status, in.Experiment.StartedAt, in.Experiment.PlanHash = experiment.StatusDraft, nil, ""
+	}
+	out := map[string]report.Report{
+		"status_draft":  built("no_data", draft),
+		"status_paused": built("typical", func(in *report.Input) { in.Experiment.Status = experiment.StatusPaused }),
+		"state_scheduled": built("no_data", func(in *report.Input) {
+			draft(in)
+			at, end := in.Now.Add(50*time.Hour), in.Now.Add(400*time.Hour)
+			in.Experiment.StartAt, in.Experiment.StopAt = &at, &end
 		}),
-		"state_no_metric": edited("typical", func(r *report.Report) {
-			for i := range r.Primary {
-				r.Primary[i].Effect, r.Primary[i].Absolute, r.Primary[i].Units, r.Primary[i].State = nil, nil, 0, report.StateUnknown
-				r.Primary[i].Refusal = &report.Refusal{Code: report.CodeNoUnits, Message: "No unit of an arm has a value of this metric yet."}
+		"collecting": built("no_data", func(in *report.Input) {
+			in.Counts = []metrics.ArmCounts{{Arm: 0, Exposed: 57}, {Arm: 1, Exposed: 63}}
+		}),
+		"state_no_metric": built("typical", func(in *report.Input) {
+			for i := range in.Looks {
+				in.Looks[i].Cells = slices.DeleteFunc(slices.Clone(in.Looks[i].Cells), func(c metrics.Cell) bool {
+					return slices.Contains(in.Experiment.Plan.Primary, c.Metric)
+				})
 			}
 		}),
-		"state_stale":     edited("typical", func(r *report.Report) { r.Head.LagSec = 7 * 3600 }),
-		"state_late_data": edited("typical", func(r *report.Report) { r.Head.Arms[1].Exposed += 250 }),
+		"state_stale": built("typical", func(in *report.Input) { in.Now = in.Now.Add(7 * time.Hour) }),
+		"state_late_data": built("typical", func(in *report.Input) {
+			in.Counts = slices.Clone(in.Looks[len(in.Looks)-1].Arms)
+			in.Counts[1].Exposed += 250
+		}),
+		"shipped": built("ship", func(in *report.Input) { over(in, experiment.StatusStopped, in.Experiment.Arms[1].Key) }),
 	}
+	for _, s := range []experiment.Status{experiment.StatusStopped, experiment.StatusArchived} {
+		out["status_"+string(s)] = built("typical", func(in *report.Input) { over(in, s, "") })
+	}
+	return out
+})
+
+// over stops an experiment, which may have been shipped.
+func over(in *report.Input, status experiment.Status, shipped string) {
+	in.Experiment.Status, in.Experiment.ShippedArm = status, shipped
+	at := in.Now
+	in.Experiment.StoppedAt = &at
 }
 
 // negative is a report of metrics below zero that lost nearly all or far more than

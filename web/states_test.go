@@ -19,9 +19,10 @@ func TestNeverBlank(t *testing.T) {
 		"state_stale":     {"Stale: results are 7 h behind", "Is anyone hurt?"},
 		"unknown_metric":  {"1 metric could not be computed", "metric_of_tomorrow", "Did it help?"},
 		"no_number":       {"could not be computed"},
-		"status_stopped":  {"The report stays as it was at the last look"},
-		"status_archived": {"Archived"},
-		"shipped":         {"Treatment ships"},
+		"status_draft":    {"This experiment is a draft", "Not launched"},
+		"status_stopped":  {"The report stays as it was at the last look", "Not decided", "run it again"},
+		"status_archived": {"Archived", "Not decided"},
+		"shipped":         {"Treatment ships", "↑ It helped", "Nothing: Treatment is shipped."},
 	} {
 		r, ok := all[name]
 		if !ok {
@@ -31,6 +32,15 @@ func TestNeverBlank(t *testing.T) {
 		for _, w := range want {
 			if !strings.Contains(page, w) {
 				t.Errorf("%s lacks %q", name, w)
+			}
+		}
+	}
+	// What is over or has not begun is told neither to run on nor to wait.
+	for _, name := range []string{"status_stopped", "status_archived", "shipped", "status_draft", "state_scheduled"} {
+		page := renderReport(t, reportView(all[name]))
+		for _, never := range []string{"Keep running", "At this pace", "Wait:", "Not decided yet", "Still collecting", ">as fixed at launch"} {
+			if launched := all[name].Head.PlanHash != ""; strings.Contains(page, never) && !(launched && never == ">as fixed at launch") {
+				t.Errorf("%s says %q", name, never)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/report"
 	"github.com/splitcast/splitcast/web/chart"
 )
@@ -48,7 +49,7 @@ type armVerdictPart struct {
 func newVerdict(r *report.Report) verdictPart {
 	h := &r.Head
 	p := verdictPart{
-		State: verdictWording(r.Verdict.State), Sentence: tight(r.Verdict.Sentence), Action: tight(r.Verdict.Action),
+		State: verdictWordingOf(h.Status, r.Verdict.State), Sentence: tight(r.Verdict.Sentence), Action: tight(r.Verdict.Action),
 		DataAsOf: newStamp(h.Watermark, clockFormat), Lag: span(h.LagSec),
 		Units: count(h.Units), Planned: count(h.NOpt), Progress: min(1, h.Progress), Percent: wholePct(h.Progress),
 		PlanHash: shortHash(h.PlanHash), PlanFull: h.PlanHash, PlanIntact: h.PlanIntact,
@@ -77,7 +78,7 @@ func newVerdict(r *report.Report) verdictPart {
 		p.Rule = strings.Replace(p.Rule, ":", " for "+armLabel(h, r.Verdict.Arm)+":", 1)
 		for _, a := range r.Verdict.Arms {
 			if a.Arm != r.Verdict.Arm { // whose sentence is that of the verdict
-				p.Arms = append(p.Arms, newArmVerdict(a, armLabel(h, a.Arm)))
+				p.Arms = append(p.Arms, newArmVerdict(a, armLabel(h, a.Arm), h.Status))
 			}
 		}
 	}
@@ -85,12 +86,12 @@ func newVerdict(r *report.Report) verdictPart {
 }
 
 // newArmVerdict prepares the verdict on one arm; its sentence names the arm.
-func newArmVerdict(a report.ArmVerdict, label string) armVerdictPart {
+func newArmVerdict(a report.ArmVerdict, label string, status experiment.Status) armVerdictPart {
 	sentence := tight(a.Sentence)
 	if !strings.Contains(sentence, label) {
 		sentence = label + ": " + sentence
 	}
-	return armVerdictPart{Sentence: sentence, State: verdictWording(a.State)}
+	return armVerdictPart{Sentence: sentence, State: verdictWordingOf(status, a.State)}
 }
 
 // armLabel returns the name of an arm by its key.

@@ -41,6 +41,27 @@ func rowWording(s report.State, role report.Role) wording {
 	return wording{"Not known yet", chart.NotProven}
 }
 
+// verdictWordingOf words the state of a verdict on an experiment of a status: what has
+// not begun or is over is told nothing to do.
+func verdictWordingOf(status experiment.Status, s report.VerdictState) wording {
+	w := verdictWording(s)
+	switch status {
+	case experiment.StatusDraft:
+		if s == report.VerdictCollecting {
+			w.Word = "Not launched"
+		}
+	case experiment.StatusStopped, experiment.StatusArchived:
+		if word, ok := map[report.VerdictState]string{
+			report.VerdictCollecting: "Nothing was learnt", report.VerdictKeepRunning: "Not decided", report.VerdictShip: "↑ It helped",
+			report.VerdictRollBack: "↓ It hurt", report.VerdictHold: "A segment is harmed", report.VerdictStopNoEffect: "No effect worth having",
+		}[s]; ok {
+			w.Word = word
+		}
+	case experiment.StatusRunning, experiment.StatusPaused:
+	}
+	return w
+}
+
 // verdictWording words the state of a verdict.
 func verdictWording(s report.VerdictState) wording {
 	switch s {
