@@ -34,6 +34,6 @@ func (e *Spec) validateSuspects(f *faultList) {
 	case s != SuspectsExclude:
 		f.addf("plan.suspects", "must be %s or %s", SuspectsInclude, SuspectsExclude)
 	case !e.Unit.HasPast():
-		f.addf("plan.suspects", "of a %s it is not known whether it is a program: leave it out", e.Unit)
+		f.addf("plan.suspects", "of a %s it is not known whether it is a program: include them, or count viewers or devices", e.Unit)
 	}
 }

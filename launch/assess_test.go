@@ -237,6 +237,16 @@ func TestChecks(t *testing.T) {
 		"same thing": {change: func(in *launch.Input) { in.Others = append(in.Others, other("o", "x", experiment.ChangeUI, 2_000)) }, soft: "o changes the same thing"},
 		"other one":  {change: func(in *launch.Input) { in.Others = append(in.Others, other("o", "x", experiment.ChangeABR, 2_000)) }},
 		"at once":    {change: func(in *launch.Input) { in.Spec.Slots = 5_000 }, soft: "It begins with 50 % of the traffic"},
+		"a ramp that is past": {change: func(in *launch.Input) {
+			in.Spec.Slots, in.Spec.Ramp = 100, []experiment.RampStep{{At: in.Now.Add(-time.Hour), Slots: 500}, {At: in.Now, Slots: 2_500}, {At: in.Now.Add(time.Second), Slots: 9_000}}
+		}, soft: "It begins with 25 % of the traffic: the time of 2 of the 3 steps of its ramp is past"},
+		"a ramp to come": {change: func(in *launch.Input) {
+			in.Spec.Slots, in.Spec.Ramp = 100, []experiment.RampStep{{At: in.Now.Add(time.Second), Slots: 9_000}}
+		}},
+		"a ramp past at its start": {change: func(in *launch.Input) {
+			start := in.Now.Add(time.Hour)
+			in.Spec.StartAt, in.Spec.Slots, in.Spec.Ramp = &start, 100, []experiment.RampStep{{At: start, Slots: 500}}
+		}, soft: "It begins with 5 % of the traffic: the time of 1 of the 1 steps"},
 	} {
 		in := inputOf(t)
 		in.Previews = map[string]launch.MetricPreview{"watch_hours_per_viewer": in.Previews["watch_hours_per_viewer"], "start_success": in.Previews["start_success"]}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/splitcast/splitcast/experiment"
 )
@@ -276,10 +277,34 @@ func checkStart(in *Input) Check {
 	if total == 0 {
 		return c
 	}
-	part := float64(in.Spec.Slots) / experiment.TotalSlots
+	slots, past := firstSlots(&in.Spec, in.Now)
+	part := float64(slots) / experiment.TotalSlots
+	if past > 0 {
+		c.OK, c.Title = false, fmt.Sprintf("It begins with %.3g %% of the traffic: the time of %d of the %d steps of its ramp is past", 100*part, past, len(in.Spec.Ramp))
+		c.Detail = "Choose the ramp anew and it begins at launch."
+		return c
+	}
 	if part >= wideStart {
 		c.OK, c.Title = false, fmt.Sprintf("It begins with %.3g %% of the traffic", 100*part)
 		c.Detail = fmt.Sprintf("The change reaches %.3g %% of all units in the first minute. A ramp moves nobody between arms.", 100*part*float64(treated)/float64(total))
 	}
 	return c
+}
+
+// firstSlots returns what an experiment owns once it runs, and how many steps of its
+// ramp are due by then: they are taken at once.
+func firstSlots(spec *experiment.Spec, now time.Time) (slots, past int) {
+	begin := now
+	if spec.StartAt != nil && spec.StartAt.After(now) {
+		begin = *spec.StartAt
+	}
+	slots = spec.Slots
+	for _, step := range spec.Ramp {
+		if step.At.After(begin) {
+			break
+		}
+		slots = max(slots, step.Slots)
+		past++
+	}
+	return slots, past
 }

@@ -39,7 +39,8 @@ const (
 	fieldEnd       = "plan.end"
 	fieldMethod    = "plan.method"
 	fieldLooks     = "plan.looks"
-	fieldRamp      = "ramp" // a name of launchRamps; empty: all at once
+	fieldSuspects  = "plan.suspects" // empty: they count
+	fieldRamp      = "ramp"          // a name of launchRamps; empty: all at once
 	fieldStartAt   = "start_at"
 	fieldStopAt    = "stop_at"
 )
@@ -118,7 +119,7 @@ func ReadLaunch(form url.Values, now time.Time) (experiment.Spec, experiment.Err
 		Unit: experiment.UnitType(f.text(fieldUnit)), Design: experiment.DesignAB, Layer: f.text(fieldLayer),
 		Slots: int(f.number(fieldShare)*experiment.TotalSlots/100 + 0.5), Status: experiment.Status(f.text(ParamStatus)),
 		Audience: f.audience(), Arms: f.arms(),
-		Plan: experiment.Plan{Secondary: form[fieldSecondary], MDE: f.number(fieldMDE) / 100, Units: int64(f.number(fieldUnits)), Method: experiment.Method(f.text(fieldMethod)), Looks: int(f.number(fieldLooks))},
+		Plan: experiment.Plan{Secondary: form[fieldSecondary], MDE: f.number(fieldMDE) / 100, Units: int64(f.number(fieldUnits)), Method: experiment.Method(f.text(fieldMethod)), Looks: int(f.number(fieldLooks)), Suspects: experiment.Suspects(f.text(fieldSuspects))},
 	}
 	if spec.Key == "" {
 		spec.Key = keyOf(spec.Name)
@@ -166,7 +167,10 @@ type launchReader struct {
 	faults experiment.Errors
 }
 
-func (f *launchReader) text(name string) string { return strings.TrimSpace(f.form.Get(name)) }
+// text returns a field. Browsers send line ends as CR LF.
+func (f *launchReader) text(name string) string {
+	return strings.TrimSpace(strings.ReplaceAll(f.form.Get(name), "\r\n", "\n"))
+}
 
 func (f *launchReader) fault(field, message string) {
 	f.faults = append(f.faults, experiment.Invalidf(field, "%s", message))

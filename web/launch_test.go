@@ -93,7 +93,7 @@ func hostileLaunch() LaunchView {
 	form := NewLaunchForm(experiment.ChangeEncoder)
 	for name, value := range map[string]string{
 		fieldName: `"><script>alert(1)</script>`, fieldWhy: strings.Repeat("unbreakable", 40) + " ذراع العلاج", armField(1, "value"): "{",
-		fieldUnits: "many", fieldShare: "0", fieldLayer: "<b>", fieldStartAt: "soon", fieldUnit: "viewer",
+		fieldUnits: "many", fieldSuspects: "exclude", fieldShare: "0", fieldLayer: "<b>", fieldStartAt: "soon", fieldUnit: "viewer",
 		guardField(0, "margin"): "0", guardField(1, "margin"): "-1e400", ruleField(0, "attr"): "x", ruleField(0, "op"): "semver_ge", ruleField(0, "value"): "new",
 	} {
 		form.Set(name, value)
@@ -136,6 +136,7 @@ func TestReadLaunch(t *testing.T) {
 		form.Set(name, value)
 	}
 	form[fieldSecondary] = []string{"bitrate", "stalls_per_hour"}
+	form.Set(fieldSuspects, "exclude")
 	spec, faults = ReadLaunch(form, launchNow)
 	encoded, err := json.Marshal(spec)
 	if err != nil || len(faults) > 0 {
@@ -144,7 +145,7 @@ func TestReadLaunch(t *testing.T) {
 	for _, want := range []string{
 		`"key":"k"`, `"layer":"player"`, `"slots":1250`, `"end":"2026-12-24"`, `"status":"running"`,
 		`{"all":[{"attr":"player","op":"in","values":["hls.js","dash.js"]},{"attr":"app","op":"semver_ge","value":"5.2.0"},{"attr":"kids","op":"eq","value":false}]}`,
-		`{"key":"c","weight":2,"value":{"safety":0.7}}`, `"secondary":["bitrate","stalls_per_hour"]`,
+		`{"key":"c","weight":2,"value":{"safety":0.7}}`, `"secondary":["bitrate","stalls_per_hour"]`, `"suspects":"exclude"`,
 	} {
 		if !strings.Contains(string(encoded), want) {
 			t.Errorf("%s lacks %s", encoded, want)
@@ -185,7 +186,7 @@ func TestLaunchStepsSay(t *testing.T) {
 		"/launch/audience-bare":   {"nobody can be counted"},
 		"/launch/power":           {"units find a lift of 2 %, whenever you look", "with 20 % of the traffic", "Group-sequential"},
 		"/launch/power-bare":      {"Choose a primary metric first"},
-		"/launch/power-hostile":   {"must be a number", "no unit of the control arm"},
+		"/launch/power-hostile":   {"must be a number", "no unit of the control arm", `<details open><summary>Who counts`, `<option value="exclude" selected>`},
 		"/launch/traffic":         {"strip-new", "changes the same thing", "60 % free before this one", "low-latency"},
 		"/launch/traffic-hostile": {"must be a time such as", "must be a key as of experiments"},
 		"/launch/review":          {"Launch with", "The arms share links", "abr-buffer changes the same thing"},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,6 +23,8 @@ const (
 	fieldOf   = "of"   // key of the experiment
 	fieldWas  = "was"  // digest of what was opened
 	fieldKept = "kept" // parts that the form has no fields for
+	// fieldStoredRamp has the ramp in words; empty: there is none.
+	fieldStoredRamp = "stored_ramp"
 )
 
 // keptPart is a part of an experiment of which a document can say more than the
@@ -43,9 +46,6 @@ func keptParts() []keptPart {
 		{"unit", "Its unit", func(to, from *experiment.Spec) { to.Unit = from.Unit }, prefix(fieldUnit)},
 		{"primary", "Its primary metrics", func(to, from *experiment.Spec) { to.Plan.Primary = from.Plan.Primary }, prefix(fieldPrimary)},
 		{"guardrails", "Its guardrails", func(to, from *experiment.Spec) { to.Plan.Guardrails = from.Plan.Guardrails }, prefix("plan.guardrails")},
-		{"traffic", "Its share and ramp", func(to, from *experiment.Spec) { to.Slots, to.Ramp = from.Slots, from.Ramp }, func(field string) bool {
-			return field == fieldShare || field == fieldRamp
-		}},
 	}
 }
 
@@ -59,10 +59,6 @@ func OpenLaunch(stored *experiment.Spec, now time.Time) url.Values {
 		var was, is experiment.Spec
 		part.copy(&was, stored)
 		part.copy(&is, &back)
-		if part.name == "traffic" {
-			fromStart(&was, stored)
-			fromStart(&is, &back)
-		}
 		if bytes.Equal(specJSON(&was), specJSON(&is)) {
 			continue
 		}
@@ -93,10 +89,23 @@ func KeepStored(form url.Values, spec *experiment.Spec, stored *experiment.Exper
 	*spec = stored.Spec
 	spec.Name, spec.Hypothesis, spec.Owner, spec.Change, spec.Status = said.Name, said.Hypothesis, said.Owner, said.Change, said.Status
 	spec.Unit, spec.Layer, spec.Audience, spec.Arms = said.Unit, said.Layer, said.Audience, said.Arms
-	spec.Slots, spec.Ramp, spec.StartAt, spec.StopAt = said.Slots, said.Ramp, said.StartAt, said.StopAt
+	spec.StartAt, spec.StopAt = said.StartAt, said.StopAt
+	switch {
+	case !form.Has(fieldShare): // drafts from when the form could not show the ramp have neither
+	case form.Get(fieldRamp) == rampStored:
+		spec.Slots, spec.Ramp = storedRamp(&stored.Spec, said.Slots)
+	default:
+		spec.Slots, spec.Ramp = said.Slots, said.Ramp
+	}
 	plan := &spec.Plan
-	plan.Primary, plan.Secondary, plan.Guardrails = said.Plan.Primary, said.Plan.Secondary, said.Plan.Guardrails
+	plan.Primary, plan.Guardrails = said.Plan.Primary, said.Plan.Guardrails
+	if !sameSet(plan.Secondary, said.Plan.Secondary) { // a form lists them in the order of the catalogue
+		plan.Secondary = said.Plan.Secondary
+	}
 	plan.MDE, plan.Units, plan.End, plan.Method, plan.Looks = said.Plan.MDE, said.Plan.Units, said.Plan.End, said.Plan.Method, said.Plan.Looks
+	if plan.Suspects != "" || said.Plan.Suspects != "" { // a plan that says nothing is not made to say the default
+		plan.Suspects = cmp.Or(said.Plan.Suspects, experiment.SuspectsInclude)
+	}
 	if !plan.GroupSequential() {
 		plan.Spending = ""
 	}
@@ -181,16 +190,31 @@ func openPlan(set func(name, value string), p *experiment.Plan) {
 	if p.Looks > 0 {
 		set(fieldLooks, strconv.Itoa(p.Looks))
 	}
+	if p.Suspects != experiment.SuspectsInclude {
+		set(fieldSuspects, string(p.Suspects))
+	}
 }
 
 // pctText writes a fraction in per cent, without the digits that binary fractions
-// add.
+// add, and so that it is read as the same fraction.
 func pctText(fraction float64) string {
-	return strconv.FormatFloat(100*fraction, 'g', 12, 64)
+	const fewest, most = 12, 17 // digits: what people write, and what a float64 holds
+	for digits := fewest; digits < most; digits++ {
+		text := strconv.FormatFloat(100*fraction, 'g', digits, 64)
+		if back, err := strconv.ParseFloat(text, 64); err == nil && back/100 == fraction {
+			return text
+		}
+	}
+	return strconv.FormatFloat(100*fraction, 'g', most, 64)
 }
 
-// openTraffic fills in share and ramp: that ramp of the form which takes the same
-// steps, from whatever begin.
+// sameSet reports whether two lists name the same, in whatever order.
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// openTraffic fills in share and ramp. The ramp stays as it is stored, at its times,
+// until somebody chooses another.
 func openTraffic(set func(name, value string), e *experiment.Spec) {
 	const minutes = "2006-01-02T15:04"
 	for field, at := range map[string]*time.Time{fieldStartAt: e.StartAt, fieldStopAt: e.StopAt} {
@@ -202,35 +226,11 @@ func openTraffic(set func(name, value string), e *experiment.Spec) {
 			set(field, at.UTC().Format(layout))
 		}
 	}
-	all := e.Slots
-	if n := len(e.Ramp); n > 0 {
-		all = e.Ramp[n-1].Slots
+	set(fieldShare, strconv.FormatFloat(100*float64(rampEnd(e))/experiment.TotalSlots, 'g', 12, 64))
+	if len(e.Ramp) > 0 {
+		set(fieldRamp, rampStored)
+		set(fieldStoredRamp, rampWords(e))
 	}
-	set(fieldShare, strconv.FormatFloat(100*float64(all)/experiment.TotalSlots, 'g', 12, 64))
-	var was experiment.Spec
-	was.Slots, was.Ramp = e.Slots, e.Ramp
-	fromStart(&was, e)
-	for _, r := range launchRamps() {
-		var is experiment.Spec
-		is.Slots, is.Ramp = rampOf(r.Name, all, e.StartAt, time.Time{})
-		fromStart(&is, e)
-		if r.Name != rampNone && bytes.Equal(specJSON(&was), specJSON(&is)) {
-			set(fieldRamp, r.Name)
-		}
-	}
-}
-
-// fromStart makes a ramp without a planned start comparable: it begins when the
-// form is stored, so that only the times between its steps count.
-func fromStart(part, of *experiment.Spec) {
-	if len(part.Ramp) == 0 || of.StartAt != nil {
-		return
-	}
-	steps := slices.Clone(part.Ramp)
-	for i := range steps {
-		steps[i].At = time.Time{}.Add(part.Ramp[i].At.Sub(part.Ramp[0].At))
-	}
-	part.Ramp = steps
 }
 
 // openAudience fills in comparisons that all hold.

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestOpenLaunchLosesNothing(t *testing.T) {
 		"rules that all hold": {plainDraft + `"audience":{"all":[{"attr":"os","op":"in","values":["ios","tvos"]},{"attr":"app","op":"semver_ge","value":"5.2.0"},{"attr":"kids","op":"eq","value":false}]}}`, ""},
 		"times":               {plainDraft + `"start_at":"2026-12-01T08:00:30Z","stop_at":"2026-12-24T00:00:00Z"}`, ""},
 		"planned looks":       {strings.Replace(plainDraft, `"mde":0.07`, `"method":"group_sequential","looks":5,"end":"2026-12-20","spending":"pocock"`, 1) + `"name":"n"}`, ""},
-		"a ramp of its own":   {plainDraft + `"slots":100,"ramp":[{"at":"2026-12-02T08:00:00Z","slots":777}]}`, "traffic"},
+		"a ramp of its own":   {plainDraft + `"slots":100,"ramp":[{"at":"2026-12-02T08:00:00Z","slots":777}]}`, ""},
 		"rules of which some": {plainDraft + `"audience":{"any":[{"attr":"os","op":"eq","value":"ios"},{"attr":"os","op":"eq","value":"tvos"}]}}`, "audience"},
 		"one rule alone":      {plainDraft + `"audience":{"attr":"os","op":"eq","value":"ios"}}`, "audience"},
 		"a number as text":    {plainDraft + `"audience":{"all":[{"attr":"os","op":"eq","value":"10"}]}}`, "audience"},
@@ -70,21 +71,44 @@ func plainJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// A ramp that the wizard made is the same choice again, and begins when it is
-// stored anew.
-func TestOpenLaunchKnowsItsRamps(t *testing.T) {
+// A stored ramp does not begin anew when its draft is opened later; another share
+// takes its steps at the same times, and another choice begins now.
+func TestOpenLaunchKeepsItsRamp(t *testing.T) {
 	t.Parallel()
-	for _, r := range launchRamps() {
-		form := NewLaunchForm(experiment.ChangeUI)
-		form.Set(fieldName, "Ramped")
-		form.Set(fieldShare, "40")
-		form.Set(fieldRamp, r.Name)
-		spec, _ := ReadLaunch(form, launchNow)
-		spec.Normalize()
-		opened := OpenLaunch(&spec, launchNow.Add(time.Hour))
-		if got := opened.Get(fieldRamp); got != r.Name || opened.Get(fieldShare) != "40" || len(opened[fieldKept]) > 0 {
-			t.Errorf("ramp %q is opened as %q of %s %%, kept %v", r.Name, got, opened.Get(fieldShare), opened[fieldKept])
+	form := NewLaunchForm(experiment.ChangeUI)
+	form.Set(fieldName, "Ramped")
+	form.Set(fieldShare, "40")
+	stored := experiment.Experiment{Version: 1}
+	stored.Spec, _ = ReadLaunch(form, launchNow)
+	stored.Normalize()
+	later := launchNow.Add(30 * time.Hour)
+	opened := OpenLaunch(&stored.Spec, later)
+	if opened.Get(fieldShare) != "40" || !strings.HasPrefix(opened.Get(fieldStoredRamp), "0.4 % of the layer, then 2 %") {
+		t.Errorf("opened with a share of %s %% and the ramp %q", opened.Get(fieldShare), opened.Get(fieldStoredRamp))
+	}
+	day := func(from time.Time, n int) string { return from.AddDate(0, 0, n).Format(time.RFC3339) }
+	for name, tt := range map[string]struct{ share, ramp, want string }{
+		"as stored":    {"40", rampStored, "40 200@" + day(launchNow, 1) + " 1000@" + day(launchNow, 2) + " 2000@" + day(launchNow, 3) + " 4000@" + day(launchNow, 4)},
+		"another half": {"20", rampStored, "20 100@" + day(launchNow, 1) + " 500@" + day(launchNow, 2) + " 1000@" + day(launchNow, 3) + " 2000@" + day(launchNow, 4)},
+		"a tiny share": {"0.02", rampStored, "1 2@" + day(launchNow, 4)},
+		"begun anew":   {"40", rampDaily, "40 200@" + day(later, 1) + " 1000@" + day(later, 2) + " 2000@" + day(later, 3) + " 4000@" + day(later, 4)},
+		"at once":      {"40", rampNone, "4000"},
+	} {
+		sent := MergeLaunch(opened, launch.StepTraffic, url.Values{fieldShare: {tt.share}, fieldRamp: {tt.ramp}, fieldStoredRamp: {"forged"}})
+		spec, faults := ReadLaunch(sent, later)
+		faults = append(faults, KeepStored(sent, &spec, &stored)...)
+		got := strconv.Itoa(spec.Slots)
+		for _, step := range spec.Ramp {
+			got += " " + strconv.Itoa(step.Slots) + "@" + step.At.Format(time.RFC3339)
 		}
+		if got != tt.want || len(faults) > 0 || sent.Get(fieldStoredRamp) == "forged" {
+			t.Errorf("%s: %s, want %s; faults %v", name, got, tt.want, faults)
+		}
+	}
+	delete(opened, fieldShare) // as drafts of before the form could show a ramp of one's own
+	spec, _ := ReadLaunch(opened, later)
+	if faults := KeepStored(opened, &spec, &stored); len(faults) > 0 || spec.Slots != 40 || len(spec.Ramp) != 4 {
+		t.Errorf("without a share: %d slots, %v, %v", spec.Slots, spec.Ramp, faults)
 	}
 }
 

@@ -69,6 +69,8 @@ type launchPage struct {
 	Secondary    []option
 	Guardrails   []launchRow
 	Plan         []launchField
+	Counting     []launchField // who counts; open when it is not the default
+	CountingOpen bool
 	Traffic      []launchField
 	Schedule     []launchField
 
@@ -130,6 +132,8 @@ var launchOps = []struct {
 	{experiment.OpLe, "at most"},
 	{experiment.OpLt, "less than"},
 	{experiment.OpSemverGe, "version at least"},
+	{experiment.OpSemverGt, "version above"},
+	{experiment.OpSemverLe, "version at most"},
 	{experiment.OpSemverLt, "version below"},
 	{experiment.OpSemverEq, "version is"},
 	{experiment.OpContains, "contains"},
@@ -211,7 +215,11 @@ func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
 	case launch.StepMetrics:
 		p.metricFields(v, b)
 	case launch.StepAudience:
-		for _, u := range []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession} {
+		units := []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession}
+		if unit := experiment.UnitType(b.form.Get(fieldUnit)); unit != "" && !slices.Contains(units, unit) {
+			units = append(units, unit) // of a document: the form must not change it
+		}
+		for _, u := range units {
 			p.Units = append(p.Units, option{Value: string(u), Text: string(u), Selected: b.form.Get(fieldUnit) == string(u)})
 		}
 		for i := range launchRules {
@@ -228,6 +236,9 @@ func (p *launchPage) fields(v *LaunchView, b *launchBuilder) {
 			b.date(fieldEnd, "Planned end", "planned looks need one; else optional"),
 			b.field(fieldLooks, "Planned looks", "2 to 28 until the planned end; left empty: 14"),
 		}
+		suspects := b.hinted(b.choice(fieldSuspects, "Likely programs", suspectOptions(b.form.Get(fieldSuspects))),
+			"viewers that call themselves a bot, or behaved like one before; the report shows the other way beside it, and which way decides is fixed at launch")
+		p.Counting, p.CountingOpen = []launchField{suspects}, suspects.Value != "" || suspects.Error != ""
 	case launch.StepTraffic:
 		p.trafficFields(b)
 	case launch.StepReview:
@@ -281,6 +292,9 @@ func (p *launchPage) metricFields(v *LaunchView, b *launchBuilder) {
 
 func (p *launchPage) trafficFields(b *launchBuilder) {
 	var ramps []option
+	if words := b.form.Get(fieldStoredRamp); words != "" {
+		ramps = append(ramps, option{Value: rampStored, Text: "As stored: " + words, Selected: b.form.Get(fieldRamp) == rampStored})
+	}
 	for _, r := range launchRamps() {
 		ramps = append(ramps, option{Value: r.Name, Text: r.Text, Selected: b.form.Get(fieldRamp) == r.Name})
 	}
@@ -292,6 +306,14 @@ func (p *launchPage) trafficFields(b *launchBuilder) {
 	p.Schedule = []launchField{
 		b.moment(fieldStartAt, "Start, UTC", "left empty: at launch"),
 		b.moment(fieldStopAt, "Stop, UTC", "left empty: when somebody decides"),
+	}
+}
+
+// suspectOptions are the ways to treat units that are likely to be programs.
+func suspectOptions(chosen string) []option {
+	return []option{
+		{Value: "", Text: "count like everybody", Selected: chosen != string(experiment.SuspectsExclude)},
+		{Value: string(experiment.SuspectsExclude), Text: "are left out", Selected: chosen == string(experiment.SuspectsExclude)},
 	}
 }
 
@@ -363,6 +385,11 @@ func (b *launchBuilder) metrics(all []metrics.Definition, name string) []option 
 	out := make([]option, len(all))
 	for i := range all {
 		out[i] = option{Value: all[i].Key, Text: all[i].Name, Selected: slices.Contains(b.form[name], all[i].Key)}
+	}
+	for _, key := range b.form[name] { // companions, of which the catalogue has no entry
+		if key != "" && !slices.ContainsFunc(all, func(d metrics.Definition) bool { return d.Key == key }) {
+			out = append(out, option{Value: key, Text: key, Selected: true})
+		}
 	}
 	return out
 }

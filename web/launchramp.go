@@ -14,6 +14,7 @@ const (
 	rampNone   = ""
 	rampHourly = "hourly"
 	rampDaily  = "daily"
+	rampStored = "stored" // of the draft that is edited
 )
 
 // launchRamp is a way to grow.
@@ -59,6 +60,32 @@ func rampOf(name string, slots int, startAt *time.Time, now time.Time) (first in
 		return first, steps
 	}
 	return slots, nil
+}
+
+// storedRamp returns the ramp of a stored draft, of which the experiment takes slots
+// in the end: the steps stay at their times, and grow or shrink with the whole.
+func storedRamp(stored *experiment.Spec, slots int) (first int, steps []experiment.RampStep) {
+	all := rampEnd(stored)
+	if slots == all || all == 0 {
+		return stored.Slots, stored.Ramp
+	}
+	share := func(n int) int { return int(math.Round(float64(n) * float64(slots) / float64(all))) }
+	first = max(1, share(stored.Slots))
+	last := first
+	for _, step := range stored.Ramp {
+		if n := share(step.Slots); n > last { // of a small share some steps are less than a slot
+			steps, last = append(steps, experiment.RampStep{At: step.At, Slots: n}), n
+		}
+	}
+	return first, steps
+}
+
+// rampEnd is what an experiment owns when its ramp is over.
+func rampEnd(e *experiment.Spec) int {
+	if n := len(e.Ramp); n > 0 {
+		return e.Ramp[n-1].Slots
+	}
+	return e.Slots
 }
 
 // rampWords says a ramp: "1 %, then 5 % on 2 Dec, 25 % on 3 Dec".

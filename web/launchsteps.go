@@ -27,7 +27,11 @@ const fieldSeen = "seen"
 
 // ownsField reports whether a field is filled in in a step.
 func ownsField(step launch.Step, name string) bool {
-	return name != ParamGo && name != fieldSeen && name != fieldOf && name != fieldWas && name != fieldKept && step != launch.StepReview && launch.StepOf(name) == step
+	switch name {
+	case ParamGo, fieldSeen, fieldOf, fieldWas, fieldKept, fieldStoredRamp:
+		return false
+	}
+	return step != launch.StepReview && launch.StepOf(name) == step
 }
 
 // LaunchStepFault reports whether any of the faults is of the step.
@@ -65,7 +69,7 @@ func MergeLaunch(form url.Values, step launch.Step, sent url.Values) url.Values 
 func isLaunchField(name string) bool {
 	switch name {
 	case fieldKey, fieldName, fieldWhy, fieldOwner, fieldChange, fieldUnit, fieldLayer, fieldShare, fieldPrimary, fieldSecondary,
-		fieldMDE, fieldUnits, fieldEnd, fieldMethod, fieldLooks, fieldRamp, fieldStartAt, fieldStopAt:
+		fieldMDE, fieldUnits, fieldEnd, fieldMethod, fieldLooks, fieldSuspects, fieldRamp, fieldStartAt, fieldStopAt:
 		return true
 	}
 	return strings.HasPrefix(name, "arms[") || strings.HasPrefix(name, "audience.all[") || strings.HasPrefix(name, "plan.")
