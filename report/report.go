@@ -109,6 +109,33 @@ type Arm struct {
 	Imported int64 `json:"imported,omitempty"`
 }
 
+// Closed returns how many units' outcomes of a window are in the report; of windows
+// that come back days later none are counted.
+func (h *Head) Closed(w metrics.Window) int64 {
+	var n int64
+	for _, a := range h.Arms {
+		switch w {
+		case metrics.WindowFirst:
+			n += a.ClosedFirst
+		case metrics.WindowDay:
+			n += a.ClosedDay
+		}
+	}
+	return n
+}
+
+// Unmeasured reports whether the windows of all primary metrics close and no unit has a
+// value of any: something between the units and their telemetry is broken.
+func (r *Report) Unmeasured() bool {
+	for i := range r.Primary {
+		row := &r.Primary[i]
+		if row.Refusal == nil || row.Refusal.Code != CodeNoUnits || row.Units > 0 || r.Head.Closed(row.Metric.Window) == 0 {
+			return false
+		}
+	}
+	return len(r.Primary) > 0
+}
+
 // Label returns the arm's name, or its key when it has none.
 func (a Arm) Label() string {
 	if a.Name != "" {

@@ -42,6 +42,9 @@ func (b *builder) verdict(r *Report) Verdict {
 		State: lead.state, Arm: b.exp.Arms[lead.arm].Key, Sentence: lead.sentence, Reasons: lead.reasons,
 		Action: b.action(lead), Arms: arms,
 	}
+	if lead.state == VerdictCollecting && r.Unmeasured() && !b.over() {
+		v.Action = "Mend what is between the units and their telemetry: their windows close, and none of them has a value."
+	}
 	if lead.state == VerdictRollBack {
 		v.Sentence += shippable(cases, b)
 	}

@@ -76,11 +76,14 @@ var states = sync.OnceValue(func() map[string]report.Report {
 		"collecting": built("no_data", func(in *report.Input) {
 			in.Counts = []metrics.ArmCounts{{Arm: 0, Exposed: 57}, {Arm: 1, Exposed: 63}}
 		}),
-		"state_no_metric": built("typical", func(in *report.Input) {
+		"state_no_metric": built("typical", unmeasured),
+		"state_first_day": built("typical", func(in *report.Input) {
+			unmeasured(in)
 			for i := range in.Looks {
-				in.Looks[i].Cells = slices.DeleteFunc(slices.Clone(in.Looks[i].Cells), func(c metrics.Cell) bool {
-					return slices.Contains(in.Experiment.Plan.Primary, c.Metric)
-				})
+				in.Looks[i].Arms = slices.Clone(in.Looks[i].Arms)
+				for arm := range in.Looks[i].Arms {
+					in.Looks[i].Arms[arm].ClosedDay = 0
+				}
 			}
 		}),
 		"state_stale": built("typical", func(in *report.Input) { in.Now = in.Now.Add(7 * time.Hour) }),
@@ -95,6 +98,15 @@ var states = sync.OnceValue(func() map[string]report.Report {
 	}
 	return out
 })
+
+// unmeasured takes the values of primary metrics out of all looks.
+func unmeasured(in *report.Input) {
+	for i := range in.Looks {
+		in.Looks[i].Cells = slices.DeleteFunc(slices.Clone(in.Looks[i].Cells), func(c metrics.Cell) bool {
+			return slices.Contains(in.Experiment.Plan.Primary, c.Metric)
+		})
+	}
+}
 
 // over stops an experiment, which may have been shipped.
 func over(in *report.Input, status experiment.Status, shipped string) {

@@ -40,21 +40,13 @@ func scheduledState(h *report.Head) *statePart {
 	return p
 }
 
-// unmeasuredState says that windows close and no unit has a primary metric: units
-// and telemetry do not meet.
+// unmeasuredState says that the windows of the primary metrics close and no unit has
+// any of them: units and telemetry do not meet.
 func unmeasuredState(r *report.Report) *statePart {
-	var closed int64
-	for _, a := range r.Head.Arms {
-		closed += a.ClosedFirst + a.ClosedDay
-	}
-	if r.Head.Look == 0 || closed == 0 || len(r.Primary) == 0 {
+	if !r.Unmeasured() {
 		return nil
 	}
-	for i := range r.Primary {
-		if row := &r.Primary[i]; row.Units > 0 || row.Refusal == nil || row.Refusal.Code == report.CodeUnknownMetric {
-			return nil
-		}
-	}
+	closed := r.Head.Closed(r.Primary[0].Metric.Window)
 	return &statePart{
 		Title: "No metric: units come in, but none of them has a primary metric", Class: chart.Withheld,
 		Text:   fmt.Sprintf("%s closed, and in none of them was the metric observed. Either the telemetry of these units does not arrive, or it names other units.", plural(closed, "window has", "windows have")),
