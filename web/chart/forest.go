@@ -11,7 +11,6 @@ const (
 	rowHeight  = 38
 	axisHeight = 30
 	frameWidth = 1000 // units across a row
-	labelShare = 11   // per cent of the width that the label of a grid line needs
 )
 
 // Row is one comparison of a forest. Values are improvements as fractions of
@@ -149,19 +148,12 @@ func (f *Forest) Axis() string {
 		f.define(&c)
 	}
 	c.raw(`<text class="axis-word" x="0" y="10">← worse</text><text class="axis-word end" x="100%" y="10">better →</text>`)
-	for _, v := range f.ticks {
-		// The name of the wall has precedence over the numbers beside it.
-		if !f.margins || v == 0 || math.Abs(f.scale.at(v)-f.scale.at(-1)) >= labelShare {
-			f.tick(&c, v, f.label(v), anchor(f.scale.at(v)))
-		}
-	}
-	if f.margins && f.on(-1) {
-		at := f.scale.at(-1)
-		side := anchor(at)
-		if f.scale.at(0)-at < labelShare {
-			side = " end" // keeps clear of the 0
-		}
-		f.tick(&c, -1, "margin", side)
+	for _, l := range f.labels() {
+		c.raw(`<text class="axis-tick`, l.side, `"`)
+		c.pct("x", l.at)
+		c.raw(` y="25">`)
+		c.text(l.text)
+		c.raw("</text>")
 	}
 	return c.close()
 }
@@ -174,15 +166,6 @@ func (f *Forest) define(c *canvas) {
 	}
 	f.grid(c)
 	c.raw(`</g><path class="arrow" id="`, f.shared, `-l" d="M9 18 0 23 9 28z"/><path class="arrow" id="`, f.shared, `-r" d="M-9 18 0 23-9 28z"/></defs>`)
-}
-
-// tick writes one value beneath the words of the axis.
-func (f *Forest) tick(c *canvas, v float64, text, side string) {
-	c.raw(`<text class="axis-tick`, side, `"`)
-	c.pct("x", f.scale.at(v))
-	c.raw(` y="25">`)
-	c.text(text)
-	c.raw("</text>")
 }
 
 // label words the value of a grid line.
