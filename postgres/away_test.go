@@ -84,9 +84,23 @@ func calls(db *DB) map[string]func(context.Context) error {
 	}
 }
 
-// quick is the most that a call may take when the database refuses connections,
-// on a machine that is busy with other tests.
-const quick = 5 * time.Second
+// soon ends a call that would wait for a database that is away. A call that gives up
+// by itself does so within a fraction of a second; what it must not do is to wait for
+// the network, which gives up after minutes. Between the two there is room for a
+// machine that is busy with other tests.
+const soon = 45 * time.Second
+
+// wantAway asks the database for something while it is away: the call must end with
+// CodeUnavailable, and by itself.
+func wantAway(t *testing.T, name string, call func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	wantCode(t, name, call(ctx), experiment.CodeUnavailable)
+	if ctx.Err() != nil {
+		t.Errorf("%s waits for a database that is away", name)
+	}
+}
 
 func TestCallsWithoutADatabase(t *testing.T) {
 	t.Parallel()
@@ -101,11 +115,7 @@ func TestCallsWithoutADatabase(t *testing.T) {
 		t.Fatalf("Stop: %v", err)
 	}
 	for name, call := range calls(db) {
-		began := time.Now()
-		wantCode(t, name, call(t.Context()), experiment.CodeUnavailable)
-		if took := time.Since(began); took > quick {
-			t.Errorf("%s took %v to find the database away, want at most %v", name, took, quick)
-		}
+		wantAway(t, name, call)
 	}
 }
 
@@ -126,11 +136,7 @@ func TestCallsOnASilentNetwork(t *testing.T) {
 		p.silence(false)
 		until(t, "wait for the network", func() error { return db.Ping(t.Context()) })
 		p.silence(true)
-		began := time.Now()
-		wantCode(t, name, calls(db)[name](t.Context()), experiment.CodeUnavailable)
-		if took := time.Since(began); took > quick {
-			t.Errorf("%s took %v, want some multiple of %v", name, took, due)
-		}
+		wantAway(t, name, calls(db)[name])
 	}
 	p.silence(false)
 }
