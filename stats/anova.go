@@ -15,7 +15,8 @@ type ANOVA struct {
 
 // OneWayANOVA compares the means of groups, at one look. It refuses with
 // TooFewUnits unless there are two groups with units and more units than groups,
-// InvalidArgument for moments that are not those of any values, ZeroVariance when nothing varies within groups, and NonFinite.
+// InvalidArgument for moments that are not those of any values, ZeroVariance when
+// nothing varies within groups, and NonFinite.
 func OneWayANOVA(groups []Moments) (ANOVA, error) {
 	var total Moments
 	var within float64

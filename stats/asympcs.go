@@ -67,6 +67,9 @@ func (a AsympCS) OneSidedClosed(e Effect, side Side) (Interval, error) {
 		return Interval{}, err
 	}
 	radius := math.Sqrt(e.Variance * 2 * (k + 1) / k * math.Log1p(math.Sqrt(k+1)/(2*a.Alpha)))
+	if !finite(e.Estimate-radius, e.Estimate+radius) {
+		return Interval{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
+	}
 	return side.interval(e, radius), nil
 }
 

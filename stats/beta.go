@@ -6,8 +6,17 @@ import "math"
 type Beta struct{ A, B float64 }
 
 // Tails returns both log tails of x: ln I_x(A, B) and ln I_{1-x}(B, A), the
-// regularised incomplete beta function.
-func (d Beta) Tails(x float64) Tails { return d.tails(x, 1-x) }
+// regularised incomplete beta function. They are NaN for parameters that are not
+// positive and finite, and for an x that is NaN.
+func (d Beta) Tails(x float64) Tails {
+	if !d.exists() || math.IsNaN(x) {
+		return noTails()
+	}
+	return d.tails(x, 1-x)
+}
+
+// exists tells whether there is such a distribution.
+func (d Beta) exists() bool { return d.A > 0 && d.B > 0 && finite(d.A, d.B) }
 
 // tails takes x and y = 1-x apart, because near an end only one of them is exact.
 func (d Beta) tails(x, y float64) Tails {
@@ -79,8 +88,12 @@ func (d Beta) fraction(x float64) float64 {
 	return h
 }
 
-// Quantile returns the x whose lower tail is p in [0, 1].
+// Quantile returns the x whose lower tail is p in [0, 1], and NaN outside of it and
+// where Tails are.
 func (d Beta) Quantile(p float64) float64 {
+	if !(p >= 0 && p <= 1) || !d.exists() {
+		return math.NaN()
+	}
 	if p <= 0 {
 		return 0
 	}
@@ -93,8 +106,12 @@ func (d Beta) Quantile(p float64) float64 {
 	return d.lowerQuantile(math.Log(p), false)
 }
 
-// UpperQuantile returns the x whose upper tail is p in [0, 1].
+// UpperQuantile returns the x whose upper tail is p in [0, 1], and NaN outside of it
+// and where Tails are.
 func (d Beta) UpperQuantile(p float64) float64 {
+	if !(p >= 0 && p <= 1) || !d.exists() {
+		return math.NaN()
+	}
 	if p <= 0 {
 		return 1
 	}

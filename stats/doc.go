@@ -20,6 +20,10 @@
 // end of an Interval means what it says, that this side has no limit; it occurs
 // only where the documentation of the function announces it.
 //
+// The distributions (Normal, StudentT, NoncentralT, ChiSquare, Gamma, F, Beta) are
+// functions of real numbers as those of package math are: outside their domain they
+// are NaN.
+//
 // A comparison in full:
 //
 //	effect, err := stats.MeanLift(control, treatment)

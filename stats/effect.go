@@ -42,9 +42,6 @@ type Effect struct {
 // SE returns the standard error.
 func (e Effect) SE() float64 { return math.Sqrt(e.Variance) }
 
-// Relative reports whether the effect is relative to control.
-func (e Effect) Relative() bool { return e.Scale == LogRatio || e.Scale == Fraction }
-
 // Lift returns the estimate as a fraction of control. It is false on the
 // absolute scale.
 func (e Effect) Lift() (float64, bool) {

@@ -53,11 +53,14 @@ type EquivalenceSequence struct {
 	Interval                        // both one-sided bounds, each at Alpha
 	State          EquivalenceState `json:"state"`
 	LogEEquivalent float64          `json:"log_e_equivalent"` // the smaller of the two
-	LogEDifferent  float64          `json:"log_e_different"`  // the larger, against an effect within the margins
+	LogEDifferent  float64          `json:"log_e_different"`  // the larger of those against an effect at or within either margin
 }
 
 // Watch returns the state under one-sided confidence sequences tuned for nOpt
-// units of both arms; see AsympCS for their validity. It refuses as Test does.
+// units of both arms; see AsympCS for their validity. Equivalent is false with
+// probability at most Alpha at all looks together; NotEquivalent with at most Alpha
+// for each margin, which add up when the margins are close together. It refuses as
+// Test does.
 func (q Equivalence) Watch(e Effect, nOpt int64) (EquivalenceSequence, error) {
 	if err := (NonInferiority{Margin: q.Margin, Alpha: q.Alpha}).check(); err != nil {
 		return EquivalenceSequence{}, err

@@ -9,8 +9,17 @@ import (
 // hypothesis, at any stopping time. This package keeps its natural logarithm:
 // e-values overflow long before evidence ends.
 
-// PFromE returns the p-value min(1, 1/E) of an e-value.
-func PFromE(logE float64) float64 { return math.Exp(-max(0, logE)) }
+// PFromE returns the p-value min(1, 1/E) of an e-value, 0 and 1 included, from its
+// logarithm. It refuses NaN with NonFinite.
+func PFromE(logE float64) (float64, error) {
+	if math.IsNaN(logE) {
+		return 0, refuse(NonFinite, "An e-value is not a number.")
+	}
+	return pFromE(logE), nil
+}
+
+// pFromE is PFromE of an e-value that is a number.
+func pFromE(logE float64) float64 { return math.Exp(-max(0, logE)) }
 
 // LogEFromP returns ln of the e-value 1/(2 sqrt(p)), the calibrator of
 // Vovk and Wang 2021 with kappa = 1/2. It refuses p outside (0, 1] with
@@ -45,15 +54,20 @@ func checkPValue(p float64) error {
 }
 
 // RunningP returns the running minimum of min(1, 1/E) over looks: p-values that
-// never rise again, valid because an e-process rejects once and for all.
-func RunningP(logE []float64) []float64 {
+// never rise again, valid because an e-process rejects once and for all. It takes
+// logarithms and refuses as PFromE does.
+func RunningP(logE []float64) ([]float64, error) {
 	out := make([]float64, len(logE))
 	lowest := 1.0
 	for i, l := range logE {
-		lowest = min(lowest, PFromE(l))
+		p, err := PFromE(l)
+		if err != nil {
+			return nil, err
+		}
+		lowest = min(lowest, p)
 		out[i] = lowest
 	}
-	return out
+	return out, nil
 }
 
 // EBH returns the indices, rising, of the hypotheses that the e-BH procedure

@@ -285,7 +285,12 @@ func ExampleThresholdTest() {
 		looks = append(looks, look)
 	}
 	logE, err := stats.ThresholdTest{Nu: 0.99, NOpt: 40_000, Alpha: 0.05}.LogE(looks)
-	fmt.Printf("p = %.1g, %v\n", stats.PFromE(logE), err)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := stats.PFromE(logE)
+	fmt.Printf("p = %.1g, %v\n", p, err)
 	// Output: p = 1e-06, <nil>
 }
 

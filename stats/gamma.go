@@ -10,9 +10,12 @@ type Gamma struct{ Shape float64 }
 const largeShape = 2000
 
 // Tails returns both log tails of x: ln P(Shape, x) and ln Q(Shape, x), the
-// regularised incomplete gamma functions.
+// regularised incomplete gamma functions. They are NaN for a shape that is not
+// positive and finite, and for an x that is NaN.
 func (g Gamma) Tails(x float64) Tails {
 	switch {
+	case !(g.Shape > 0) || math.IsInf(g.Shape, 1) || math.IsNaN(x):
+		return noTails()
 	case x <= 0:
 		return Tails{LogCDF: math.Inf(-1)}
 	case math.IsInf(x, 1):
@@ -101,14 +104,18 @@ func logComplement(x float64) float64 {
 // ChiSquare is the chi-square distribution with DF > 0 degrees of freedom.
 type ChiSquare struct{ DF float64 }
 
-// Tails returns both log tails of x.
+// Tails returns both log tails of x, and NaN where Gamma's are.
 func (c ChiSquare) Tails(x float64) Tails { return Gamma{Shape: c.DF / 2}.Tails(x / 2) }
 
 // F is Fisher's distribution with DF1 and DF2 > 0 degrees of freedom.
 type F struct{ DF1, DF2 float64 }
 
-// Tails returns both log tails of f.
+// Tails returns both log tails of f. They are NaN for degrees of freedom that are not
+// positive and finite, and for an f that is NaN.
 func (d F) Tails(f float64) Tails {
+	if !(d.DF1 > 0) || !(d.DF2 > 0) || !finite(d.DF1, d.DF2) || math.IsNaN(f) {
+		return noTails()
+	}
 	if f <= 0 {
 		return Tails{LogCDF: math.Inf(-1)}
 	}

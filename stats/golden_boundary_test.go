@@ -93,7 +93,7 @@ func goldenBoundaries() map[string]adapter {
 	},
 	) (results, error) {
 		logE, err := stats.QuantileTest{Nu: in.P, TOpt: in.TOpt, AlphaOpt: in.AlphaOpt}.Values(in.A, in.B)
-		return results{"p_value": stats.PFromE(logE)}, err
+		return results{"p_value": must(stats.PFromE(logE))}, err
 	})
 	return all
 }

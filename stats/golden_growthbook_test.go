@@ -71,7 +71,7 @@ func (s *gbStatistic) arm() (stats.Arm, error) {
 	case "ratio":
 		return s.ratio().RatioArm()
 	case "quantile":
-		return s.quantile().SampledArm(s.N), nil
+		return s.quantile().SampledArm(s.N)
 	case "quantile_clustered":
 		clusters := stats.PairSums{
 			N: s.NClusters, Y: s.MainSum, YY: s.MainSquares, X: s.DenominatorSum, XX: s.DenominatorSqu, YX: s.MainDenominator,

@@ -95,12 +95,12 @@ func goldenRobust() map[string]adapter {
 			}, err
 		}),
 		"avlm_log_G_t": on(func(in struct{ T2, Nu, N, G float64 }) (results, error) {
-			logE := stats.TMixtureLogE(stats.TMixtureStatistic{F: in.T2, DF1: 1, DF2: in.Nu, N: in.N, G: in.G})
-			return results{"log_e": logE, "p": stats.PFromE(logE)}, nil
+			logE, err := stats.TMixtureStatistic{F: in.T2, DF1: 1, DF2: in.Nu, N: in.N, G: in.G}.LogE()
+			return results{"log_e": logE, "p": must(stats.PFromE(logE))}, err
 		}),
 		"avlm_log_G_f": on(func(in struct{ F, D, Nu, N, G float64 }) (results, error) {
-			logE := stats.TMixtureLogE(stats.TMixtureStatistic{F: in.F, DF1: in.D, DF2: in.Nu, N: in.N, G: in.G})
-			return results{"log_e": logE, "p": stats.PFromE(logE)}, nil
+			logE, err := stats.TMixtureStatistic{F: in.F, DF1: in.D, DF2: in.Nu, N: in.N, G: in.G}.LogE()
+			return results{"log_e": logE, "p": must(stats.PFromE(logE))}, err
 		}),
 		"avlm_t_radius": on(func(in struct {
 			G, N, Alpha  float64

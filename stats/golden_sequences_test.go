@@ -89,13 +89,15 @@ func goldenSequences() map[string]adapter {
 		}),
 		"srm_sequential_multinomial": on(func(in countRows) (results, error) {
 			logE, _, err := in.logE(in.Concentration)
+			if err != nil {
+				return nil, err
+			}
 			posterior := make([]float64, len(logE))
 			for i, l := range logE {
-				posterior[i] = stats.MismatchProbability(l)
+				posterior[i] = must(stats.MismatchProbability(l))
 			}
-			return results{
-				"log_bayes_factors": logE, "p_values": stats.RunningP(logE), "posterior_prob": posterior,
-			}, err
+			p, err := stats.RunningP(logE)
+			return results{"log_bayes_factors": logE, "p_values": p, "posterior_prob": posterior}, err
 		}),
 		"multinomial_cs": on(func(in countRows) (results, error) {
 			logE, total, err := in.logE(in.K)
@@ -104,7 +106,7 @@ func goldenSequences() map[string]adapter {
 			}
 			p := make([]float64, len(logE))
 			for i, l := range logE {
-				p[i] = stats.PFromE(l)
+				p[i] = must(stats.PFromE(l))
 			}
 			intervals, err := stats.Multinomial{Shares: in.Probs, Concentration: in.K}.Intervals(total, in.Alpha)
 			var lower, upper []float64
@@ -155,7 +157,7 @@ func goldenSequences() map[string]adapter {
 			mixed, err := stats.LogEFromPMixed(in.P)
 			return results{
 				"calibrator_kappa_half": math.Exp(half), "calibrator_integral": math.Exp(mixed),
-				"e_to_p_of_inverse": stats.PFromE(-math.Log(in.P)),
+				"e_to_p_of_inverse": must(stats.PFromE(-math.Log(in.P))),
 			}, err
 		}),
 	}

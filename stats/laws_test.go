@@ -223,7 +223,7 @@ func eRuns() map[string]eRun {
 				n := float64(c.N)
 				e.Variance, e.DF = (c.M2+t.M2)/(2*n-2)*2/n, 2*n-2
 				f := e.Estimate * e.Estimate / e.Variance
-				out = append(out, stats.TMixtureLogE(stats.TMixtureStatistic{F: f, DF1: 1, DF2: e.DF, N: 2 * n, G: 2}))
+				out = append(out, must(stats.TMixtureStatistic{F: f, DF1: 1, DF2: e.DF, N: 2 * n, G: 2}.LogE()))
 			}
 			return out
 		},

@@ -8,8 +8,12 @@ import "math"
 type NoncentralT struct{ DF, Shift float64 }
 
 // Tails returns both log tails of t, by integrating the normal tail over the
-// distribution of u = sqrt(X/DF). The relative error is below 1e-11.
+// distribution of u = sqrt(X/DF). The relative error is below 1e-11. They are NaN for
+// degrees of freedom that are not positive, and for a shift or a t that is not finite.
 func (d NoncentralT) Tails(t float64) Tails {
+	if !(d.DF > 0) || !finite(d.Shift, t) {
+		return noTails()
+	}
 	return Tails{LogCDF: NoncentralT{DF: d.DF, Shift: -d.Shift}.logUpper(-t), LogSF: d.logUpper(t)}
 }
 

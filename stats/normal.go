@@ -17,6 +17,9 @@ type Tails struct {
 // flip exchanges the ends.
 func (t Tails) flip() Tails { return Tails{LogCDF: t.LogSF, LogSF: t.LogCDF} }
 
+// noTails is what a distribution has where it does not exist.
+func noTails() Tails { return Tails{LogCDF: math.NaN(), LogSF: math.NaN()} }
+
 // upperTails makes Tails of the logarithm of the upper tail, which should be
 // the smaller one.
 func upperTails(logSF float64) Tails {
@@ -29,7 +32,7 @@ type Normal struct{}
 // LogDensity returns ln of the density.
 func (Normal) LogDensity(x float64) float64 { return -x*x/2 - halfLog2Pi }
 
-// Tails returns both log tails; |x| may be as large as 1e150.
+// Tails returns both log tails; |x| may be as large as 1e150. Those of NaN are NaN.
 func (Normal) Tails(x float64) Tails {
 	if x < 0 {
 		return Normal{}.Tails(-x).flip()
@@ -72,7 +75,8 @@ func (Normal) Quantile(p float64) float64 {
 	return mathext.NormalQuantile(p) // Wichura's AS 241, good to 1e-16
 }
 
-// LogQuantile returns the x whose lower tail has the logarithm logP <= 0.
+// LogQuantile returns the x whose lower tail has the logarithm logP <= 0, and NaN for
+// any other.
 func (Normal) LogQuantile(logP float64) float64 {
 	const smallestLog = -690 // of a p that is a normal float64
 	switch {

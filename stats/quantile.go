@@ -60,9 +60,14 @@ const (
 // SampledArm returns the quantile as GrowthBook does: N values were sampled for
 // the interval out of those of the units, and the variance per unit is
 // (N/units)(units-1) se^2, at least 1e-5 from 100 units on. That floor is in
-// squared units of the metric, whatever they are; prefer Arm.
-func (q Quantile) SampledArm(units int64) Arm {
-	return q.scaledArm(units, 1)
+// squared units of the metric, whatever they are; prefer Arm. It refuses with
+// TooFewUnits below 2 units, and NonFinite.
+func (q Quantile) SampledArm(units int64) (Arm, error) {
+	if units < 2 {
+		return Arm{}, refuse(TooFewUnits, "An arm needs at least 2 units; it has %d.", units)
+	}
+	a := q.scaledArm(units, 1)
+	return a, a.check()
 }
 
 // ClusteredArm returns the quantile of values that depend on one another within

@@ -69,7 +69,7 @@ func (r RateSequence) TwoSided(control, treatment Rate) (RateRatioSequence, erro
 		Ratio: float64(treatment.Events) / float64(control.Events) * factor,
 		Lower: shares[1].Lower / shares[0].Upper * factor,
 		Upper: shares[1].Upper / shares[0].Lower * factor,
-		LogE:  logE, P: PFromE(logE),
+		LogE:  logE, P: pFromE(logE),
 	}, nil
 }
 
@@ -111,7 +111,7 @@ func (r RateSequence) OneSided(control, treatment Rate, side Side) (RateRatioBou
 		}
 		bound = bisect(func(l float64) bool { return logE(l) < goal }, lowest, highest)
 	}
-	return RateRatioBound{Bound: math.Exp(side.sign() * bound), LogE: atNull, P: PFromE(atNull)}, nil
+	return RateRatioBound{Bound: math.Exp(side.sign() * bound), LogE: atNull, P: pFromE(atNull)}, nil
 }
 
 // oneSidedLogE returns ln of the mixture over shares of t above the null one, whose

@@ -112,15 +112,6 @@ func TestSettingsOutOfDomainAreRefused(t *testing.T) {
 	}
 }
 
-func TestRelativeSaysWhichScales(t *testing.T) {
-	t.Parallel()
-	for scale, want := range map[stats.Scale]bool{stats.Absolute: false, stats.LogRatio: true, stats.Fraction: true} {
-		if got := (stats.Effect{Scale: scale}).Relative(); got != want {
-			t.Errorf("Relative of %s = %v, want %v", scale, got, want)
-		}
-	}
-}
-
 func TestSumsGiveTheMomentsOfTheirValues(t *testing.T) {
 	t.Parallel()
 	var want stats.PairMoments

@@ -61,7 +61,7 @@ func SampleRatio(counts, weights []int64, concentration float64) (SRM, error) {
 }
 
 func newSRM(logE float64) SRM {
-	srm := SRM{LogE: logE, P: PFromE(logE), Posterior: MismatchProbability(logE), Status: SRMOk}
+	srm := SRM{LogE: logE, P: pFromE(logE), Posterior: mismatchProbability(logE), Status: SRMOk}
 	switch {
 	case logE >= math.Log(SampleRatioAlertE):
 		srm.Status = SRMAlert
@@ -72,8 +72,17 @@ func newSRM(logE float64) SRM {
 }
 
 // MismatchProbability returns E/(1+E), the posterior probability of the
-// alternative at even prior odds.
-func MismatchProbability(logE float64) float64 { return 1 / (1 + math.Exp(-logE)) }
+// alternative at even prior odds, from the logarithm of the e-value. It refuses NaN
+// with NonFinite.
+func MismatchProbability(logE float64) (float64, error) {
+	if math.IsNaN(logE) {
+		return 0, refuse(NonFinite, "An e-value is not a number.")
+	}
+	return mismatchProbability(logE), nil
+}
+
+// mismatchProbability is MismatchProbability of an e-value that is a number.
+func mismatchProbability(logE float64) float64 { return 1 / (1 + math.Exp(-logE)) }
 
 // Multinomial is the e-process of counts against known shares, under a
 // Dirichlet prior with parameters Concentration times Shares.

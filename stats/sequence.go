@@ -19,7 +19,7 @@ func newSequence(i Interval, estimate, logE float64, limits ...float64) (Sequenc
 	if !finite(limits...) || !finite(logE) {
 		return Sequence{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
 	}
-	return Sequence{Interval: i, Estimate: estimate, LogE: logE, P: PFromE(logE)}, nil
+	return Sequence{Interval: i, Estimate: estimate, LogE: logE, P: pFromE(logE)}, nil
 }
 
 // normalMixture is the normal mixture in units of the standard error: the prior
@@ -106,5 +106,8 @@ func (m MSPRT) TwoSided(e Effect) (Sequence, error) {
 	s.Estimate = e.Estimate
 	s.Lower += m.Theta0
 	s.Upper += m.Theta0
+	if !finite(s.Lower, s.Upper) {
+		return Sequence{}, refuse(NonFinite, "The confidence sequence left the range of floating-point numbers.")
+	}
 	return s, nil
 }

@@ -13,8 +13,12 @@ import "math"
 // so that tails of 1e-1000000 cost no more than the middle.
 type StudentT struct{ DF float64 }
 
-// Tails returns both log tails of t.
+// Tails returns both log tails of t. They are NaN for degrees of freedom that are not
+// positive, and for a t that is NaN.
 func (d StudentT) Tails(t float64) Tails {
+	if !(d.DF > 0) || math.IsNaN(t) {
+		return noTails()
+	}
 	if t < 0 {
 		return d.Tails(-t).flip()
 	}
@@ -38,7 +42,8 @@ func (d StudentT) logUpper(t float64) float64 {
 	return d.logConstant() - w*w/2 + math.Log(d.scaledTail(w))
 }
 
-// Quantile returns the t whose lower tail is p in (0, 1).
+// Quantile returns the t whose lower tail is p in (0, 1), infinite at its ends, and
+// NaN outside of them and where Tails are.
 func (d StudentT) Quantile(p float64) float64 {
 	if p > 0.5 {
 		return -d.LogQuantile(math.Log1p(-p))
@@ -48,8 +53,11 @@ func (d StudentT) Quantile(p float64) float64 {
 
 // LogQuantile returns the t whose lower tail has the logarithm logP < 0. It is
 // infinite where t leaves the range of float64, which needs few degrees of
-// freedom and a tail below 1e-300.
+// freedom and a tail below 1e-300, and NaN for a logP above zero and where Tails are.
 func (d StudentT) LogQuantile(logP float64) float64 {
+	if !(logP <= 0) || !(d.DF > 0) {
+		return math.NaN()
+	}
 	if logP > -math.Ln2 {
 		return -d.LogQuantile(min(log1mexp(logP), -math.Ln2))
 	}

@@ -31,7 +31,7 @@ func (m TMixture) TwoSided(e Effect) (Sequence, error) {
 	}
 	se := e.SE()
 	t := e.Estimate / se
-	logE := TMixtureLogE(TMixtureStatistic{F: t * t, DF1: 1, DF2: e.DF, N: n, G: m.G})
+	logE := TMixtureStatistic{F: t * t, DF1: 1, DF2: e.DF, N: n, G: m.G}.logE()
 	i := e.around(radius * se)
 	return newSequence(i, e.Estimate, logE, i.Lower, i.Upper)
 }
@@ -43,9 +43,29 @@ type TMixtureStatistic struct {
 	F, DF1, DF2, N, G float64
 }
 
-// TMixtureLogE returns ln of the e-value of d coefficients being zero,
-// (d/2) ln r + (v+d)/2 (ln(1+d f/v) - ln(1+r d f/v)), r = g/(g+n).
-func TMixtureLogE(s TMixtureStatistic) float64 {
+// LogE returns ln of the e-value of d coefficients being zero,
+// (d/2) ln r + (v+d)/2 (ln(1+d f/v) - ln(1+r d f/v)), r = g/(g+n), for d = DF1 and
+// v = DF2, which may be infinite. It refuses with InvalidArgument for an F below
+// zero, and degrees of freedom, units or a tuning that are not positive, and with
+// NonFinite.
+func (s TMixtureStatistic) LogE() (float64, error) {
+	if err := checkPositive("number of coefficients", s.DF1); err != nil {
+		return 0, err
+	}
+	if err := checkPositive("number of units", s.N); err != nil {
+		return 0, err
+	}
+	if err := checkBetween("tuning g", s.G, leastG, mostUnits); err != nil {
+		return 0, err
+	}
+	if !(s.F >= 0) || !(s.DF2 > 0) {
+		return 0, refuse(InvalidArgument, "An F statistic and its degrees of freedom are not negative; they are %v and %v.", s.F, s.DF2)
+	}
+	return ranged("e-value", s.logE())
+}
+
+// logE is LogE of a statistic within its domain.
+func (s TMixtureStatistic) logE() float64 {
 	r := s.G / (s.G + s.N)
 	if math.IsInf(s.DF2, 1) {
 		return s.DF1/2*math.Log(r) + s.DF1*s.F*(1-r)/2

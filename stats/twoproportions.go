@@ -103,7 +103,13 @@ func (t TwoProportions) check() error {
 	if err := t.Control.check(); err != nil {
 		return err
 	}
-	return t.Treatment.check()
+	if err := t.Treatment.check(); err != nil {
+		return err
+	}
+	if t.Control.Trials > math.MaxInt64-t.Treatment.Trials {
+		return refuse(InvalidArgument, "%d and %d trials are more than can be counted.", t.Control.Trials, t.Treatment.Trials)
+	}
+	return nil
 }
 
 func (t TwoProportions) nc() float64 { return float64(t.Control.Trials) }

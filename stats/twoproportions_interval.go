@@ -188,9 +188,20 @@ func (t TwoProportions) ratioScoreInterval(z float64) Interval {
 	return interval
 }
 
-// ratioScore returns the score statistic of p_t = ratio * p_c; it falls in ratio.
+// farRatio is a ratio whose square is still a float64. Beyond it the score statistic
+// is at its limit.
+const farRatio = 1e150
+
+// ratioScore returns the score statistic of p_t = ratio * p_c; it falls in ratio, to
+// minus infinity, or to zero when control has no success.
 func (t TwoProportions) ratioScore(ratio float64) float64 {
 	xc, xt := float64(t.Control.Successes), float64(t.Treatment.Successes)
+	if ratio > farRatio {
+		if xc == 0 {
+			return 0
+		}
+		return math.Inf(-1)
+	}
 	// The restricted share of control solves a p^2 + b p + c = 0; this form of
 	// the smaller root does not cancel.
 	a := (t.nc() + t.nt()) * ratio
