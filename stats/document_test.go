@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,47 @@ func TestDocumentListsEveryRefusal(t *testing.T) {
 	for reason := range listed {
 		if !declared[reason] {
 			t.Errorf("docs/statistics.md lists the reason %s, which the package does not have", reason)
+		}
+	}
+}
+
+// Whatever computes a statistic stands in the table of methods of docs/statistics.md,
+// by its own name or that of its type; and the table has no other names.
+func TestDocumentListsEveryMethod(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/statistics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "## Methods of the package")
+	table, _, _ = strings.Cut(table, "\n## ")
+	if !found {
+		t.Fatal("docs/statistics.md has no table of methods")
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([A-Z]\\w*)`").FindAllStringSubmatch(table, -1) {
+		listed[m[1]] = true
+	}
+	for name := range entries() {
+		if top, _, _ := strings.Cut(name, "."); !listed[top] {
+			t.Errorf("the table of methods in docs/statistics.md lacks %s", top)
+		}
+	}
+	exported := map[string]bool{}
+	for _, file := range sources(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				exported[n.Name.Name] = true
+			case *ast.TypeSpec:
+				exported[n.Name.Name] = true
+			}
+			return true
+		})
+	}
+	for name := range listed {
+		if !exported[name] {
+			t.Errorf("the table of methods in docs/statistics.md names %s, which the package does not have", name)
 		}
 	}
 }
