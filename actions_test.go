@@ -30,6 +30,7 @@ experiments:
 // A document of everything is applied, its schedule runs, and the commands act
 // on it; the audit of the exposures that were made meanwhile finds no fault.
 func TestProgrammeCommands(t *testing.T) {
+	t.Parallel()
 	p := startTestPlatform(t, pgtest.New(t))
 	defer func() {
 		if err := p.close(); err != nil {
@@ -56,7 +57,8 @@ func TestProgrammeCommands(t *testing.T) {
 	file := writeDocument(t, programmeDocument)
 	want(command("apply", "-f", file), "created holdout programme (viewer, 500 slots)", "created list beta (3 ids)", "created freeze window cup", "created listed (version 1, draft)")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	// For both waits and all between: half a minute on a machine that is busy.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for { // the server takes the two steps that are past
 		e, err := p.db.Get(ctx, "listed")

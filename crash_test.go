@@ -28,6 +28,7 @@ type crashPlan struct {
 // repeated, and while windows close. In the end the database must hold what the
 // senders know to be true, to the unit. `make torture` does it for longer.
 func TestNothingIsLostOrCountedTwice(t *testing.T) {
+	t.Parallel()
 	needPostgres(t)
 	plan := crashPlan{viewers: 400, least: 3 * time.Second}
 	if os.Getenv("SPLITCAST_TORTURE") != "" {

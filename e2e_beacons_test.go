@@ -102,6 +102,7 @@ func readBeacons(t *testing.T) (requests []beacon, truths []beaconTruth) {
 // every record is stored once or counted with its reason, and the sessions
 // folded of them tell the truth.
 func TestBeaconsOverHTTP(t *testing.T) {
+	t.Parallel()
 	requests, truths := readBeacons(t)
 	clock := newDemoClock(time.UnixMilli(requests[0].RecvMs))
 	rt, _ := testRuntime(t, t.Context())

@@ -13,6 +13,7 @@ import (
 // and asks the reports for what the simulator knows. It also counts: what the
 // world was told is stored is stored, to the unit.
 func TestDemoTellsTheTruth(t *testing.T) {
+	t.Parallel()
 	d := playDemo(t, demoDays)
 	checkReplay(t, d)
 	checkCounts(t, d)

@@ -108,6 +108,7 @@ func playDemo(t *testing.T, days int) *demo {
 // stored, to the unit. It is for the race detector, which looks for races and not for
 // truths: they need two weeks (see TestDemoTellsTheTruth).
 func TestDemoCounts(t *testing.T) {
+	t.Parallel()
 	d := playDemo(t, 2)
 	checkReplay(t, d)
 	checkCounts(t, d)

@@ -179,6 +179,7 @@ func TestServeWithoutItsDatabase(t *testing.T) {
 
 // Ctrl-C ends the demo cleanly, and a second start goes on where it was.
 func TestDemoStopsAndResumes(t *testing.T) {
+	t.Parallel()
 	needPostgres(t)
 	data := reachableDir(t)
 	start := func() (clock time.Time, out string) {
