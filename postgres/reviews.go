@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -27,11 +29,11 @@ type AskedReview struct {
 func (a *AskedReview) validate() error {
 	var faults experiment.Errors
 	faults = append(faults, experiment.Faults(a.Proposal.Validate())...)
-	if len(a.Note) > experiment.MaxNoteBytes {
-		faults = append(faults, experiment.Invalidf("note", "must be at most %d bytes", experiment.MaxNoteBytes))
+	if !isText(a.Note, experiment.MaxNoteBytes) {
+		faults = append(faults, experiment.Invalidf("note", "must be text of at most %d bytes", experiment.MaxNoteBytes))
 	}
-	if len(a.Reviewer) > experiment.MaxNameBytes {
-		faults = append(faults, experiment.Invalidf("reviewer", "must be at most %d bytes", experiment.MaxNameBytes))
+	if !isText(a.Reviewer, experiment.MaxNameBytes) {
+		faults = append(faults, experiment.Invalidf("reviewer", "must be text of at most %d bytes", experiment.MaxNameBytes))
 	}
 	if a.Spec != nil && a.Spec.Key != a.Experiment {
 		faults = append(faults, experiment.Invalidf("experiment.key", "must be %q", a.Experiment))
@@ -40,6 +42,11 @@ func (a *AskedReview) validate() error {
 		return faults
 	}
 	return nil
+}
+
+// isText reports whether PostgreSQL keeps s, which has at most limit bytes.
+func isText(s string, limit int) bool {
+	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 // AskReview tries a change without doing it, and keeps it for a second person to
@@ -178,7 +185,7 @@ type DecidedReview struct {
 // returns CodeNotFound for a review that the experiment does not have, and what
 // experiment.Review.Refusal says.
 func (db *DB) DecideReview(ctx context.Context, d DecidedReview, opts ApplyOptions) (experiment.Review, error) {
-	if len(d.Comment) > experiment.MaxNoteBytes || d.Comment == "" && !d.Approve {
+	if !isText(d.Comment, experiment.MaxNoteBytes) || d.Comment == "" && !d.Approve {
 		return experiment.Review{}, experiment.Invalidf("comment", "must say what to change, in at most %d bytes; an approval may be without", experiment.MaxNoteBytes)
 	}
 	var out experiment.Review

@@ -18,6 +18,7 @@ type keyView struct {
 	Name      string             `json:"name"`
 	Scopes    []experiment.Scope `json:"scopes"`
 	Public    bool               `json:"public,omitempty"`
+	Owner     string             `json:"owner,omitempty" doc:"the person who made it, as whom it acts where two people must do something"`
 	CreatedAt time.Time          `json:"created_at"`
 	Secret    string             `json:"secret,omitempty" doc:"shown once, when the key is made"`
 }
@@ -75,7 +76,7 @@ func (s *Server) accountAPI(api huma.API) {
 			out := &keyList{}
 			out.Body.Keys = make([]keyView, len(keys))
 			for i, k := range keys {
-				out.Body.Keys[i] = keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, CreatedAt: k.CreatedAt}
+				out.Body.Keys[i] = keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, Owner: k.Owner, CreatedAt: k.CreatedAt}
 			}
 			return out, err
 		})
@@ -126,5 +127,5 @@ func (s *Server) createKey(ctx context.Context, who string, in *keyInput) (*keyO
 	if err := s.live.Refresh(ctx); err != nil {
 		s.log.Warn("configuration not refreshed after a new key", "error", err)
 	}
-	return &keyOutput{keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, CreatedAt: k.CreatedAt, Secret: secret}}, nil
+	return &keyOutput{keyView{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, Owner: k.Owner, CreatedAt: k.CreatedAt, Secret: secret}}, nil
 }

@@ -30,7 +30,13 @@ type traveller struct {
 // travel signs a person in.
 func travel(t *testing.T, b *bench, browser *webtest.Browser, v webtest.View) *traveller {
 	t.Helper()
-	path, err := b.srv.LoginPath(t.Context(), "ana")
+	return travelAs(t, b, browser, v, "ana")
+}
+
+// travelAs signs somebody in.
+func travelAs(t *testing.T, b *bench, browser *webtest.Browser, v webtest.View, person string) *traveller {
+	t.Helper()
+	path, err := b.srv.LoginPath(t.Context(), person)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 			s.launchRoutes(r)
 			r.Get(pathExperiments+"/{key}", s.reportPage)
 			r.Post(pathExperiments+"/{key}", s.decide)
+			s.reviewRoutes(r)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
 			r.Get(pathExperiments+"/{key}/events", s.reportEvents)
 			r.Post(pathExperiments+"/{key}/shares", s.sharing)
@@ -204,6 +205,11 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 		Chrome: s.chrome(r), Base: pathExperiments, New: pathLaunch, Filter: filter, Total: len(all), Server: s.address(r),
 		Keys: pathSettings + "#" + web.SettingsKeys, Telemetry: pathTelemetry,
 	}
+	open, err := s.db.OpenReviews(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
 	after := r.URL.Query().Get("after")
 	for i := range all {
 		e := &all[i]
@@ -216,7 +222,7 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 			view.More = pathExperiments + "?" + q.Encode()
 			break
 		}
-		row := web.ExperimentRow{Experiment: *e, URL: pathExperiments + "/" + e.Key}
+		row := web.ExperimentRow{Experiment: *e, URL: pathExperiments + "/" + e.Key, Review: open[e.Key].State}
 		if e.Status != experiment.StatusDraft {
 			rep, latest, err := s.reports.build(r.Context(), e, 0, s.now())
 			if err != nil {

@@ -150,6 +150,12 @@ func (s *Server) showLaunchStep(w http.ResponseWriter, r *http.Request, status i
 		s.problemPage(w, r, err)
 		return
 	}
+	set, err := s.db.Settings(r.Context())
+	if err != nil {
+		s.problemPage(w, r, err)
+		return
+	}
+	view.Reviewed = set.ReviewLaunches
 	view.Chrome, view.Base, view.Experiment = s.chrome(r), pathLaunch, pathExperiments
 	view.Planner, view.Catalogue = pathPlanner, pathCatalogue
 	view.Now, view.Spec, view.Document = s.now(), prepared.input.Spec, document
@@ -183,8 +189,8 @@ func (s *Server) launchSave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch to := r.PostForm.Get(web.ParamGo); to {
-	case web.GoLaunch, web.GoDraft:
-		s.launchDraft(w, r, draft.ID, draft.Form, to == web.GoLaunch)
+	case web.GoLaunch, web.GoDraft, web.GoAsk:
+		s.launchDraft(w, r, draft.ID, draft.Form, to)
 	default:
 		s.launchGo(w, r, id, step, draft.Form)
 	}
@@ -213,14 +219,14 @@ func (s *Server) launchGo(w http.ResponseWriter, r *http.Request, id string, ste
 
 // launchDraft makes the experiment of a draft, and shows its report, or the
 // checklist with what stands against it.
-func (s *Server) launchDraft(w http.ResponseWriter, r *http.Request, id string, form url.Values, run bool) {
+func (s *Server) launchDraft(w http.ResponseWriter, r *http.Request, id string, form url.Values, to string) {
 	prepared, err := s.prepare(r, form, launch.StepReview)
 	if err != nil {
 		s.problemPage(w, r, err)
 		return
 	}
 	spec := prepared.input.Spec
-	if run && spec.StartAt == nil {
+	if to == web.GoLaunch && spec.StartAt == nil {
 		spec.Status = experiment.StatusRunning
 	}
 	var faults experiment.Errors
@@ -233,7 +239,7 @@ func (s *Server) launchDraft(w http.ResponseWriter, r *http.Request, id string, 
 			return
 		}
 		if err == nil {
-			s.launched(w, r, id, spec.Key)
+			s.launched(w, r, id, spec.Key, to == web.GoAsk)
 			return
 		}
 	}
@@ -241,11 +247,18 @@ func (s *Server) launchDraft(w http.ResponseWriter, r *http.Request, id string, 
 	s.showLaunchStep(w, r, http.StatusConflict, view)
 }
 
-// launched forgets the draft, which is an experiment now.
-func (s *Server) launched(w http.ResponseWriter, r *http.Request, id, key string) {
+// launched forgets the draft, which is an experiment now. With ask, somebody else is
+// asked to approve its launch.
+func (s *Server) launched(w http.ResponseWriter, r *http.Request, id, key string, ask bool) {
 	s.published(r.Context())
 	if err := s.db.DiscardLaunchDraft(r.Context(), id, s.user(r)); err != nil {
 		s.log.Warn("a draft that was launched is still there", "error", err)
+	}
+	if ask {
+		if err := s.askLaunch(r, key); err != nil {
+			s.problemPage(w, r, err)
+			return
+		}
 	}
 	http.Redirect(w, r, pathExperiments+"/"+key, http.StatusSeeOther)
 }

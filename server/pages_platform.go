@@ -167,7 +167,7 @@ func (s *Server) auditPage(w http.ResponseWriter, r *http.Request) {
 	view := web.AuditView{Chrome: s.chrome(r)}
 	for _, e := range entries {
 		row := web.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Subject: e.Subject, Detail: e.Detail, Hash: e.Hash}
-		if strings.HasPrefix(e.Action, "experiment.") {
+		if strings.HasPrefix(e.Action, "experiment.") || strings.HasPrefix(e.Action, "review.") {
 			row.URL = pathExperiments + "/" + url.PathEscape(e.Subject)
 		}
 		view.Entries = append(view.Entries, row)

@@ -39,9 +39,13 @@ func (s *Server) reportView(r *http.Request) (web.ReportView, error) {
 	if err != nil {
 		return web.ReportView{}, err
 	}
+	review, err := s.reviewView(r, &exp)
+	if err != nil {
+		return web.ReportView{}, err
+	}
 	page, api := pathExperiments+"/"+exp.Key, apiPath+"/experiments/"+exp.Key
 	view := web.ReportView{
-		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments,
+		Chrome: s.chrome(r), Report: &rep, Latest: latest, Experiments: pathExperiments, Review: review,
 		Decide: page, Choice: web.ReadChoice(r.URL.Query()), Charts: page + "/chart.svg",
 		JSON: api + "/report", CSV: api + "/report.csv", Notebook: api + "/notebook", Outcomes: api + "/outcomes", Share: page + "/shares",
 		Comment: page + "/comments", Events: page + "/events",

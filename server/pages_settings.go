@@ -25,6 +25,7 @@ func (s *Server) settingsRoutes(r chi.Router) {
 	r.Post(pathSettings+"/"+web.SettingsKeys, s.settingsForm(web.SettingsKeys, s.makeKey))
 	r.Post(pathSettings+"/"+web.SettingsKeys+"/{id}/revoke", s.settingsForm(web.SettingsKeys, s.revokeKey))
 	r.Post(pathSettings+"/"+web.SettingsPeople, s.settingsForm(web.SettingsPeople, s.invite))
+	r.Post(pathSettings+"/"+web.SettingsReviews, s.settingsForm(web.SettingsReviews, s.setReviews))
 	r.Post(pathSettings+"/"+web.SettingsFreezes, s.settingsForm(web.SettingsFreezes, s.keepFreeze))
 	r.Post(pathSettings+"/"+web.SettingsLists, s.settingsForm(web.SettingsLists, s.keepList))
 	r.Post(pathSettings+"/"+web.SettingsLists+"/{key}/remove", s.settingsForm(web.SettingsLists, s.removeList))
@@ -72,8 +73,13 @@ func (s *Server) fillSettings(ctx context.Context, view *web.SettingsView) error
 		return err
 	}
 	for _, k := range keys {
-		view.Keys = append(view.Keys, web.SettingsKey{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, CreatedAt: k.CreatedAt})
+		view.Keys = append(view.Keys, web.SettingsKey{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, Owner: k.Owner, CreatedAt: k.CreatedAt})
 	}
+	set, err := s.db.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	view.Reviewed = set.ReviewLaunches
 	if view.Freezes, err = s.db.Freezes(ctx, view.Now); err != nil {
 		return err
 	}
@@ -182,6 +188,16 @@ func (s *Server) invite(r *http.Request, who string) (web.SettingsView, error) {
 		return web.SettingsView{}, err
 	}
 	return web.SettingsView{Invited: &web.SettingsInvite{Name: name, URL: s.address(r) + path, LifeSec: int64(postgres.LoginLinkLife.Seconds())}}, nil
+}
+
+// setReviews says whether launches need a second person.
+func (s *Server) setReviews(r *http.Request, who string) (web.SettingsView, error) {
+	to := r.PostForm.Get(web.SettingsFieldReview)
+	if to != "yes" && to != "no" {
+		return web.SettingsView{}, experiment.Invalidf(web.SettingsFieldReview, "must be yes or no")
+	}
+	_, err := s.db.ChangeSettings(r.Context(), postgres.Settings{ReviewLaunches: to == "yes"}, s.applyOptions(r.Context(), who))
+	return web.SettingsView{}, err
 }
 
 func (s *Server) keepFreeze(r *http.Request, who string) (web.SettingsView, error) {

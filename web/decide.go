@@ -39,6 +39,42 @@ type decision struct {
 	Main                        bool     // what the verdict speaks for
 	Warning                     string   // what the verdict says against it
 	Elsewhere                   string   // address that the form posts to without a reason; empty: Base
+	Ask                         string   // address that asks for a review of it; empty: it needs none
+}
+
+// reviewed are the actions that a second person approves, where launches need one.
+func reviewed(action string) (experiment.ReviewAction, bool) {
+	switch action {
+	case ActionLaunch:
+		return experiment.ReviewLaunch, true
+	case ActionShip:
+		return experiment.ReviewShip, true
+	case ActionRestart:
+		return experiment.ReviewRestart, true
+	}
+	return "", false
+}
+
+// review lets decisions that need a second person ask for one. What somebody was
+// asked about goes on where the review stands, but for another arm to ship.
+func (p *decidePart) review(v *ReviewView) {
+	if p == nil || v == nil {
+		return
+	}
+	p.Decisions = slices.DeleteFunc(p.Decisions, func(d decision) bool {
+		action, needed := reviewed(d.Action)
+		return needed && action != experiment.ReviewShip && v.asked(action)
+	})
+	for i := range p.Decisions {
+		d := &p.Decisions[i]
+		if _, needed := reviewed(d.Action); needed {
+			d.Ask, d.Button = v.Base, "Ask for a review"
+			d.Text += " Another person approves it first."
+			if r := v.latest(); r != nil && r.State.Open() {
+				d.Text += " The review that is open is void then."
+			}
+		}
+	}
 }
 
 // anchor returns the address, on the page, of the form that the verdict speaks for. A

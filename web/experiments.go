@@ -75,6 +75,7 @@ type ExperimentRow struct {
 	URL        string
 	Report     *report.Report // nil: there is none, as for a draft
 	LastLook   *time.Time
+	Review     experiment.ReviewState // of its open review; empty: there is none
 }
 
 // experimentsPage is the list ready for the template.
@@ -109,7 +110,8 @@ type listRow struct {
 	Units, Planned        string
 	Progress              float64
 	LastLook              stamp
-	Edit                  string // address that opens a draft in the wizard; empty: it is none
+	Review                *wording // of its open review; nil: there is none
+	Edit                  string   // address that opens a draft in the wizard; empty: it is none
 }
 
 // firstSteps teaches how a first experiment is made.
@@ -199,6 +201,10 @@ func newListRow(v *ExperimentRow) (listRow, error) {
 	}
 	if x.Status == experiment.StatusDraft {
 		row.Edit = v.URL + EditPath
+	}
+	if v.Review != "" {
+		state := reviewWording(v.Review)
+		row.Review = &state
 	}
 	r := v.Report
 	if r == nil {

@@ -33,6 +33,10 @@ func launchSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 			out["/launch/"+string(step)+name] = func(w io.Writer) error { return r.Launch(w, view) }
 		}
 	}
+	asks := knownLaunch()
+	asks.Chrome, asks.Base, asks.Draft, asks.Step, asks.Reviewed = chrome, "/launch", "D1", launch.StepReview, true
+	asks.Metrics, asks.Experiment, asks.Now, asks.SavedAt = metrics.All(), "/experiments", launchNow, launchNow
+	out["/launch/review-asks"] = func(w io.Writer) error { return r.Launch(w, asks) }
 	return out
 }
 

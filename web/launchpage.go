@@ -34,6 +34,7 @@ type LaunchView struct {
 	Planner    string // address of the planner; empty: there is none
 	Catalogue  string // address of the metric catalogue
 	Experiment string // address below which experiments are
+	Reviewed   bool   // launches need a second person
 }
 
 // LaunchDraft is a draft to go on with.
@@ -118,11 +119,14 @@ type launchRow struct {
 	Fields []launchField
 }
 
-// launchOps are the comparisons in the order in which they are offered.
-var launchOps = []struct {
+// launchOp is a comparison in words.
+type launchOp struct {
 	op   experiment.Op
 	text string
-}{
+}
+
+// launchOps are the comparisons in the order in which they are offered.
+var launchOps = []launchOp{
 	{experiment.OpEq, "is"},
 	{experiment.OpNe, "is not"},
 	{experiment.OpIn, "is one of"},

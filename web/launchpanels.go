@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/splitcast/splitcast/experiment"
 	"github.com/splitcast/splitcast/launch"
 	"github.com/splitcast/splitcast/metrics"
 )
@@ -56,6 +57,9 @@ type launchReview struct {
 	Document string
 	Hard     int
 	Launch   string // the words of the button
+	Second   bool   // another person must approve it
+
+	Reviewer, Note string // as typed
 }
 
 type launchCheck struct {
@@ -256,28 +260,41 @@ func (p *launchPage) review(v *LaunchView) {
 		}
 		r.Checks = append(r.Checks, row)
 	}
-	var arms, primary, guards []string
-	for _, arm := range v.Spec.Arms {
-		arms = append(arms, arm.Key)
+	if v.Reviewed {
+		r.Second, r.Reviewer, r.Note = true, v.Form.Get(ParamReviewer), v.Form.Get(ParamNote)
+		r.Launch = strings.Replace(r.Launch, "Launch", "Ask for a review", 1)
+		r.Launch = strings.Replace(r.Launch, "Schedule", "Ask for a review", 1)
 	}
-	for _, key := range v.Spec.Plan.Primary {
+	r.Facts = append([][2]string{{"Key", v.Spec.Key}, {"Arms", armKeys(&v.Spec)}}, launchFacts(&v.Spec, names)...)
+	p.Review = r
+}
+
+func armKeys(spec *experiment.Spec) string {
+	keys := make([]string, len(spec.Arms))
+	for i := range spec.Arms {
+		keys[i] = spec.Arms[i].Key
+	}
+	return strings.Join(keys, ", ")
+}
+
+// launchFacts lists in words what a launch fixes.
+func launchFacts(spec *experiment.Spec, names func(string) string) [][2]string {
+	var primary, guards []string
+	for _, key := range spec.Plan.Primary {
 		primary = append(primary, names(key))
 	}
-	for _, g := range v.Spec.Plan.Guardrails {
+	for _, g := range spec.Plan.Guardrails {
 		guards = append(guards, names(g.Metric)+" "+sharePct(g.Margin))
 	}
 	if len(guards) == 0 {
 		guards = []string{"none"}
 	}
-	r.Facts = [][2]string{
-		{"Key", v.Spec.Key},
-		{"Arms", strings.Join(arms, ", ")},
-		{"Unit", string(v.Spec.Unit)},
+	return [][2]string{
+		{"Unit", string(spec.Unit)},
 		{"Primary", strings.Join(primary, ", ")},
 		{"Guardrails", strings.Join(guards, ", ")},
-		{"Smallest lift", sharePct(v.Spec.Plan.MDE)},
-		{"Planned units", count(v.Spec.Plan.Units)},
-		{"Traffic", rampWords(&v.Spec)},
+		{"Smallest lift", sharePct(spec.Plan.MDE)},
+		{"Planned units", count(spec.Plan.Units)},
+		{"Traffic", rampWords(spec)},
 	}
-	p.Review = r
 }

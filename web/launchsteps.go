@@ -19,6 +19,7 @@ const (
 	GoSave   = "save"   // stay
 	GoLaunch = "launch" // from the last step
 	GoDraft  = "draft"  // store it as an experiment that does not run yet
+	GoAsk    = "ask"    // store it so, and ask a second person to approve its launch
 )
 
 // fieldSeen lists the steps that were sent once: faults of the others are not
@@ -30,6 +31,8 @@ func ownsField(step launch.Step, name string) bool {
 	switch name {
 	case ParamGo, fieldSeen, fieldOf, fieldWas, fieldKept, fieldStoredRamp:
 		return false
+	case ParamReviewer, ParamNote:
+		return step == launch.StepReview
 	}
 	return step != launch.StepReview && launch.StepOf(name) == step
 }
@@ -69,7 +72,8 @@ func MergeLaunch(form url.Values, step launch.Step, sent url.Values) url.Values 
 func isLaunchField(name string) bool {
 	switch name {
 	case fieldKey, fieldName, fieldWhy, fieldOwner, fieldChange, fieldUnit, fieldLayer, fieldShare, fieldPrimary, fieldSecondary,
-		fieldMDE, fieldUnits, fieldEnd, fieldMethod, fieldLooks, fieldSuspects, fieldRamp, fieldStartAt, fieldStopAt:
+		fieldMDE, fieldUnits, fieldEnd, fieldMethod, fieldLooks, fieldSuspects, fieldRamp, fieldStartAt, fieldStopAt,
+		ParamReviewer, ParamNote:
 		return true
 	}
 	return strings.HasPrefix(name, "arms[") || strings.HasPrefix(name, "audience.all[") || strings.HasPrefix(name, "plan.")

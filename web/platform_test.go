@@ -77,6 +77,7 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 		"/audit/none":         func(w io.Writer) error { return r.Audit(w, AuditView{Chrome: chrome}) },
 	}
 	maps.Copy(out, launchSamples(r, chrome))
+	maps.Copy(out, reviewSamples(r, chrome))
 	maps.Copy(out, metricSamples(r, chrome))
 	return out
 }

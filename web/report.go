@@ -43,6 +43,8 @@ type ReportView struct {
 	// Comments are those of the experiment, oldest first.
 	Comment  string
 	Comments []CommentView
+	// Review is the second person that launches need; nil: they need none.
+	Review *ReviewView
 }
 
 // Choice is what the reader asked to see, from the query of the page. A choice
@@ -89,6 +91,7 @@ type reportPage struct {
 	Replay      *replayPart
 	States      []statePart // what is awaited, went wrong or is to come
 	Verdict     verdictPart
+	Review      *reviewPart // nil: nobody was asked
 	Decide      *decidePart // nil: there is nothing to decide, or not here
 	Trust       []trustPart
 	Imported    string // what it means for trust that units were imported; empty: none was
@@ -181,7 +184,9 @@ func newReportPage(v ReportView) (reportPage, error) {
 	p.Frozen, p.Sharing, p.Live = newFrozen(&v), newSharing(&v), newLive(&v)
 	p.Serving = newServing(&v, links.look != 0)
 	if links.look == 0 { // the past is not decided on
+		p.Review = newReviewPart(v.Review)
 		p.Decide = newDecide(r, v.Decide)
+		p.Decide.review(v.Review)
 		p.Verdict.Decide = p.Decide.anchor()
 	}
 	for _, c := range r.Trust {

@@ -22,6 +22,7 @@ type SettingsView struct {
 	MadeKey  *SettingsSecret // just made: its secret is shown this once
 	Invited  *SettingsInvite // just made likewise
 	Rejected *SettingsFault  // a form that was not accepted
+	Reviewed bool            // launches need a second person
 }
 
 // SettingsKey is an API key in use.
@@ -30,6 +31,7 @@ type SettingsKey struct {
 	Name      string
 	Scopes    []experiment.Scope
 	Public    bool
+	Owner     string // the person who made it; empty: not known
 	CreatedAt time.Time
 }
 
@@ -68,6 +70,7 @@ type SettingsFault struct {
 const (
 	SettingsKeys    = "keys"
 	SettingsPeople  = "people"
+	SettingsReviews = "reviews"
 	SettingsFreezes = "freezes"
 	SettingsLists   = "lists"
 )
@@ -83,6 +86,7 @@ const (
 	SettingsFieldReason = "reason"
 	SettingsFieldUnit   = "unit"
 	SettingsFieldIDs    = "ids"
+	SettingsFieldReview = "review_launches"
 )
 
 // SettingsTimeLayout is how the forms write times, which are in UTC.
@@ -115,6 +119,7 @@ type settingsPage struct {
 	Scopes   []settingsScope
 	Public   bool
 	Units    []option
+	Reviewed bool
 	Rejected SettingsFault
 	Errors   []string
 }
@@ -150,7 +155,7 @@ type settingsScope struct {
 }
 
 func newSettingsPage(v SettingsView) settingsPage {
-	p := settingsPage{Chrome: v.Chrome, Base: v.Base, MadeKey: v.MadeKey, Kept: v.Kept, About: v.About}
+	p := settingsPage{Chrome: v.Chrome, Base: v.Base, MadeKey: v.MadeKey, Kept: v.Kept, About: v.About, Reviewed: v.Reviewed}
 	if v.Rejected != nil {
 		p.Rejected = *v.Rejected
 		for _, f := range v.Rejected.Faults {

@@ -15,7 +15,7 @@ func sampleSettings(chrome Chrome) SettingsView {
 		Chrome: chrome, Base: "/settings", Now: telemetryNow,
 		Keys: []SettingsKey{
 			{ID: 1, Name: "bootstrap", Scopes: []experiment.Scope{experiment.ScopeAdmin}, CreatedAt: telemetryNow},
-			{ID: 12, Name: "player <tv> " + strings.Repeat("long", 20), Scopes: []experiment.Scope{experiment.ScopeEvaluate, experiment.ScopeIngest}, Public: true, CreatedAt: telemetryNow},
+			{ID: 12, Name: "player <tv> " + strings.Repeat("long", 20), Scopes: []experiment.Scope{experiment.ScopeEvaluate, experiment.ScopeIngest}, Public: true, Owner: "ana", CreatedAt: telemetryNow},
 		},
 		Freezes: []experiment.Freeze{
 			{Key: "finals", From: telemetryNow.Add(-time.Hour), To: telemetryNow.Add(time.Hour), Reason: "World finals"},
