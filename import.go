@@ -20,14 +20,14 @@ type importCmd struct {
 	remote
 	Key  string `arg:"" help:"Key of the experiment, which must run: its plan comes first."`
 	File string `arg:"" optional:"" help:"Rows as CSV, the first line naming the columns, or as NDJSON; may be gzipped."`
-	What string `default:"outcomes" enum:"outcomes,exposures,sessions" help:"outcomes: a unit, its arm and what it did; exposures: a unit, its arm and when, of which the sessions tell what it did; sessions: the last heartbeat of each, with the time at which it began."`
+	What string `default:"outcomes" enum:"outcomes,exposures,sessions,events" help:"outcomes: a unit, its arm and what it did; exposures: a unit, its arm and when, of which the sessions tell what it did; sessions: the last heartbeat of each, with the time at which it began; events: a unit, the name and id of what happened to it, when, and perhaps a value."`
 
 	Unit    string            `placeholder:"COL" help:"Column of the unit; default unit."`
 	Arm     string            `placeholder:"COL" help:"Column of the arm's key; default arm."`
-	At      string            `placeholder:"COL" help:"Column of when the unit was exposed, or the session began; default at. RFC 3339, or seconds or milliseconds since 1970. Outcomes need none."`
+	At      string            `placeholder:"COL" help:"Column of when the unit was exposed, the session began or the event happened; default at. RFC 3339, or seconds or milliseconds since 1970. Outcomes need none."`
 	Session string            `placeholder:"COL" help:"Of exposures, the column of the session that joins players without viewer ids."`
 	Window  string            `default:"day" help:"Of outcomes, the window that quantities are of: first, day, return_d1, return_d7 or return_K_L; values of metrics have the window of their metric."`
-	Field   map[string]string `mapsep:"none" placeholder:"WHAT=COL" help:"Column of a base quantity (watch_ms=COL), of a metric's value (value:METRIC=COL), of a custom quantity (event:NAME, event_value:NAME, measure:NAME, stream_measure:NAME, funnel:METRIC), of a base quantity before the exposure (past:watch_ms=COL), of an attribute (attr:country=COL) or of a heartbeat's field, repeatable. A column whose own name is one of these needs none."`
+	Field   map[string]string `mapsep:"none" placeholder:"WHAT=COL" help:"Column of a base quantity (watch_ms=COL), of a metric's value (value:METRIC=COL), of a custom quantity (event:NAME, event_value:NAME, measure:NAME, stream_measure:NAME, funnel:METRIC), of a base quantity before the exposure (past:watch_ms=COL), of an attribute (attr:country=COL), of a heartbeat's field, or of an event's name, id, value or unit_type, repeatable. A column whose own name is one of these needs none."`
 
 	Close    bool   `help:"After the file, or without one: make the outcomes of imported exposures from their sessions. All of both must be here: an outcome is never changed."`
 	Cursor   string `type:"path" placeholder:"FILE" help:"Where to keep how far the import is; default FILE.cursor. Running the same command again goes on from there."`

@@ -255,6 +255,61 @@ func TestImportOfSessions(t *testing.T) {
 	}
 }
 
+// Events of the past are in the outcomes that are made when the import is closed; an
+// import that is repeated adds none.
+func TestImportOfEvents(t *testing.T) {
+	t.Parallel()
+	p, at := importPlatform(t)
+	const definition = `{"key":"tips","name":"Tips","description":"Tips a viewer.","kind":"mean","numerator":"value:tip","denominator":"units","direction":1,"unit":"n"}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url()+"/api/v1/metrics", strings.NewReader(definition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode/100 != 2 {
+		t.Fatalf("define a metric = %s, %v", resp.Status, err)
+	}
+	document := strings.NewReplacer("start_success", "tips", "key: elsewhere", "key: tipped").Replace(importDocument)
+	if _, err := commandLine(t, append([]string{"apply", "-f", writeDocument(t, document)}, at...)...); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now().Add(-30 * 24 * time.Hour).UTC().Truncate(time.Second)
+	var exposures, events strings.Builder
+	exposures.WriteString("unit,arm,at\n")
+	events.WriteString("unit,name,id,at,value\n")
+	for i := range 400 {
+		fmt.Fprintf(&exposures, "v%d,%s,%s\n", i, []string{"control", "treatment"}[i%2], began.Format(time.RFC3339))
+		fmt.Fprintf(&events, "v%d,tip,1,%d,%d\nv%d,tip,2,%d,100\n", i, began.Add(time.Hour).Unix(), 1+i%2, i, began.Add(-time.Hour).Unix())
+	}
+	rows := writeRows(t, "events.csv", events.String())
+	for _, step := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{rows, "--what", "events"}, "800 rows, 800 accepted, 0 there before, 0 rejected"},
+		{[]string{rows, "--what", "events", "--restart"}, "800 rows, 0 accepted, 800 there before, 0 rejected"},
+		{[]string{writeRows(t, "x.csv", exposures.String()), "--what", "exposures", "--close"}, "outcomes were made of sessions; 0 windows are not over yet"},
+	} {
+		printed, err := commandLine(t, append(append([]string{"import", "tipped"}, step.args...), at...)...)
+		if err != nil || !strings.Contains(printed, step.want) {
+			t.Fatalf("import %q = %q, %v, want %q", step.args, printed, err, step.want)
+		}
+	}
+	p.look(t)
+	text, err := commandLine(t, append([]string{"export", "tipped", "--format", "csv"}, at...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ones, twos := strings.Count(text, `""value:tip"":1}`), strings.Count(text, `""value:tip"":2}`); ones != 200 || twos != 200 {
+		t.Errorf("%d viewers tipped 1 and %d tipped 2, want 200 of each: %.600s", ones, twos, text)
+	}
+}
+
 // What units did before the exposure adjusts the effects; a custom quantity that no
 // metric needs is refused with its line and column.
 func TestImportOfThePast(t *testing.T) {

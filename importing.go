@@ -140,7 +140,7 @@ func (s *importing) add(row intake.Row, fault *intake.Fault) error {
 	var record json.RawMessage
 	if fault == nil {
 		crossed := false
-		if s.cmd.What != string(intake.Sessions) {
+		if s.survey.Crossed > 0 {
 			if unit, _, missing := s.plan.Unit(&row); missing == nil {
 				crossed = s.survey.IsCrossed(unit)
 			}
@@ -191,6 +191,8 @@ func (s *importing) flush() error {
 			path = s.cmd.address() + "?with=sessions"
 		case intake.Sessions:
 			path = "/api/v1/imports/sessions"
+		case intake.Events:
+			path = s.cmd.address() + "/events"
 		case intake.Outcomes:
 		}
 		if err := s.cmd.call(s.rt.ctx, http.MethodPost, path, "application/json", body, &answer); err != nil {

@@ -1,5 +1,5 @@
 // Package intake turns rows of a file that somebody else made into records of the
-// import API: units with what they did, units alone, and sessions.
+// import API: units with what they did, units alone, sessions, and events.
 //
 // It finds the columns, reads CSV and NDJSON, plain or gzipped, says line and
 // column of what cannot be taken, and knows where an import that was interrupted
@@ -21,7 +21,11 @@ const (
 	Outcomes  What = "outcomes"  // a unit, its arm and what it did
 	Exposures What = "exposures" // a unit and its arm; what it did is in its sessions
 	Sessions  What = "sessions"  // the last heartbeat of a session
+	Events    What = "events"    // a unit, and what happened to it when
 )
+
+// hasArms reports whether the rows tell of units in arms.
+func (w What) hasArms() bool { return w == Outcomes || w == Exposures }
 
 // Limits.
 const (

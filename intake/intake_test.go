@@ -137,3 +137,37 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Events need a unit, a name, an id and a time; the arm of their unit is not theirs to tell.
+func TestRecordsOfEvents(t *testing.T) {
+	t.Parallel()
+	const csv = "unit,name,id,at,value,unit_type,country\n" +
+		"u,tip,1,2026-11-02T12:00:00Z,2.5,device,DE\nu,follow,2,1793620800,,,\n,tip,3,1793620800,1,,\nu,,4,1793620800,1,,\nu,tip,,1793620800,1,,\nu,tip,5,,1,,\nu,tip,6,1793620800,x,,\n"
+	want := []string{
+		`{"unit_type":"device","unit":"u","name":"tip","id":"1","at":"2026-11-02T12:00:00Z","value":2.5}`,
+		`{"unit":"u","name":"follow","id":"2","at":"2026-11-02T12:00:00Z"}`,
+	}
+	wantFaults := []string{
+		`line 4, column "unit": the unit is missing`, `line 5, column "name": the name is missing`, `line 6, column "id": the id is missing`,
+		`line 7, column "at": the time is missing`, `line 8, column "value": "x" is not a finite number`,
+	}
+	out, faults := records(t, Events, csv, Mapping{})
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("CSV (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantFaults, faults); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	const ndjson = `{"viewer":"u","what":"tip","order":1,"when":1793620800000,"price":2.5,"unit_type":"device"}` + "\n"
+	mapping := Mapping{Unit: "viewer", At: "when", Fields: map[string]string{"name": "what", "id": "order", "value": "price"}}
+	if out, faults = records(t, Events, ndjson, mapping); faults != nil || len(out) != 1 || out[0] != want[0] {
+		t.Errorf("NDJSON: %q, %q, want %s", out, faults, want[0])
+	}
+	for name, mapping := range map[string]Mapping{
+		"no id": {}, "a quantity": {Fields: map[string]string{"id": "order", "watch_ms": "price"}}, "an attribute": {Fields: map[string]string{"id": "order", "attr:country": "price"}},
+	} {
+		if _, err := NewPlan(Events, []string{"unit", "name", "order", "at", "price"}, mapping); err == nil {
+			t.Errorf("%s: NewPlan took the columns", name)
+		}
+	}
+}

@@ -92,8 +92,14 @@ func NewPlan(what What, columns []string, m Mapping) (*Plan, error) {
 	}
 	p.findByName(columns)
 	needed := []string{p.at, p.session}
-	if what != Sessions {
+	if what.hasArms() {
 		needed = append(needed, p.unit, p.arm)
+	}
+	if what == Events {
+		if err := p.checkEvents(); err != nil {
+			return nil, err
+		}
+		needed = append(needed, p.unit)
 	}
 	if what != Outcomes && p.at == "" {
 		return nil, &Fault{Column: "at", Reason: "the file must tell when; name the column by --at"}
@@ -141,13 +147,13 @@ func (p *Plan) setField(field, column string) error {
 	custom, isCustom := customName(field)
 	past, isPast := pastName(field)
 	switch {
-	case p.what == Sessions:
+	case p.what == Sessions, p.what == Events && slices.Contains(eventFields, field):
 		p.fields[field] = column
 	case isCustom && p.what == Outcomes:
 		p.custom[custom] = column
 	case isPast && p.what == Outcomes:
 		p.past[past] = column
-	case isAttribute:
+	case isAttribute && p.what.hasArms():
 		p.attributes[attribute] = column
 	case isValue && p.what == Outcomes:
 		p.values[metric] = column
@@ -166,8 +172,11 @@ func (p *Plan) findByName(columns []string) {
 		taken = slices.AppendSeq(taken, maps.Values(of))
 	}
 	taken = append(taken, p.at)
-	if p.what != Sessions {
+	switch {
+	case p.what.hasArms():
 		taken = append(taken, p.unit, p.arm, p.session)
+	case p.what == Events:
+		taken = append(taken, p.unit)
 	}
 	for _, column := range columns {
 		if slices.Contains(taken, column) {
@@ -180,6 +189,10 @@ func (p *Plan) findByName(columns []string) {
 		switch {
 		case p.what == Sessions:
 			setNew(p.fields, column, column)
+		case p.what == Events:
+			if slices.Contains(eventFields, column) {
+				setNew(p.fields, column, column)
+			}
 		case isDimension:
 			setNew(p.attributes, column, column)
 		case p.what != Outcomes:
@@ -242,9 +255,12 @@ type unitRecord struct {
 func (p *Plan) Record(row *Row, crossed bool) (json.RawMessage, *Fault) {
 	var v any
 	var fault *Fault
-	if p.what == Sessions {
+	switch p.what {
+	case Sessions:
 		v, fault = p.sessionRecord(row)
-	} else {
+	case Events:
+		v, fault = p.eventRecord(row)
+	default:
 		v, fault = p.unitRecord(row, crossed)
 	}
 	if fault == nil {

@@ -47,7 +47,7 @@ func TakeSurvey(file io.Reader, plan *Plan) (*Survey, error) {
 			return nil, err
 		}
 		s.Rows++
-		if err != nil || plan.what == Sessions {
+		if err != nil || !plan.what.hasArms() {
 			continue
 		}
 		if unit, arm, fault := plan.Unit(&row); fault == nil {

@@ -36,15 +36,36 @@ func (db *DB) InsertUnitEvents(ctx context.Context, events []ReceivedEvent) erro
 	if len(events) == 0 {
 		return nil
 	}
-	err := db.insertUnitEvents(ctx, events)
+	return db.insertUnitEventsAnd(ctx, events, func(*connTx, int) error { return nil })
+}
+
+// ImportUnitEvents is InsertUnitEvents for events of the past; it returns how many were
+// not there. That they were imported for an experiment is in the audit log as the
+// actor's doing, or they were not.
+func (db *DB) ImportUnitEvents(ctx context.Context, at time.Time, actor, key string, events []ReceivedEvent) (fresh int, err error) {
+	if len(events) > MaxUnitEventBatch {
+		return 0, experiment.Errorf(experiment.CodeTooLarge, "", "at most %d events at once", MaxUnitEventBatch)
+	}
+	act := importAct{actor, key, func(accepted int) map[string]any { return map[string]any{"with": "events", "accepted": accepted} }}
+	err = db.insertUnitEventsAnd(ctx, events, func(tx *connTx, n int) error {
+		fresh = n
+		return act.audit(ctx, tx.Tx, at, n)
+	})
+	return fresh, err
+}
+
+// insertUnitEventsAnd inserts events, and does with the number of new ones what belongs
+// into their transaction.
+func (db *DB) insertUnitEventsAnd(ctx context.Context, events []ReceivedEvent, and func(tx *connTx, fresh int) error) error {
+	err := db.insertUnitEvents(ctx, events, and)
 	if lacksPartition(err) { // dropped by retention since this process met the day
 		db.days.forget()
-		err = db.insertUnitEvents(ctx, events)
+		err = db.insertUnitEvents(ctx, events, and)
 	}
 	return wrap("insert events", err)
 }
 
-func (db *DB) insertUnitEvents(ctx context.Context, events []ReceivedEvent) error {
+func (db *DB) insertUnitEvents(ctx context.Context, events []ReceivedEvent, and func(tx *connTx, fresh int) error) error {
 	var days []time.Time
 	for i := range events {
 		if day := dayOf(time.UnixMilli(events[i].AtMs)); !slices.ContainsFunc(days, day.Equal) {
@@ -63,12 +84,19 @@ func (db *DB) insertUnitEvents(ctx context.Context, events []ReceivedEvent) erro
 			len(events), func(buf []byte, i int) []byte { return appendUnitEvent(buf, &events[i]) }); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `
+		did, err := tx.ExecContext(ctx, `
 			insert into unit_events (day, unit_type, unit_id, name, event_id, at_ms, recv_ms, value)
 			select day, unit_type, unit_id, name, event_id, at_ms, recv_ms, value from unit_event_batch
 			order by day, unit_id, unit_type, name, event_id, recv_ms, at_ms, value
 			on conflict do nothing`) // in one order, so that writers cannot deadlock
-		return wrap("insert", err)
+		if err != nil {
+			return fmt.Errorf("insert: %w", err)
+		}
+		fresh, err := did.RowsAffected()
+		if err != nil {
+			return err
+		}
+		return and(tx, int(fresh))
 	})
 }
 

@@ -57,6 +57,21 @@ type closeImportOutput struct {
 
 type importSessionsInput struct{ RawBody []byte }
 
+type importEventsInput struct {
+	KeyInPath
+	RawBody []byte
+}
+
+// importedEvent is an event of the past, as of DecodeImportedEvents.
+type importedEvent struct {
+	UnitType string    `json:"unit_type,omitempty" doc:"absent: that of the experiment"`
+	Unit     string    `json:"unit"`
+	Name     string    `json:"name"`
+	ID       string    `json:"id" doc:"what makes it count once among those of the unit and the name"`
+	At       time.Time `json:"at"`
+	Value    *float64  `json:"value,omitempty"`
+}
+
 // importAPI takes what others measured. Unlike telemetry, which is of now, it may be
 // of any time in the past: hence the scope write, and an entry in the audit log.
 func (s *Server) importAPI(api huma.API) {
@@ -68,6 +83,9 @@ func (s *Server) importAPI(api huma.API) {
 	sessions := operation(http.MethodPost, "/imports/sessions", "import-sessions", "Import sessions: heartbeats, each with the time at which its session began", experiment.ScopeWrite)
 	describeImport(api, &sessions, reflect.TypeFor[[]importedHeartbeat](), "Each record holds the fields of a heartbeat besides.")
 	serve(s, api, sessions, experiment.ScopeWrite, s.importSessions)
+	events := operation(http.MethodPost, "/experiments/{key}/imports/events", "import-events", "Import named events of units, of up to 400 days ago; repeating a batch changes nothing", experiment.ScopeWrite)
+	describeImport(api, &events, reflect.TypeFor[[]importedEvent](), "At most 1 MiB.")
+	serve(s, api, events, experiment.ScopeWrite, s.importEvents)
 }
 
 func describeImport(api huma.API, op *huma.Operation, body reflect.Type, description string) {

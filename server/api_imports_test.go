@@ -20,6 +20,10 @@ func TestImportsOverHTTP(t *testing.T) {
 	array := func(n int, record func(int) string) string { return "[" + repeat(n, ",", record) + "]" }
 	const session = `{"session_id":"s-1","seq":1,"kind":"end","viewer_id":"v-1","mono_ms":60000,"play_ms":50000,"play_requested":true,"first_frame_ms":800,"at":"%s"}`
 	at := func(time string) string { return "[" + fmt.Sprintf(session, time) + "]" }
+	const events = apiPath + "/experiments/abr/imports/events"
+	happened := func(time, name string) string {
+		return fmt.Sprintf(`[{"unit":"v-1","name":%q,"id":"1","at":%q,"value":2.5}]`, name, time)
+	}
 	small := array(2, unit)
 	b.play(t, []scenario{
 		{
@@ -35,6 +39,16 @@ func TestImportsOverHTTP(t *testing.T) {
 		{name: "the largest body", method: "POST", path: units, as: "write", body: small + strings.Repeat(" ", maxImportBody-len(small)), status: 200},
 		{name: "one byte more", method: "POST", path: units, as: "write", body: small + strings.Repeat(" ", maxImportBody+1-len(small)), status: 413},
 		{name: "a draft", method: "POST", path: apiPath + "/experiments/later/imports", as: "write", body: small, status: 409, has: []string{"plan"}},
+		{
+			name: "events", method: "POST", path: events, as: "write", body: happened("2026-10-01T12:00:00Z", "tip"), status: 200,
+			has: []string{`"accepted":1`, `"rejected":[]`}, rows: map[string]int{"unit_events": 1, "audit_log": 1},
+		},
+		{name: "events again", method: "POST", path: events, as: "write", body: happened("2026-10-01T12:00:00Z", "tip"), status: 200, has: []string{`"accepted":0`, `"repeated":1`}, rows: map[string]int{"audit_log": 0}},
+		{name: "an event of the future", method: "POST", path: events, as: "write", body: happened("2026-12-01T12:00:00Z", "tip"), status: 200, has: []string{`"accepted":0`, `"field":"at"`}},
+		{name: "an event of another unit of time", method: "POST", path: events, as: "write", body: happened("1970-01-20T12:00:00Z", "tip"), status: 200, has: []string{`"accepted":0`, "400 days"}},
+		{name: "an event of no name", method: "POST", path: events, as: "write", body: happened("2026-10-01T12:00:00Z", ""), status: 200, has: []string{`"accepted":0`, `"field":"name"`}},
+		{name: "events of a draft", method: "POST", path: apiPath + "/experiments/later/imports/events", as: "write", body: happened("2026-10-01T12:00:00Z", "tip"), status: 409, has: []string{"plan"}},
+		{name: "the log tells of events", method: "GET", path: apiPath + "/audit?limit=1", as: "admin", status: 200, has: []string{`"action":"import"`, `"subject":"abr"`, `"with":"events"`}},
 		{
 			name: "sessions", method: "POST", path: sessions, as: "write", body: at("2026-11-01T12:00:00Z"), status: 200,
 			has: []string{`"accepted":1`}, rows: map[string]int{"sessions": 1, "audit_log": 1},

@@ -226,6 +226,7 @@ var routes = []struct {
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/outcomes", status: 200}, experiment.ScopeRead},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/imports", body: "[]", status: 200}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/experiments/abr/imports/close", status: 200}, experiment.ScopeWrite},
+	{scenario{method: "POST", path: apiPath + "/experiments/abr/imports/events", body: "[]", status: 200}, experiment.ScopeWrite},
 	{scenario{method: "POST", path: apiPath + "/imports/sessions", body: "[]", status: 200}, experiment.ScopeWrite},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/cells", status: 200}, experiment.ScopeRead},
 	{scenario{method: "GET", path: apiPath + "/experiments/abr/looks", status: 200}, experiment.ScopeRead},

@@ -11,6 +11,10 @@ import (
 // is older comes by import.
 const MaxEventAgeMs = 7 * 24 * 3_600_000
 
+// MaxImportedEventAgeMs is how long after it happened an event can be imported: a
+// little more than a year. Each day of events has a partition of its own.
+const MaxImportedEventAgeMs = 400 * 24 * 3_600_000
+
 // UnitEvent is something that happened to a unit and has a name, such as a
 // purchase with its price. Its id, which the sender makes and keeps over
 // retries, is what makes it count once among those of the unit and the name.
@@ -34,10 +38,20 @@ type UnitEvent struct {
 // The error is an *experiment.Error of CodeInvalid or CodeTooLarge and means
 // that no record was read.
 func DecodeUnitEvents(body []byte, contentType string, nowMs int64) ([]UnitEvent, []Rejection, error) {
+	return decodeUnitEvents(body, contentType, eventDecoder{nowMs: nowMs, maxAgeMs: MaxEventAgeMs})
+}
+
+// DecodeImportedEvents is DecodeUnitEvents for events of the past, of up to
+// MaxImportedEventAgeMs ago; those that name no type of unit are of the given one.
+func DecodeImportedEvents(body []byte, contentType string, nowMs int64, unit experiment.UnitType) ([]UnitEvent, []Rejection, error) {
+	return decodeUnitEvents(body, contentType, eventDecoder{nowMs: nowMs, maxAgeMs: MaxImportedEventAgeMs, unit: unit})
+}
+
+func decodeUnitEvents(body []byte, contentType string, d eventDecoder) ([]UnitEvent, []Rejection, error) {
 	if len(body) > MaxBodyBytes {
 		return nil, nil, errBodyTooLarge
 	}
-	d := eventDecoder{batch: newBatch[UnitEvent](body, len(body)/usualEventBytes+1), nowMs: nowMs}
+	d.batch = newBatch[UnitEvent](body, len(body)/usualEventBytes+1)
 	if err := d.read(contentType, d.record); err != nil {
 		return nil, nil, err
 	}
@@ -50,14 +64,16 @@ const usualEventBytes = 150
 // eventDecoder holds one body while it is read.
 type eventDecoder struct {
 	batch[UnitEvent]
-	nowMs int64
-	timed bool // the record at hand tells when
+	nowMs    int64
+	maxAgeMs int64
+	unit     experiment.UnitType // of events that do not tell; empty: they must
+	timed    bool                // the record at hand tells when
 }
 
 // record reads one object and appends it or rejects it. False means that it is
 // not JSON.
 func (d *eventDecoder) record() bool {
-	d.items = append(d.items, UnitEvent{Index: d.count})
+	d.items = append(d.items, UnitEvent{Index: d.count, UnitType: d.unit})
 	e := &d.items[len(d.items)-1]
 	d.fault, d.timed = fault{}, false
 	ok := d.object(func(key string) bool { return d.member(e, key) })
@@ -84,8 +100,8 @@ func (d *eventDecoder) check(e *UnitEvent) {
 	switch {
 	case !d.timed:
 		d.fail("at", ReasonMissing, "is required")
-	case e.AtMs < d.nowMs-MaxEventAgeMs || e.AtMs > d.nowMs+ClockSlackMs:
-		d.fail("at", ReasonImplausible, "must be within the last %d days", MaxEventAgeMs/(24*3_600_000))
+	case e.AtMs < d.nowMs-d.maxAgeMs || e.AtMs > d.nowMs+ClockSlackMs:
+		d.fail("at", ReasonImplausible, "must be within the last %d days", d.maxAgeMs/(24*3_600_000))
 	case e.Name != "" && !experiment.ValidKey(e.Name):
 		d.fail("name", ReasonRange, "must be 1 to %d of a-z, 0-9, _, . and -, beginning with a letter or digit", experiment.MaxKeyBytes)
 	case e.Value != nil && (*e.Value < -MaxCount || *e.Value > MaxCount):
