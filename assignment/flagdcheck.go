@@ -56,14 +56,18 @@ func (c *FlagdCheck) Check(f *FlagdFlag, n int) string {
 // fill sets a context to decoded JSON of scalars.
 func fill(ctx *Context, given map[string]any) {
 	for name, v := range given {
-		switch v := v.(type) {
-		case string:
-			ctx.SetString(name, v)
-		case float64:
-			ctx.SetNumber(name, v)
-		case bool:
-			ctx.SetBool(name, v)
-		}
+		setAny(ctx, name, v)
+	}
+}
+
+func setAny(ctx *Context, name string, v any) {
+	switch v := v.(type) {
+	case string:
+		ctx.SetString(name, v)
+	case float64:
+		ctx.SetNumber(name, v)
+	case bool:
+		ctx.SetBool(name, v)
 	}
 }
 
@@ -75,13 +79,21 @@ type probes struct {
 	values   map[string][]any
 	units    []string
 	unit     string // attribute of the unit type
+
+	// What draw uses again: half a million units are drawn after a start.
+	given map[string]any
+	suits map[*rule][]any // values to try for a comparison; nil: the attribute is absent
+	probe *Context
 }
 
 // maxProbeValues bounds the values taken from one list of a rule.
 const maxProbeValues = 32
 
 func newProbes(e *compiled) *probes {
-	p := &probes{audience: e.audience, values: map[string][]any{}, unit: unitAttr(e.unit)}
+	p := &probes{
+		audience: e.audience, values: map[string][]any{}, unit: unitAttr(e.unit),
+		given: map[string]any{}, suits: map[*rule][]any{}, probe: NewContext(""),
+	}
 	if e.audience != nil {
 		p.add(e.audience)
 	}
@@ -164,16 +176,17 @@ const (
 	strayOdds   = 4
 )
 
-// draw returns the attributes of a unit.
+// draw returns the attributes of a unit, which are valid until the next call.
 func (p *probes) draw(r *rand.Rand) map[string]any {
-	ctx := map[string]any{}
+	ctx := p.given
+	clear(ctx)
 	for _, name := range p.names {
 		if r.IntN(presentOdds) > 0 {
 			ctx[name] = p.values[name][r.IntN(len(p.values[name]))]
 		}
 	}
 	if p.audience != nil && r.IntN(strayOdds) > 0 {
-		p.audience.suit(ctx, true, r)
+		p.suit(p.audience, true, r)
 	}
 	id := fmt.Sprintf("unit-%d", r.Uint64())
 	if len(p.units) > 0 && r.IntN(aloneOdds) == 0 {
@@ -192,37 +205,41 @@ const suitTries = 16
 
 // suit sets attributes so that the rule holds, or does not, as wanted, as far as
 // rules do not contradict each other.
-func (r *rule) suit(ctx map[string]any, want bool, random *rand.Rand) {
+func (p *probes) suit(r *rule, want bool, random *rand.Rand) {
 	switch r.op {
 	case opNot:
-		r.kids[0].suit(ctx, !want, random)
+		p.suit(&r.kids[0], !want, random)
 		return
 	case opAll, opAny:
 		every := (r.op == opAll) == want
 		for i := range r.kids {
 			if every {
-				r.kids[i].suit(ctx, want, random)
+				p.suit(&r.kids[i], want, random)
 			}
 		}
 		if !every && len(r.kids) > 0 {
-			r.kids[random.IntN(len(r.kids))].suit(ctx, want, random)
+			p.suit(&r.kids[random.IntN(len(r.kids))], want, random)
 		}
 		return
 	}
 	if r.attr == "" || r.attr == TargetingKey {
 		return
 	}
-	values := append(r.probeValues(), nil)
+	values := p.suits[r]
+	if values == nil {
+		values = append(r.probeValues(), nil)
+		p.suits[r] = values
+	}
 	for range suitTries {
 		v := values[random.IntN(len(values))]
-		probe := NewContext("")
-		fill(probe, map[string]any{r.attr: v})
-		if r.holds(probe) != want {
+		p.probe.Reset("")
+		setAny(p.probe, r.attr, v)
+		if r.holds(p.probe) != want {
 			continue
 		}
-		ctx[r.attr] = v
+		p.given[r.attr] = v
 		if v == nil {
-			delete(ctx, r.attr)
+			delete(p.given, r.attr)
 		}
 		return
 	}
