@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,6 +28,11 @@ type serveCmd struct {
 // Run serves until the context ends.
 func (c *serveCmd) Run(rt *runtime) error {
 	clock := wallClock()
+	bounded, release := context.WithCancel(context.WithoutCancel(rt.ctx))
+	var memory sync.WaitGroup
+	memory.Go(func() { boundMemory(bounded) })
+	defer memory.Wait()
+	defer release()
 	p, err := startPlatform(rt.ctx, platformConfig{
 		storage: c.storage, Addr: c.Addr, BootstrapToken: c.BootstrapToken, AddressHeader: c.AddressHeader, PublicURL: c.PublicURL,
 		Now: clock.Now, Log: rt.log, Retention: server.Retention{Days: c.RetainDays, Elsewhere: c.NoJob},
