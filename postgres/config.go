@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,22 +59,30 @@ type marked struct {
 // in another database or after a restored backup, so the database and its start
 // are part of it.
 func readMarks(ctx context.Context, tx *sqlx.Tx) ([]marked, error) {
+	var instance string
+	const ask = `select concat_ws(' ', oid, pg_postmaster_start_time()) from pg_database where datname = current_database()`
+	if err := tx.GetContext(ctx, &instance, ask); err != nil {
+		return nil, fmt.Errorf("read which database it is: %w", err)
+	}
 	const query = `
-		select e.id, e.key, hashtextextended(concat_ws(' ', e.xmin, e.ctid, s.owned, i.instance), 0)
+		select e.id, e.key, concat_ws(' ', e.xmin, e.ctid, s.owned)
 		from experiments e
-		cross join (select concat_ws(' ', oid, pg_postmaster_start_time()) as instance from pg_database where datname = current_database()) i
 		left join (
-			select experiment_id, string_agg(concat_ws(' ', xmin, ctid), ' ' order by slots) as owned
+			select experiment_id, string_agg(concat_ws(' ', xmin, ctid), ' ') as owned
 			from layer_slots group by experiment_id) s on s.experiment_id = e.id
 		where e.status <> $1 order by e.key`
 	var out []marked
+	text := append([]byte(instance), ' ')
 	err := eachRow(ctx, tx, func(rows *sql.Rows) error {
 		var m marked
-		var hash int64
-		err := rows.Scan(&m.id, &m.key, &hash)
-		m.mark = experiment.Mark(hash) //nolint:gosec // bits of a hash
+		var state sql.RawBytes
+		if err := rows.Scan(&m.id, &m.key, &state); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(append(text, state...))
+		m.mark = experiment.Mark(binary.BigEndian.Uint64(sum[:]))
 		out = append(out, m)
-		return err
+		return nil
 	}, query, string(experiment.StatusArchived))
 	if err != nil {
 		return nil, fmt.Errorf("read marks of experiments: %w", err)
