@@ -85,4 +85,3 @@ func TestLiveMemory(t *testing.T) {
 		t.Error("an experiment is missing")
 	}
 }
-
