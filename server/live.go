@@ -25,9 +25,9 @@ type Live struct {
 
 	state atomic.Pointer[liveState]
 
-	// refreshing makes refreshes wait for each other: of two at once, the one
-	// that read the older configuration could be the last to put it in force.
-	refreshing sync.Mutex
+	// refreshing holds what the one refresh at a time has taken: of two at once, the
+	// one that read the older configuration could be the last to put it in force.
+	refreshing chan struct{}
 	sets       packedSets // of the configuration read last
 	copied     *packed    // the document in the copy on disk; nil: not of this process
 
@@ -50,7 +50,7 @@ type LiveConfig struct {
 
 // Times of a Live.
 const (
-	// reloadTimeout bounds one read of the configuration.
+	// reloadTimeout bounds one read of the configuration, with the wait for its turn.
 	reloadTimeout = 10 * time.Second
 	// reloadRetry is how soon a failed read is tried again.
 	reloadRetry = time.Second
@@ -59,7 +59,7 @@ const (
 // NewLive returns a Live that serves the copy on disk, if there is a good one,
 // until Refresh succeeds.
 func NewLive(cfg LiveConfig) *Live {
-	l := &Live{load: cfg.Load, path: cfg.Path, now: cfg.Now, log: cfg.Log, subscribers: map[chan int64]struct{}{}}
+	l := &Live{load: cfg.Load, path: cfg.Path, now: cfg.Now, log: cfg.Log, refreshing: make(chan struct{}, 1), subscribers: map[chan int64]struct{}{}}
 	if err := l.readCopy(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.log.Warn("the configuration on disk is not usable", "path", l.path, "error", err)
 	}
@@ -75,12 +75,17 @@ func (l *Live) Snapshot() *assignment.Snapshot {
 }
 
 // Refresh reads the newest configuration and puts it in force. A faulty one is
-// refused and the last good one stays.
+// refused and the last good one stays. It waits for another refresh that is under way
+// no longer than ctx and reloadTimeout allow for all of it.
 func (l *Live) Refresh(ctx context.Context) error {
-	l.refreshing.Lock()
-	defer l.refreshing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
+	select {
+	case l.refreshing <- struct{}{}:
+		defer func() { <-l.refreshing }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another refresh of the configuration: %w", ctx.Err())
+	}
 	var st *liveState
 	var head copyHead
 	use := func(cfg experiment.ConfigStream) (err error) {

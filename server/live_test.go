@@ -365,3 +365,29 @@ func TestLiveRunTriesAgainAndEnds(t *testing.T) {
 	close(versions)
 	<-ended
 }
+
+// A refresh waits for another no longer than its caller does.
+func TestRefreshWaitsNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
+	began, done := make(chan struct{}), make(chan struct{})
+	live := NewLive(LiveConfig{
+		Load: func(context.Context, map[string]experiment.Mark, func(experiment.ConfigStream) error) error {
+			close(began)
+			<-done
+			return errors.New("slow")
+		},
+		Now: (&handClock{at: testNow}).Now, Log: slog.New(slog.DiscardHandler),
+	})
+	slow := make(chan error, 1)
+	go func() { slow <- live.Refresh(t.Context()) }()
+	<-began
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := live.Refresh(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who is gone gets %v, want that the context has ended", err)
+	}
+	close(done)
+	if err := <-slow; err == nil {
+		t.Error("the slow refresh hides its error")
+	}
+}

@@ -76,7 +76,7 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.web.GetString(r.Context(), sessionUser) == "" {
 			next := r.URL.RequestURI()
-			if r.Method != http.MethodGet { // where a form posts to there may be no page
+			if r.Method != http.MethodGet && r.Method != http.MethodHead { // where a form posts to there may be no page
 				next = cameFrom(r)
 			}
 			http.Redirect(w, r, pathSignIn+"?next="+url.QueryEscape(next), http.StatusSeeOther)

@@ -171,7 +171,7 @@ func (s *Server) Close(ctx context.Context) error {
 
 func (s *Server) routes(version string) http.Handler {
 	r := chi.NewRouter()
-	r.Use(boundRequestID, middleware.RequestID, s.stats.requests, s.recoverer)
+	r.Use(boundRequestID, middleware.RequestID, s.stats.requests, s.recoverer, headAsGet)
 	r.NotFound(s.nowhere())
 	notTaken := s.pageOrProblem(func(*http.Request) error {
 		return &Problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not take that method"}
@@ -180,6 +180,9 @@ func (s *Server) routes(version string) http.Handler {
 		for _, method := range methods {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
 				w.Header().Add("Allow", method)
+				if method == http.MethodGet && !strings.HasSuffix(req.URL.Path, "/events") {
+					w.Header().Add("Allow", http.MethodHead)
+				}
 			}
 		}
 		notTaken(w, req)
@@ -236,6 +239,19 @@ func (s *Server) pageOrProblem(wrong func(*http.Request) error) http.HandlerFunc
 		}
 		s.problem(w, r, wrong(r))
 	}
+}
+
+// headAsGet answers HEAD as GET without its body, as RFC 9110 asks for. Streams never
+// end, so that a HEAD would hold one of their places for nothing.
+func headAsGet(next http.Handler) http.Handler {
+	asGet := middleware.GetHead(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		asGet.ServeHTTP(w, r)
+	})
 }
 
 // methods are those that some address takes.
