@@ -90,17 +90,25 @@ func TestSignsDiffer(t *testing.T) {
 		opposite     bool
 	}{
 		{
-			"both proven", [2]float64{10, 12}, [2]float64{200, 160},
+			"both proven",
+			[2]float64{10, 12},
+			[2]float64{200, 160},
 			[]string{"disagree: −14.7", "% over the sums of all viewers, +17.", "Both are proven: heavy viewers go one way, typical viewers the other"},
 			true,
 		},
 		{
-			"pooled proven", [2]float64{10, 10.05}, [2]float64{200, 190},
-			[]string{"Only the pooled one is proven. If both hold, heavy viewers go one way"}, true,
+			"pooled proven",
+			[2]float64{10, 10.05},
+			[2]float64{200, 190},
+			[]string{"Only the pooled one is proven. If both hold, heavy viewers go one way"},
+			true,
 		},
 		{
-			"neither proven", [2]float64{10, 10.004}, [2]float64{200, 199.9},
-			[]string{"Neither is proven, so it may be chance."}, true,
+			"neither proven",
+			[2]float64{10, 10.004},
+			[2]float64{200, 199.9},
+			[]string{"Neither is proven, so it may be chance."},
+			true,
 		},
 		{"agree", [2]float64{10, 9.99}, [2]float64{200, 199.9}, nil, false},
 	} {
