@@ -8,7 +8,7 @@ type Flags uint8
 const (
 	FlagClock    Flags = 1 << iota // the monotonic clock ran faster than any other clock
 	FlagNoFrames                   // plays, and not one frame was decoded
-	FlagHidden                     // hidden for more than HiddenPct of its play
+	FlagHidden                     // surely hidden for more than HiddenPct of its play
 	FlagLong                       // longer than LongSessionMs
 )
 
@@ -21,6 +21,9 @@ const (
 )
 
 // Flags returns the doubts about s.
+//
+// FlagHidden takes pauses and stalls for the hidden time, as far as they go: who pauses
+// and turns to another tab does not play hidden.
 //
 // FlagClock compares mono between the first and the last record with the time
 // that passed between them by receipt or by the client's wall clock, whichever
@@ -37,7 +40,7 @@ func (s *Session) Flags() Flags {
 		if s.Observed.Has(ObservedFrames) && s.Frames == 0 {
 			f |= FlagNoFrames
 		}
-		if s.HiddenMs > s.PlayMs/100*HiddenPct {
+		if s.HiddenMs-s.PausedMs-s.StallMs > s.PlayMs/100*HiddenPct {
 			f |= FlagHidden
 		}
 	}

@@ -155,6 +155,8 @@ func TestFoldEvents(t *testing.T) {
 		{"longer silence", startUp + "601021 e=t,sta=p\n602021 e=t,sta=p", "B, started, after 1000, play 1000"},
 		{"clock set back", startUp + "5020 e=t,sta=p\n-3600000 e=t,sta=p\n-3590000 e=t,sta=p", "B, started, after 1000, play 14000"},
 		{"hidden", startUp + "2020 e=b,bg,sta=p\n5020 e=b,sta=p\n6020 e=t,sta=p", "B, started, after 1000, play 5000, hidden 3000"},
+		{"hidden when it is over", startUp + "11020 e=ps,bg,sta=e\n71020 e=t,bg,sta=e", "B, started, after 1000, play 10000, end ended"},
+		{"hidden in a pause", startUp + "11020 e=ps,bg,sta=a\n71020 e=t,bg,sta=a", "B, started, after 1000, play 10000, paused 60000, hidden 60000"},
 		{"hidden in other reports", startUp + "2020 e=t,bg,sta=p\n5020 e=b,bg=?0,sta=p\n6020 e=t,sta=p", "B, started, after 1000, play 5000, hidden 3000"},
 
 		{

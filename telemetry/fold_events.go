@@ -101,9 +101,6 @@ func (f *eventFold) pass(ms int64) {
 	if ms > maxSilenceMs || !f.s.Started {
 		return
 	}
-	if f.hidden {
-		f.s.HiddenMs += ms
-	}
 	switch f.state {
 	case "p", "": // without states, an estimate
 		f.s.PlayMs += ms
@@ -114,6 +111,11 @@ func (f *eventFold) pass(ms int64) {
 		f.stallMs += ms
 	case "a":
 		f.s.PausedMs += ms
+	default: // it is over: a tab that stays open behind others is not watched
+		return
+	}
+	if f.hidden {
+		f.s.HiddenMs += ms
 	}
 }
 

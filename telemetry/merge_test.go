@@ -302,12 +302,14 @@ func TestFlags(t *testing.T) {
 		"first ones lost": {telemetry.Session{
 			First: telemetry.Mark{MonoMs: 600_000}, Last: telemetry.Mark{RecvMs: 10_000, MonoMs: 610_000},
 		}, 0},
-		"no frames":        {telemetry.Session{Counters: frames}, telemetry.FlagNoFrames},
-		"frames not known": {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000}}, 0},
-		"hidden":           {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, HiddenMs: 19_001}}, telemetry.FlagHidden},
-		"hidden a lot":     {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, HiddenMs: 19_000}}, 0},
-		"long":             {telemetry.Session{Counters: telemetry.Counters{PlayMs: telemetry.LongSessionMs + 1}}, telemetry.FlagLong},
-		"not too long":     {telemetry.Session{Counters: telemetry.Counters{PlayMs: telemetry.LongSessionMs}}, 0},
+		"no frames":          {telemetry.Session{Counters: frames}, telemetry.FlagNoFrames},
+		"frames not known":   {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000}}, 0},
+		"hidden":             {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, HiddenMs: 19_001}}, telemetry.FlagHidden},
+		"hidden in a pause":  {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, PausedMs: 60_000, HiddenMs: 60_000}}, 0},
+		"hidden, and paused": {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, PausedMs: 60_000, HiddenMs: 79_001}}, telemetry.FlagHidden},
+		"hidden a lot":       {telemetry.Session{Counters: telemetry.Counters{PlayMs: 20_000, HiddenMs: 19_000}}, 0},
+		"long":               {telemetry.Session{Counters: telemetry.Counters{PlayMs: telemetry.LongSessionMs + 1}}, telemetry.FlagLong},
+		"not too long":       {telemetry.Session{Counters: telemetry.Counters{PlayMs: telemetry.LongSessionMs}}, 0},
 	} {
 		if got := c.s.Flags(); got != c.want {
 			t.Errorf("%s: Flags = %b, want %b", name, got, c.want)
