@@ -108,4 +108,11 @@ const planClosed = `
 	select set_config(name, 'off', true)
 	from unnest(array['enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan', 'enable_seqscan', 'jit']) as name
 	union all
-	select set_config('plan_cache_mode', 'force_custom_plan', true)`
+	select set_config('plan_cache_mode', 'force_custom_plan', true)
+	union all
+	select set_config('work_mem', '` + pageSortMemory + `', true)
+	where pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('` + pageSortMemory + `')`
+
+// pageSortMemory holds a page of exposures while it is sorted. With PostgreSQL's own
+// 4 MB it went through a file.
+const pageSortMemory = "32MB"
