@@ -45,6 +45,7 @@ func (s *Server) apiRoutes(r chi.Router, version string) {
 		s.shareAPI(api)
 		s.commentAPI(api)
 		s.accountAPI(api)
+		s.peopleAPI(api)
 		s.configAPI(api)
 		s.telemetryAPI(api)
 		s.importAPI(api)

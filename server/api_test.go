@@ -260,6 +260,8 @@ var routes = []struct {
 	{scenario{method: "POST", path: apiPath + "/keys", body: `{}`, status: 422}, experiment.ScopeAdmin},
 	{scenario{method: "DELETE", path: apiPath + "/keys/0", status: 404}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: apiPath + "/login-links", status: 200}, experiment.ScopeAdmin},
+	{scenario{method: "GET", path: apiPath + "/people", status: 200}, experiment.ScopeAdmin},
+	{scenario{method: "DELETE", path: apiPath + "/people/nobody/sessions", status: 404}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/audit", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "GET", path: apiPath + "/audit/verification", status: 200}, experiment.ScopeAdmin},
 	{scenario{method: "POST", path: "/v1/broadcasts", body: `[]`, status: 200}, experiment.ScopeIngest},
@@ -369,7 +371,7 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		wanted++
-		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}", "/shares/none", "/shares/{id}", "/reviews/1", "/reviews/{id}").Replace(path)
+		path = strings.NewReplacer("/abr", "/{key}", "/stall_ratio", "/{key}", "/lists/none", "/lists/{key}", "/stops/none", "/stops/{session}", "/keys/0", "/keys/{id}", "/shares/none", "/shares/{id}", "/reviews/1", "/reviews/{id}", "/people/nobody", "/people/{name}").Replace(path)
 		op, ok := doc.Paths[path][strings.ToLower(r.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) < 2 {
 			t.Errorf("%s %s is not described: %+v", r.method, path, op)

@@ -132,9 +132,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	user, err := s.db.UseLoginLink(r.Context(), token, s.wall())
 	if code, _ := experiment.CodeOf(err); code == experiment.CodeUnauthorized {
+		s.recordFailedSignIn(r)
 		view.Error = err.Error()
 		s.page(w, r, http.StatusUnauthorized, func(b *bytes.Buffer) error { return s.pages.SignIn(b, view) })
 		return
+	}
+	if err == nil {
+		err = s.recordSignIn(r, user)
 	}
 	if err == nil {
 		err = s.web.RenewToken(r.Context()) // a session known before must not become a signed-in one

@@ -25,6 +25,7 @@ func (s *Server) settingsRoutes(r chi.Router) {
 	r.Post(pathSettings+"/"+web.SettingsKeys, s.settingsForm(web.SettingsKeys, s.makeKey))
 	r.Post(pathSettings+"/"+web.SettingsKeys+"/{id}/revoke", s.settingsForm(web.SettingsKeys, s.revokeKey))
 	r.Post(pathSettings+"/"+web.SettingsPeople, s.settingsForm(web.SettingsPeople, s.invite))
+	r.Post(pathSettings+"/"+web.SettingsPeople+"/signout", s.settingsForm(web.SettingsPeople, s.signOutPerson))
 	r.Post(pathSettings+"/"+web.SettingsReviews, s.settingsForm(web.SettingsReviews, s.setReviews))
 	r.Post(pathSettings+"/"+web.SettingsFreezes, s.settingsForm(web.SettingsFreezes, s.keepFreeze))
 	r.Post(pathSettings+"/"+web.SettingsLists, s.settingsForm(web.SettingsLists, s.keepList))
@@ -74,6 +75,13 @@ func (s *Server) fillSettings(ctx context.Context, view *web.SettingsView) error
 	}
 	for _, k := range keys {
 		view.Keys = append(view.Keys, web.SettingsKey{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Public: k.Public, Owner: k.Owner, CreatedAt: k.CreatedAt})
+	}
+	people, err := s.people(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		view.People = append(view.People, web.SettingsPerson(p))
 	}
 	set, err := s.db.Settings(ctx)
 	if err != nil {
@@ -188,6 +196,12 @@ func (s *Server) invite(r *http.Request, who string) (web.SettingsView, error) {
 		return web.SettingsView{}, err
 	}
 	return web.SettingsView{Invited: &web.SettingsInvite{Name: name, URL: s.address(r) + path, LifeSec: int64(postgres.LoginLinkLife.Seconds())}}, nil
+}
+
+// signOutPerson ends the sessions of somebody, who may be the reader.
+func (s *Server) signOutPerson(r *http.Request, who string) (web.SettingsView, error) {
+	_, err := s.endSessions(r.Context(), who, r.PostForm.Get(web.SettingsFieldName))
+	return web.SettingsView{}, err
 }
 
 // setReviews says whether launches need a second person.

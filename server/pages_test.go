@@ -50,8 +50,8 @@ func TestSignInByLink(t *testing.T) {
 	}
 	signedIn := map[string]string{"Cookie": cookie}
 	b.play(t, []scenario{
-		{name: "used twice", method: "POST", path: path, status: 401, has: []string{"used"}},
-		{name: "unknown token", method: "POST", path: "/signin?token=guess", status: 401},
+		{name: "used twice", method: "POST", path: path, status: 401, has: []string{"used"}, rows: map[string]int{"audit_log": 1}},
+		{name: "unknown token", method: "POST", path: "/signin?token=guess", status: 401, rows: map[string]int{"audit_log": 1}},
 		{name: "markup stays text", method: "GET", path: "/signin?token=" + url.QueryEscape(`"><script>alert(1)</script>`), status: 200, lacks: []string{"<script>"}},
 		{name: "list", method: "GET", path: "/experiments", header: signedIn, status: 200, has: []string{"ana", "abr", "Sign out"}},
 		{name: "the API knows the session", method: "GET", path: apiPath + "/keys", header: signedIn, status: 200},

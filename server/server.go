@@ -101,6 +101,8 @@ type Server struct {
 	done          chan struct{}
 	once          sync.Once // closes done
 	closing       sync.Once
+	sessions      *postgres.WebSessions // of browsers
+	signInFails   signInFails
 	closeErr      error // once closing is done
 	handler       http.Handler
 	version       string // of the program
@@ -123,7 +125,8 @@ func New(cfg Config) (*Server, error) {
 		pages: pages, done: make(chan struct{}), stats: newInstruments(),
 		limits: &addressLimiter{now: cfg.Wall}, addressHeader: cfg.AddressHeader, publicURL: public,
 	}
-	s.web = newSessions(cfg.DB.WebSessions(cfg.Wall), overTLS(public), s.problem)
+	s.sessions = cfg.DB.WebSessions(cfg.Wall)
+	s.web = newSessions(s.sessions, overTLS(public), s.problem)
 	s.exposures = newExposureQueue(exposureQueueConfig{
 		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,

@@ -23,6 +23,14 @@ type SettingsView struct {
 	Invited  *SettingsInvite // just made likewise
 	Rejected *SettingsFault  // a form that was not accepted
 	Reviewed bool            // launches need a second person
+	People   []SettingsPerson
+}
+
+// SettingsPerson is somebody who is signed in.
+type SettingsPerson struct {
+	Name     string
+	Sessions int
+	LastAt   time.Time
 }
 
 // SettingsKey is an API key in use.
@@ -120,6 +128,7 @@ type settingsPage struct {
 	Public   bool
 	Units    []option
 	Reviewed bool
+	People   []settingsPerson
 	Rejected SettingsFault
 	Errors   []string
 }
@@ -129,6 +138,11 @@ type settingsKey struct {
 	Scopes  string
 	Created stamp
 	Revoke  string // address of the form
+}
+
+type settingsPerson struct {
+	Name, Browsers string
+	Last           stamp
 }
 
 type settingsInvite struct {
@@ -174,6 +188,9 @@ func newSettingsPage(v SettingsView) settingsPage {
 			row.Scopes += string(scope)
 		}
 		p.Keys = append(p.Keys, row)
+	}
+	for _, person := range v.People {
+		p.People = append(p.People, settingsPerson{person.Name, plural(person.Sessions, "browser", "browsers"), newStamp(&person.LastAt, clockFormat)})
 	}
 	for _, s := range settingsScopes {
 		chosen := p.Rejected.Section == SettingsKeys && strings.Contains(" "+strings.Join(p.Rejected.Form[SettingsFieldScope], " ")+" ", " "+string(s.scope)+" ")

@@ -21,6 +21,7 @@ func sampleSettings(chrome Chrome) SettingsView {
 			{Key: "finals", From: telemetryNow.Add(-time.Hour), To: telemetryNow.Add(time.Hour), Reason: "World finals"},
 			{Key: "new-year", From: telemetryNow.AddDate(0, 1, 0), To: telemetryNow.AddDate(0, 1, 3), Reason: "Nobody is here"},
 		},
+		People: []SettingsPerson{{"ana", 2, telemetryNow}, {"<b>" + strings.Repeat("long", 20), 1, telemetryNow}},
 		Lists: []SettingsList{
 			{Key: "beta-testers", Unit: experiment.UnitViewer, Count: 12_345, ChangedAt: telemetryNow, UsedBy: []Link{{Text: "abr-safety-75", URL: "/experiments/abr-safety-75"}}},
 			{Key: "partners", Count: 1, ChangedAt: telemetryNow},
@@ -48,6 +49,7 @@ func TestSettingsPage(t *testing.T) {
 	for _, want := range []string{
 		"sk_ABCDEFGHIJKLMNOPQRSTUVWXYZ", "it is not shown again", `action="/settings/keys/12/revoke"`, "evaluate, ingest", "player &lt;tv&gt;", "within 10 min",
 		"in force", "to come", "12,345", `action="/settings/lists/partners/remove"`, "for ever", `href="/api/v1/openapi.json"`,
+		"2 browsers", `value="ana"`, "&lt;b&gt;long",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the settings lack %q", want)
