@@ -38,6 +38,11 @@ func newSessions(store *postgres.WebSessions, secure bool, failed func(http.Resp
 	}
 }
 
+// noSession answers when a browser session cannot be read or kept.
+func (s *Server) noSession(w http.ResponseWriter, r *http.Request, err error) {
+	s.bareProblem(w, r, s.describe(r, err))
+}
+
 // secretOf returns the API key of a request: `Authorization: Bearer` or
 // `X-API-Key`, the two ways of OFREP. The word Bearer is read in any case, as
 // RFC 9110 11.1 has it.
@@ -59,7 +64,7 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		}
 	}
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.problem(w, r, experiment.Errorf(experiment.CodeForbidden, "", "requests from other sites may change nothing here"))
+		s.bareProblem(w, r, s.describe(r, experiment.Errorf(experiment.CodeForbidden, "", "requests from other sites may change nothing here")))
 	}))
 	return p.Handler(next)
 }

@@ -70,7 +70,7 @@ func (s *Server) commentByForm(w http.ResponseWriter, r *http.Request) {
 	}
 	look, err := strconv.Atoi(r.PostForm.Get(web.ParamLook))
 	if err != nil {
-		s.problemPage(w, r, experiment.Invalidf(web.ParamLook, "must be the number of a look"))
+		s.rejectForm(w, r, web.FormComment, experiment.Invalidf(web.ParamLook, "must be the number of a look"))
 		return
 	}
 	key := chi.URLParam(r, "key")
@@ -79,7 +79,7 @@ func (s *Server) commentByForm(w http.ResponseWriter, r *http.Request) {
 	c.Metric, c.Arm, _ = strings.Cut(r.PostForm.Get(web.ParamRow), " ")
 	added, err := s.comment(r.Context(), key, c)
 	if err != nil {
-		s.problemPage(w, r, err)
+		s.rejectForm(w, r, web.FormComment, err)
 		return
 	}
 	http.Redirect(w, r, pathExperiments+"/"+key+"#comment-"+strconv.FormatInt(added.ID, 10), http.StatusSeeOther)

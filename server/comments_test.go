@@ -31,8 +31,8 @@ func TestCommentsByForm(t *testing.T) {
 	const to = "/experiments/abr/comments"
 	b.play(t, []scenario{
 		{name: "a stranger", method: "POST", path: to, body: "look=2&text=x", status: 303, rows: map[string]int{}},
-		{name: "no look", method: "POST", path: to, body: "text=x", header: signedIn, status: 400},
-		{name: "no row", method: "POST", path: to, body: "look=2&row=nothing+treatment&text=x", header: signedIn, status: 400},
+		{name: "no look", method: "POST", path: to, body: "text=x", header: signedIn, status: 422},
+		{name: "no row", method: "POST", path: to, body: "look=2&row=nothing+treatment&text=x", header: signedIn, status: 422},
 	})
 	got := b.send(t, scenario{method: "POST", path: to, body: "look=2&row=stall_ratio+treatment&text=%3Cscript%3Ealert(1)%3C/script%3E%0D%0Asecond", header: signedIn})
 	if to := got.header.Get("Location"); got.status != http.StatusSeeOther || to != "/experiments/abr#comment-1" {

@@ -52,8 +52,10 @@ func (s *Server) pageRoutes(r chi.Router) {
 			s.reviewRoutes(r)
 			r.Get(pathExperiments+"/{key}/chart.svg", s.chartFile)
 			r.Get(pathExperiments+"/{key}/events", s.reportEvents)
-			r.Post(pathExperiments+"/{key}/shares", s.sharing)
-			r.Post(pathExperiments+"/{key}/comments", s.commentByForm)
+			for part, take := range map[string]http.HandlerFunc{"/shares": s.sharing, "/comments": s.commentByForm} {
+				r.Post(pathExperiments+"/{key}"+part, take)
+				r.Get(pathExperiments+"/{key}"+part, toReport)
+			}
 			s.platformPages(r)
 		})
 	})
@@ -62,13 +64,16 @@ func (s *Server) pageRoutes(r chi.Router) {
 // pageHeaders sends the headers that keep pages to themselves.
 func pageHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", web.Policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		setPageHeaders(w.Header())
 		next.ServeHTTP(w, r)
 	})
+}
+
+func setPageHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", web.Policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
 }
 
 // signedIn lets people pass who signed in; others are sent to the sign-in page.
@@ -295,10 +300,27 @@ func cameFrom(r *http.Request) string {
 
 // problemPage shows err to a person.
 func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, err error) {
-	p := s.describe(r, err)
+	s.showProblem(w, r, s.chrome(r), s.describe(r, err))
+}
+
+// wantsPage reports whether a request is of a browser that shows what it gets.
+func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// bareProblem answers where it is not known who asks, and nothing may be read to
+// know it: with a page to browsers, with a problem to programs.
+func (s *Server) bareProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	if !wantsPage(r) {
+		writeProblem(w, p)
+		return
+	}
+	setPageHeaders(w.Header())
+	s.showProblem(w, r, web.Chrome{}, p)
+}
+
+func (s *Server) showProblem(w http.ResponseWriter, r *http.Request, chrome web.Chrome, p *Problem) {
 	p.fill()
 	view := web.ProblemView{
-		Chrome: s.chrome(r), Status: p.Status, Title: problemTitle(p.Status), Detail: p.Detail,
+		Chrome: chrome, Status: p.Status, Title: problemTitle(p.Status), Detail: p.Detail,
 		Back: web.Link{Text: "All experiments", URL: pathExperiments},
 	}
 	if len(p.Errors) > 0 { // in words, without the path of the field that only a document has

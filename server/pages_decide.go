@@ -30,11 +30,11 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 	opts := s.applyOptions(r.Context(), s.web.GetString(r.Context(), sessionUser))
 	opts.Reason = r.PostForm.Get(web.ParamReason)
 	if opts.Reason == "" || len(opts.Reason) > experiment.MaxReasonBytes {
-		s.problemPage(w, r, experiment.Invalidf(web.ParamReason, "say why, in 1 to %d bytes", experiment.MaxReasonBytes))
+		s.rejectForm(w, r, web.FormDecide, experiment.Invalidf(web.ParamReason, "say why, in 1 to %d bytes", experiment.MaxReasonBytes))
 		return
 	}
 	if err := s.doAction(r.Context(), key, r.PostForm.Get(web.ParamAction), r.PostForm.Get(web.ParamArm), opts); err != nil {
-		s.problemPage(w, r, err)
+		s.rejectForm(w, r, web.FormDecide, err)
 		return
 	}
 	s.published(r.Context())

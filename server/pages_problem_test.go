@@ -27,10 +27,15 @@ func TestProblemPages(t *testing.T) {
 		{name: "only a form", method: "GET", path: "/settings/keys", header: browser, status: 405, has: append(page, "This page takes only its form")},
 		{name: "a bad choice", method: "GET", path: "/audit?before=x", header: browser, status: 400, has: append(page, "<code>before</code>: must be")},
 		{
-			name: "a form without its reason", method: "POST", path: "/experiments/abr", header: from, body: "action=stop", status: 400,
-			has: append(page, "<code>reason</code>: say why", `href="/experiments/abr?look=1"`, "Nothing was changed"),
+			name: "a form without its reason", method: "POST", path: "/experiments/abr", header: from, body: "action=stop", status: 422,
+			has: append(page, `role="alert"`, "Nothing was changed", `href="#why-stop"`, `aria-describedby="h-why-stop" autofocus`, "say why, in 1 to"),
 		},
-		{name: "not as things are", method: "POST", path: "/experiments/abr", header: from, body: "action=remove&reason=x", status: 409, has: page},
+		{name: "not as things are", method: "POST", path: "/experiments/abr", header: from, body: "action=remove&reason=it+broke", status: 409, has: append(page, "You wrote: <bdi>it broke</bdi>")},
+		{
+			name: "from another site", method: "POST", path: "/experiments/abr", header: map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "cross-site", "Cookie": cookie},
+			body: "action=stop&reason=x", status: 403, has: append(page, "<h1>Not allowed</h1>", "requests from other sites"), lacks: []string{"mira"},
+		},
+		{name: "a program from another site", method: "POST", path: "/experiments/abr", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 403, has: []string{`"status":403`}},
 		{name: "the same for programs", method: "GET", path: apiPath + "/experiments/none", as: "read", status: 404, has: []string{`"status":404`, `"location":"key"`}, lacks: []string{"<html"}},
 		{name: "no page for programs", method: "GET", path: "/nowhere", status: 404, has: []string{`"status":404`}},
 		{name: "another method for programs", method: "DELETE", path: "/settings", status: 405, has: []string{`"status":405`}},

@@ -85,7 +85,7 @@ func (s *Server) sharing(w http.ResponseWriter, r *http.Request) {
 		err = s.shareByForm(r, key, who)
 	}
 	if err != nil {
-		s.problemPage(w, r, err)
+		s.rejectForm(w, r, web.FormShare, err)
 		return
 	}
 	http.Redirect(w, r, pathExperiments+"/"+key+"#share", http.StatusSeeOther)

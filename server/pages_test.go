@@ -347,8 +347,8 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	for form, want := range map[string]int{
-		"reason=test&action=launch": http.StatusConflict, "reason=test&action=fly": http.StatusBadRequest,
-		"action=stop": http.StatusBadRequest, "reason=test&action=ship&arm=none": http.StatusConflict,
+		"reason=test&action=launch": http.StatusConflict, "reason=test&action=fly": http.StatusUnprocessableEntity,
+		"action=stop": http.StatusUnprocessableEntity, "reason=test&action=ship&arm=none": http.StatusConflict,
 	} {
 		if code, body := do(form); code != want {
 			t.Errorf("%s = %d, want %d: %s", form, code, want, body)

@@ -103,11 +103,17 @@ func TestPanicIsA500WithTheRequestID(t *testing.T) {
 	if p.Status != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("a panic = %s", w.Body)
 	}
+	req, w := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/panics/key-in-path", nil), httptest.NewRecorder()
+	req.Header.Set("Accept", "text/html,application/xhtml+xml")
+	r.ServeHTTP(w, req)
+	if body := w.Body.String(); w.Code != http.StatusInternalServerError || !strings.Contains(body, "<h1>Something went wrong here</h1>") || strings.Contains(body, "secret") || w.Header().Get("Content-Security-Policy") == "" {
+		t.Errorf("a panic in a browser = %d %s", w.Code, body)
+	}
 	if log := b.log.String(); !strings.Contains(log, "a secret of ours") || strings.Contains(log, "key-in-path") {
 		t.Errorf("the log = %s, want the panic and no path", log)
 	}
-	if got := metricOf(t, b, `splitcast_http_request_duration_seconds_count{method="GET",route="/panics/{key}",status="500"}`); got != "1" {
-		t.Errorf("a panic is counted as 500 %s times, want 1", got)
+	if got := metricOf(t, b, `splitcast_http_request_duration_seconds_count{method="GET",route="/panics/{key}",status="500"}`); got != "2" {
+		t.Errorf("two panics are counted as 500 %s times, want 2", got)
 	}
 	defer func() {
 		if v := recover(); !errors.Is(v.(error), http.ErrAbortHandler) {

@@ -126,7 +126,7 @@ func New(cfg Config) (*Server, error) {
 		limits: &addressLimiter{now: cfg.Wall}, addressHeader: cfg.AddressHeader, publicURL: public,
 	}
 	s.sessions = cfg.DB.WebSessions(cfg.Wall)
-	s.web = newSessions(s.sessions, overTLS(public), s.problem)
+	s.web = newSessions(s.sessions, overTLS(public), s.noSession)
 	s.exposures = newExposureQueue(exposureQueueConfig{
 		Insert: cfg.DB.InsertExposures, Resolve: cfg.Live.resolve,
 		Now: cfg.Now, Log: cfg.Log, Stats: s.stats,
@@ -236,7 +236,7 @@ func (s *Server) pageOrProblem(wrong func(*http.Request) error) http.HandlerFunc
 		s.problemPage(w, r, wrong(r))
 	})))
 	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		if wantsPage(r) {
 			page.ServeHTTP(w, r)
 			return
 		}
@@ -303,8 +303,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	writeJSONBytes(w, http.StatusOK, b)
 }
 
-// recoverer turns a panic into a 500 with the request's id; the text goes to
-// the log only.
+// recoverer turns a panic into a 500 with the request's id, a page for browsers; the
+// text goes to the log only.
 func (s *Server) recoverer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -320,7 +320,7 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 			if rec, ok := w.(middleware.WrapResponseWriter); ok && rec.Status() != 0 {
 				panic(http.ErrAbortHandler) // a part of the answer is out; breaking the connection tells that it is not whole
 			}
-			writeProblem(w, &Problem{Status: http.StatusInternalServerError, RequestID: id})
+			s.bareProblem(w, r, &Problem{Status: http.StatusInternalServerError, RequestID: id})
 		}()
 		next.ServeHTTP(w, r)
 	})

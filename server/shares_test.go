@@ -102,9 +102,9 @@ func TestSharingByForm(t *testing.T) {
 	const to = "/experiments/abr/shares"
 	b.play(t, []scenario{
 		{name: "a stranger", method: "POST", path: to, body: "days=30", status: 303, rows: map[string]int{}},
-		{name: "no number", method: "POST", path: to, body: "days=many", header: signedIn, status: 400},
-		{name: "no day", method: "POST", path: to, body: "days=0", header: signedIn, status: 400},
-		{name: "91 days", method: "POST", path: to, body: "days=91", header: signedIn, status: 400},
+		{name: "no number", method: "POST", path: to, body: "days=many", header: signedIn, status: 422},
+		{name: "no day", method: "POST", path: to, body: "days=0", header: signedIn, status: 422},
+		{name: "91 days", method: "POST", path: to, body: "days=91", header: signedIn, status: 422},
 		{name: "make", method: "POST", path: to, body: "days=90&look=1", header: signedIn, status: 303, rows: map[string]int{"report_shares": 1, "audit_log": 1}},
 	})
 	page := b.send(t, scenario{method: "GET", path: "/experiments/abr", header: signedIn})

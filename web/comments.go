@@ -36,6 +36,8 @@ type commentsPart struct {
 	Rows   []option
 	List   []commentPart
 	More   int // older ones that are not shown
+	// What was sent and not accepted, and why; Error is of no field.
+	Text, TextError, Error string
 }
 
 // commentPart is one comment.

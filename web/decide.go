@@ -40,6 +40,8 @@ type decision struct {
 	Warning                     string   // what the verdict says against it
 	Elsewhere                   string   // address that the form posts to without a reason; empty: Base
 	Ask                         string   // address that asks for a review of it; empty: it needs none
+	// What was sent and not accepted, and why; Error is of no field.
+	Reason, ReasonError, ArmError, Error string
 }
 
 // reviewed are the actions that a second person approves, where launches need one.

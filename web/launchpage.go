@@ -386,9 +386,9 @@ func (b *launchBuilder) hinted(f launchField, hint string) launchField {
 
 // metrics offers the metrics, with those chosen that the field names.
 func (b *launchBuilder) metrics(all []metrics.Definition, name string) []option {
-	out := make([]option, len(all))
+	out := make([]option, 0, len(all))
 	for i := range all {
-		out[i] = option{Value: all[i].Key, Text: all[i].Name, Selected: slices.Contains(b.form[name], all[i].Key)}
+		out = append(out, option{Value: all[i].Key, Text: all[i].Name, Selected: slices.Contains(b.form[name], all[i].Key)})
 	}
 	for _, key := range b.form[name] { // companions, of which the catalogue has no entry
 		if key != "" && !slices.ContainsFunc(all, func(d metrics.Definition) bool { return d.Key == key }) {

@@ -51,7 +51,7 @@ func sentBy(page string) url.Values {
 			out.Add(name, html.UnescapeString(options[max(0, chosen)][1]))
 		case kind == "textarea":
 			out.Add(name, strings.ReplaceAll(strings.TrimPrefix(html.UnescapeString(inner), "\n"), "\n", "\r\n"))
-		case typeOf.MatchString(attrs) && strings.Contains("radio checkbox", firstGroup(typeOf, attrs)):
+		case slices.Contains([]string{"radio", "checkbox"}, firstGroup(typeOf, attrs)):
 			if strings.Contains(attrs, " checked") {
 				out.Add(name, firstGroup(valueOf, attrs))
 			}

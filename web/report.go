@@ -45,6 +45,8 @@ type ReportView struct {
 	Comments []CommentView
 	// Review is the second person that launches need; nil: they need none.
 	Review *ReviewView
+	// Rejected is a form of the page that was not accepted; nil: none.
+	Rejected *Rejected
 }
 
 // Choice is what the reader asked to see, from the query of the page. A choice
@@ -112,6 +114,7 @@ type reportPage struct {
 	Sharing     *sharingPart
 	Comments    *commentsPart
 	Elsewhere   []viewLink // the report in other forms
+	Rejected    *rejectedPart
 	Versions    []versionPart
 }
 
@@ -163,6 +166,15 @@ type trustPart struct {
 
 // newReportPage prepares a report.
 func newReportPage(v ReportView) (reportPage, error) {
+	p, err := newReportParts(v)
+	p.Decide.reject(v.Rejected)
+	p.Comments.reject(v.Rejected)
+	p.Sharing.reject(v.Rejected)
+	p.Rejected = newRejected(v.Rejected, &p)
+	return p, err
+}
+
+func newReportParts(v ReportView) (reportPage, error) {
 	r := v.Report
 	links := linker{choice: v.Choice, frozen: v.Frozen != nil}
 	if r.Head.Look != v.Latest {

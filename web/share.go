@@ -8,6 +8,9 @@ const (
 	ParamRevoke = "revoke"
 )
 
+// defaultShareDays is what the form for a link offers.
+const defaultShareDays = "30"
+
 // Frozen says of a report that it was kept as it stood.
 type Frozen struct {
 	At, Expires time.Time
@@ -41,7 +44,10 @@ func newFrozen(v *ReportView) *frozenPart {
 type sharingPart struct {
 	Action string
 	Look   int
+	Days   string
 	Shares []sharePart
+	// What is wrong with what was sent; Error is of no field.
+	DaysError, Error string
 }
 
 // sharePart is one open link.
@@ -57,7 +63,7 @@ func newSharing(v *ReportView) *sharingPart {
 	if v.Share == "" || v.Report.Head.Look == 0 {
 		return nil
 	}
-	p := &sharingPart{Action: v.Share, Look: v.Report.Head.Look}
+	p := &sharingPart{Action: v.Share, Look: v.Report.Head.Look, Days: defaultShareDays}
 	for _, s := range v.Shares {
 		p.Shares = append(p.Shares, sharePart{
 			ID: s.ID, URL: s.URL, By: s.By, Look: s.Look,
