@@ -53,14 +53,14 @@ type EquivalenceSequence struct {
 	Interval                        // both one-sided bounds, each at Alpha
 	State          EquivalenceState `json:"state"`
 	LogEEquivalent float64          `json:"log_e_equivalent"` // the smaller of the two
-	LogEDifferent  float64          `json:"log_e_different"`  // the larger of those against an effect at or within either margin
+	LogEDifferent  float64          `json:"log_e_different"`  // the mean of those against an effect at or within either margin
 }
 
 // Watch returns the state under one-sided confidence sequences tuned for nOpt
-// units of both arms; see AsympCS for their validity. Equivalent is false with
-// probability at most Alpha at all looks together; NotEquivalent with at most Alpha
-// for each margin, which add up when the margins are close together. It refuses as
-// Test does.
+// units of both arms; see AsympCS for their validity. Each of Equivalent and
+// NotEquivalent is false with probability at most Alpha at all looks together:
+// equivalence must pass against both margins, and what speaks for a difference is
+// averaged over them (MeanLogE). It refuses as Test does.
 func (q Equivalence) Watch(e Effect, nOpt int64) (EquivalenceSequence, error) {
 	if err := (NonInferiority{Margin: q.Margin, Alpha: q.Alpha}).check(); err != nil {
 		return EquivalenceSequence{}, err
@@ -88,11 +88,15 @@ func (q Equivalence) Watch(e Effect, nOpt int64) (EquivalenceSequence, error) {
 	if err != nil {
 		return EquivalenceSequence{}, err
 	}
+	different, err := MeanLogE([]float64{aboveHigh.LogE, belowLow.LogE})
+	if err != nil {
+		return EquivalenceSequence{}, err
+	}
 	s := EquivalenceSequence{
 		Interval:       Interval{Lower: aboveLow.Lower - q.Margin, Upper: belowHigh.Upper + q.Margin, Scale: e.Scale},
 		State:          EquivalenceUnknown,
 		LogEEquivalent: min(aboveLow.LogE, belowHigh.LogE),
-		LogEDifferent:  max(aboveHigh.LogE, belowLow.LogE),
+		LogEDifferent:  different,
 	}
 	switch goal := -math.Log(q.Alpha); {
 	case s.LogEEquivalent >= goal:

@@ -211,6 +211,9 @@ func eRuns() map[string]eRun {
 		"AsympCS one-sided": normal(func(e stats.Effect) float64 {
 			return must(stats.AsympCS{Alpha: 0.05, NOpt: 2000}.OneSided(e, stats.Greater)).LogE
 		}),
+		"Equivalence different": normal(func(e stats.Effect) float64 { // of margins that are next to each other
+			return must(stats.Equivalence{Margin: 1e-6, Alpha: 0.05}.Watch(e, 2000)).LogEDifferent
+		}),
 		"TMixture": func(rng *rand.Rand, looks int) (out []float64) {
 			var c, t stats.Moments
 			for range looks {
