@@ -14,9 +14,6 @@ const (
 	netClasses
 )
 
-// NetClasses lists the classes in order.
-func NetClasses() []NetClass { return []NetClass{NetFixed, NetWifi, NetLTE, Net3G} }
-
 // String returns the class as it stands in exposures and heartbeats.
 func (c NetClass) String() string { return [...]string{"fixed", "wifi", "lte", "3g"}[c] }
 

@@ -13,10 +13,10 @@ import (
 // actions.
 const ParamGo = "go"
 
-// The actions of ParamGo that are no step.
+// The actions of ParamGo that are no step. Whatever else is sent keeps the form and
+// stays.
 const (
 	GoNext   = "next"   // the step after this one, if this one is in order
-	GoSave   = "save"   // stay
 	GoLaunch = "launch" // from the last step
 	GoDraft  = "draft"  // store it as an experiment that does not run yet
 	GoAsk    = "ask"    // store it so, and ask a second person to approve its launch

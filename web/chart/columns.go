@@ -35,7 +35,6 @@ const (
 	FillF        Fill = "hue-5"
 	FillBetter   Fill = "is-better"
 	FillWorse    Fill = "is-worse"
-	FillOpen     Fill = "is-open"
 	FillWithheld Fill = "is-trust"
 )
 
