@@ -51,15 +51,32 @@ func verdictWordingOf(status experiment.Status, s report.VerdictState) wording {
 			w.Word = "Not launched"
 		}
 	case experiment.StatusStopped, experiment.StatusArchived:
-		if word, ok := map[report.VerdictState]string{
-			report.VerdictCollecting: "Nothing was learnt", report.VerdictKeepRunning: "Not decided", report.VerdictShip: "↑ It helped",
-			report.VerdictRollBack: "↓ It hurt", report.VerdictHold: "A segment is harmed", report.VerdictStopNoEffect: "No effect worth having",
-		}[s]; ok {
+		if word := overWord(s); word != "" {
 			w.Word = word
 		}
 	case experiment.StatusRunning, experiment.StatusPaused:
 	}
 	return w
+}
+
+// overWord words what came of an experiment that is over; empty: as of one that runs.
+func overWord(s report.VerdictState) string {
+	switch s {
+	case report.VerdictCollecting:
+		return "Nothing was learnt"
+	case report.VerdictKeepRunning:
+		return "Not decided"
+	case report.VerdictShip:
+		return "↑ It helped"
+	case report.VerdictRollBack:
+		return "↓ It hurt"
+	case report.VerdictHold:
+		return "A segment is harmed"
+	case report.VerdictStopNoEffect:
+		return "No effect worth having"
+	case report.VerdictUntrustworthy, report.VerdictProgrammeGain, report.VerdictProgrammeLoss, report.VerdictProgrammeMixed, report.VerdictProgrammeNoGain:
+	}
+	return ""
 }
 
 // verdictWording words the state of a verdict.
