@@ -140,8 +140,8 @@ func TestWrongAddresses(t *testing.T) {
 			t.Errorf("%s %s = %d, Allow %q; want %d", sc.method, sc.path, got.status, got.header.Values("Allow"), sc.status)
 		}
 	}
-	if got := b.send(t, scenario{method: "PUT", path: apiPath + "/experiments"}); strings.Join(got.header.Values("Allow"), " ") != "GET POST" {
-		t.Errorf("Allow = %q, want GET and POST", got.header.Values("Allow"))
+	if got := b.send(t, scenario{method: "PUT", path: apiPath + "/experiments"}); strings.Join(got.header.Values("Allow"), " ") != "GET HEAD POST" {
+		t.Errorf("Allow = %q, want GET, HEAD and POST", got.header.Values("Allow"))
 	}
 }
 
