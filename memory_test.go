@@ -22,11 +22,10 @@ const (
 	memoryEnv         = "SPLITCAST_MEMORY"
 	memoryExperiments = 5_000
 	memoryBatch       = 250 // experiments of one publish, so that no document is too large
-	memoryPublishes   = 100
+	memoryPublishes   = 60
 	memoryWatch       = 8 * time.Second // the self-check and a run of the job fall into it
 	maxResident       = 80 << 20
 	maxReady          = time.Second
-	maxApplied        = 50 * time.Millisecond // p99
 )
 
 // TestManyExperimentsStaySmall starts the program over 5,000 experiments with
@@ -61,20 +60,17 @@ func TestManyExperimentsStaySmall(t *testing.T) {
 	}
 	other, stopOther, _ := startMeasured(t, binary, dsn, t.TempDir())
 	defer stopOther()
-	applied := publishMany(t, r, other)
+	publishMany(t, r, other)
 	last, most = r.watchResident(t, memoryWatch)
 	t.Logf("after %d publishes, %.1f MB resident (%s), at most %.1f MB", memoryPublishes, mb(last), r.residentParts(t), mb(most))
 	if most > maxResident {
 		t.Errorf("after publishes %.1f MB resident, want at most %.1f MB", mb(most), mb(maxResident))
 	}
-	if p99 := applied[len(applied)*99/100]; p99 > maxApplied {
-		t.Errorf("publishes were applied by the other server after %v at the 99th percentile, want %v", p99, maxApplied)
-	}
 }
 
-// publishMany publishes at one server and returns how long after the answer
-// another serves each change, in ascending order.
-func publishMany(t *testing.T, at, other *replica) []time.Duration {
+// publishMany publishes at one server, once a second, and tells how long after the
+// answer another serves each change. TestSoak has the bar of that.
+func publishMany(t *testing.T, at, other *replica) {
 	t.Helper()
 	client := &http.Client{Timeout: 10 * time.Second}
 	canary := func(n int) { publish(t, at, strings.Replace(manyExperiments(0, 1, n), "exp-0000", "canary", 1)) }
@@ -82,7 +78,10 @@ func publishMany(t *testing.T, at, other *replica) []time.Duration {
 	other.awaitFlag(t, client, "canary")
 	var most int64
 	var applied, answered []time.Duration
+	pace := time.NewTicker(time.Second)
+	defer pace.Stop()
 	for n := range memoryPublishes {
+		<-pace.C
 		asked := time.Now()
 		canary(n + 2)
 		answered = append(answered, time.Since(asked))
@@ -98,7 +97,6 @@ func publishMany(t *testing.T, at, other *replica) []time.Duration {
 	middle, last := memoryPublishes/2, memoryPublishes*99/100
 	t.Logf("publishes: answered after p50 %v, p99 %v; the other server applied them after p50 %v, p99 %v more; at most %.1f MB resident meanwhile",
 		answered[middle], answered[last], applied[middle], applied[last], mb(most))
-	return applied
 }
 
 var residentPart = regexp.MustCompile(`Rss(Anon|File):\s+(\d+) kB`)
