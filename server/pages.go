@@ -231,21 +231,36 @@ func (s *Server) experimentsPage(w http.ResponseWriter, r *http.Request) {
 			view.More = pathExperiments + "?" + q.Encode()
 			break
 		}
-		row := web.ExperimentRow{Experiment: *e, URL: pathExperiments + "/" + e.Key, Review: open[e.Key].State}
-		if e.Status != experiment.StatusDraft {
-			rep, latest, err := s.reports.build(r.Context(), e, 0, s.now())
-			if err != nil {
-				s.problemPage(w, r, err)
-				return
-			}
-			row.Report = &rep
-			if latest > 0 {
-				row.LastLook = rep.Head.At
-			}
-		}
-		view.Rows = append(view.Rows, row)
+		view.Rows = append(view.Rows, web.ExperimentRow{Experiment: *e, URL: pathExperiments + "/" + e.Key, Review: open[e.Key].State})
+	}
+	if err := s.addBriefs(r.Context(), view.Rows); err != nil {
+		s.problemPage(w, r, err)
+		return
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Experiments(b, view) })
+}
+
+// addBriefs adds what the reports of a list's experiments say; drafts have none.
+func (s *Server) addBriefs(ctx context.Context, rows []web.ExperimentRow) error {
+	var of []*experiment.Experiment
+	var at []int
+	for i := range rows {
+		if rows[i].Experiment.Status != experiment.StatusDraft {
+			of, at = append(of, &rows[i].Experiment), append(at, i)
+		}
+	}
+	briefs, err := s.briefs.briefs(ctx, of, s.now())
+	if err != nil {
+		return err
+	}
+	for i := range briefs {
+		row := &rows[at[i]]
+		row.Report = &briefs[i]
+		if briefs[i].Head.Look > 0 {
+			row.LastLook = briefs[i].Head.At
+		}
+	}
+	return nil
 }
 
 // page renders into memory first, so that a page is whole or not sent.

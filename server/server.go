@@ -93,6 +93,7 @@ type Server struct {
 	publicURL     string // an origin; empty: not told
 	ingest        *ingest
 	reports       *reportCache
+	briefs        *briefCache
 	recent        recentData
 	shares        *shareTokens
 	reportStreams atomic.Int64 // open
@@ -134,6 +135,7 @@ func New(cfg Config) (*Server, error) {
 	s.assigned = &assignedTally{live: cfg.Live.Snapshot, store: cfg.DB.MergeAssigned, now: cfg.Now, log: cfg.Log}
 	s.ingest = newIngest(cfg.DB, cfg.Now, cfg.Log)
 	s.reports = newReportCache(cfg.DB, cfg.Live.experiments)
+	s.briefs = newBriefCache(s.reports)
 	s.shares = &shareTokens{db: cfg.DB}
 	s.flagd = &Flagd{Snapshot: cfg.Live.Snapshot}
 	s.version, s.retention = cfg.Version, cfg.Retention
