@@ -19,7 +19,7 @@ const (
 	// collector would run without end for a few megabytes. With 5,000 experiments
 	// 13 to 18 MB live.
 	leastMemory = 40 << 20
-	// fixedMemory is taken by stacks, gaps and the tables of the runtime.
+	// fixedMemory is taken by gaps and the tables of the runtime.
 	fixedMemory = 8 << 20
 	// liveReadings, one a liveReadEvery, are how many readings of what lives the
 	// limit heeds: what is allocated while the collector runs counts as living, so
@@ -33,13 +33,15 @@ const (
 
 // memoryLimit returns the limit after readings of what lives, the newest last:
 // twice the least of them, and at once one and a half times the newest, lest
-// memory that grows fast keeps the collector running.
-func memoryLimit(live []uint64) int64 {
+// memory that grows fast keeps the collector running. Stacks, which the collector
+// cannot make smaller, come on top: those of thousands of event streams would else
+// keep it running, too.
+func memoryLimit(live []uint64, stacks uint64) int64 {
 	if len(live) == 0 {
 		return leastMemory
 	}
 	calm, newest := slices.Min(live), live[len(live)-1]
-	return max(leastMemory, int64(max(2*calm, newest+newest/2))+fixedMemory) //nolint:gosec // bytes of memory
+	return max(leastMemory, int64(max(2*calm, newest+newest/2)+stacks)+fixedMemory) //nolint:gosec // bytes of memory
 }
 
 // operatorBoundsMemory reports whether whoever started the program decides.
@@ -53,10 +55,10 @@ func boundMemory(ctx context.Context) {
 	if operatorBoundsMemory(os.Getenv) {
 		return
 	}
-	limit := memoryLimit(nil)
+	limit := memoryLimit(nil, 0)
 	before := debug.SetMemoryLimit(limit)
 	defer debug.SetMemoryLimit(before)
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	tick := time.NewTicker(liveReadEvery)
 	defer tick.Stop()
 	var live []uint64
@@ -68,7 +70,7 @@ func boundMemory(ctx context.Context) {
 		}
 		metrics.Read(sample)
 		live = append(live[max(0, len(live)-liveReadings+1):], sample[0].Value.Uint64())
-		if next := memoryLimit(live); next > limit+limit/limitTolerance || next < limit-limit/limitTolerance {
+		if next := memoryLimit(live, sample[1].Value.Uint64()); next > limit+limit/limitTolerance || next < limit-limit/limitTolerance {
 			limit = next
 			debug.SetMemoryLimit(limit)
 		}
