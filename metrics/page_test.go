@@ -77,6 +77,8 @@ denominator are summed over the same sessions, those whose player reports both; 
 - **Tiers** are the sources that can observe it: A our heartbeat, B CMCD v2 with player states, C CMCD v2 without, D media requests.
 - **Versions.** A definition never changes; a change is another version. A plan fixes the versions of its metrics at launch, and its
   hash covers them. ` + "`POST /api/v1/metrics`" + ` defines a metric; ` + "`/api/v1/metrics/{key}/preview`" + ` shows what it would be like.
+  Without the API: *Define a metric* on the page of metrics (` + "`/define-metric`" + `) asks for what a kind needs, shows the same preview and stores the
+  same definition; *Edit as a new version* on the page of a metric opens it there, and *Define one like it* a built-in one.
 - **Companions.** For every ratio of a plan the mean of the units' own ratios is added up, too. Where the two move in different
   directions, heavy and light viewers fare differently, and the report says so. Of a funnel of three steps or more the share that
   goes on from each step to the next is added up as ` + "`KEY.step2`, `KEY.step3`" + ` and so on.

@@ -24,10 +24,7 @@ func (s *Server) metricPage(w http.ResponseWriter, r *http.Request) {
 	}
 	d := known.Body.Metric
 	view := web.MetricView{
-		Chrome: s.chrome(r), Base: pathCatalogue + "/" + key, Catalogue: pathCatalogue, Metric: d, Unit: experiment.UnitViewer,
-	}
-	if d.Of != "" {
-		view.Unit = d.Of
+		Chrome: s.chrome(r), Base: pathCatalogue + "/" + key, Catalogue: pathCatalogue, Edit: editLink(key), Metric: d,
 	}
 	if unit := experiment.UnitType(r.URL.Query().Get("unit")); experiment.ValidUnitType(unit) {
 		view.Unit = unit
@@ -41,22 +38,9 @@ func (s *Server) metricPage(w http.ResponseWriter, r *http.Request) {
 		}
 		view.Versions = append(view.Versions, v)
 	}
-	out, err := s.preview(r.Context(), d, PreviewQuery{Unit: view.Unit, MDE: metricLifts[0]})
-	if err != nil {
+	if err := s.fillPreview(r.Context(), &view); err != nil {
 		s.problemPage(w, r, err)
 		return
-	}
-	view.Preview, view.CostRefusal = out.Body.Preview, out.Body.CostRefusal
-	view.From, view.Since, view.Truncated = out.Body.From.Experiments, out.Body.From.Since, out.Body.From.Truncated
-	for _, mde := range metricLifts {
-		rules, refusal, err := costOf(&d, &view.Preview, mde)
-		if err != nil {
-			s.problemPage(w, r, err)
-			return
-		}
-		if refusal == "" {
-			view.Costs = append(view.Costs, web.MetricCost{MDE: mde, Rules: rules})
-		}
 	}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Metric(b, view) })
 }

@@ -53,6 +53,7 @@ var furtherPages = []web.Link{
 func places() []web.Link {
 	out := []web.Link{
 		{Text: "New experiment", URL: pathLaunch},
+		{Text: "Define a metric", URL: pathDefine},
 		{Text: "Timeline", URL: pathExperiments + "?" + web.ParamView + "=" + web.ViewTimeline},
 		{Text: "API keys", URL: pathSettings + "#" + web.SettingsKeys},
 		{Text: "Freeze windows", URL: pathSettings + "#" + web.SettingsFreezes},
@@ -68,6 +69,8 @@ func (s *Server) platformPages(r chi.Router) {
 	r.Get(pathPlanner, s.plannerPage)
 	r.Get(pathCatalogue, s.cataloguePage)
 	r.Get(pathCatalogue+"/{key}", s.metricPage)
+	r.Get(pathDefine, s.definePage)
+	r.Post(pathDefine, s.defineByForm)
 	r.Get(pathLayers, s.layersPage)
 	r.Get(pathAudit, s.auditPage)
 	r.Get(pathTelemetry, s.telemetryPage)
@@ -118,7 +121,7 @@ func (s *Server) cataloguePage(w http.ResponseWriter, r *http.Request) {
 		s.problemPage(w, r, err)
 		return
 	}
-	view := web.CatalogueView{Chrome: s.chrome(r), Metrics: catalogue.All(), Conclusions: conclusions}
+	view := web.CatalogueView{Chrome: s.chrome(r), Define: pathDefine, Metrics: catalogue.All(), Conclusions: conclusions}
 	s.page(w, r, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.Catalogue(b, view) })
 }
 

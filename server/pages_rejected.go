@@ -27,11 +27,16 @@ func (s *Server) rejectForm(w http.ResponseWriter, r *http.Request, form string,
 	}
 	view.Events = "" // news would take the place of what was written
 	view.Rejected = &web.Rejected{Form: form, Faults: faults, Sent: r.PostForm}
-	status := statusOf(faults[0].Code)
-	if status == http.StatusBadRequest { // the request is one; what it says is wrong
-		status = http.StatusUnprocessableEntity
+	s.page(w, r, rejectedStatus(faults), func(b *bytes.Buffer) error { return s.pages.Report(b, view) })
+}
+
+// rejectedStatus is the status of a form that is shown again with what is wrong with
+// it: the request is one, and what it says is not right.
+func rejectedStatus(faults experiment.Errors) int {
+	if status := statusOf(faults[0].Code); status != http.StatusBadRequest {
+		return status
 	}
-	s.page(w, r, status, func(b *bytes.Buffer) error { return s.pages.Report(b, view) })
+	return http.StatusUnprocessableEntity
 }
 
 // formPage returns the request of the page that a form was on: its look and choices,

@@ -11,6 +11,7 @@ import (
 // CatalogueView is the catalogue of metrics.
 type CatalogueView struct {
 	Chrome
+	Define  string // path of the page that defines one; empty: there is none
 	Metrics []metrics.Definition
 	// Conclusions are those of which the metrics tell: who moved them, and how
 	// narrow their intervals were.
@@ -20,6 +21,7 @@ type CatalogueView struct {
 // cataloguePage is the catalogue ready for the template.
 type cataloguePage struct {
 	Chrome
+	Define string
 	Groups []catalogueGroup
 }
 
@@ -59,7 +61,7 @@ var catalogueRoles = []struct {
 }
 
 func newCataloguePage(v CatalogueView) cataloguePage {
-	p := cataloguePage{Chrome: v.Chrome}
+	p := cataloguePage{Chrome: v.Chrome, Define: v.Define}
 	sorted := slices.Clone(v.Metrics)
 	slices.SortFunc(sorted, func(a, b metrics.Definition) int { return cmp.Compare(a.Name, b.Name) })
 	for _, r := range catalogueRoles {

@@ -111,6 +111,7 @@ type launchField struct {
 	Name, Label, Hint, Value, Error, Type string
 	Options                               []option // a choice instead of an input
 	Long, Required                        bool
+	List                                  string // id of a list of what it may hold; empty: there is none
 }
 
 // launchRow is a line of inputs.

@@ -34,10 +34,10 @@ func firstGroup(re *regexp.Regexp, text string) string {
 	return ""
 }
 
-// sentBy returns what a browser sends of a page of the wizard whose fields nobody
-// touched: of a choice the first option when none is selected, and line ends as CR LF.
+// sentBy returns what a browser sends of a page of the wizard, or of that on which
+// metrics are defined, whose fields nobody touched: of a choice the first option when none is selected, and line ends as CR LF.
 func sentBy(page string) url.Values {
-	_, page, _ = strings.Cut(page, `<form class="launch"`)
+	_, page, _ = strings.Cut(page, `<form class="launch`)
 	page, _, _ = strings.Cut(page, "</form>")
 	out := url.Values{}
 	for _, m := range controlTag.FindAllStringSubmatchIndex(page, -1) {

@@ -16,6 +16,7 @@ type MetricView struct {
 	Chrome
 	Base      string // path of this page
 	Catalogue string // path of the catalogue
+	Edit      Link   // to the form with the definition in it; no URL: there is none
 	Metric    metrics.Definition
 	Versions  []MetricVersion // oldest first; one of a built-in metric
 	Unit      experiment.UnitType
@@ -46,6 +47,7 @@ type MetricCost struct {
 type metricPage struct {
 	Chrome
 	Base, Catalogue string
+	Edit            Link
 	Metric          catalogueMetric
 	Units           []option
 	Lead, Refusal   string
@@ -77,7 +79,7 @@ type metricVersionRow struct {
 }
 
 func newMetricPage(v MetricView) metricPage {
-	p := metricPage{Chrome: v.Chrome, Base: v.Base, Catalogue: v.Catalogue, Metric: newCatalogueMetric(&v.Metric), CostRefusal: v.CostRefusal, AnyLookOnly: !v.Metric.AtPlannedLooks()}
+	p := metricPage{Chrome: v.Chrome, Base: v.Base, Catalogue: v.Catalogue, Edit: v.Edit, Metric: newCatalogueMetric(&v.Metric), CostRefusal: v.CostRefusal, AnyLookOnly: !v.Metric.AtPlannedLooks()}
 	for _, u := range []experiment.UnitType{experiment.UnitViewer, experiment.UnitDevice, experiment.UnitBroadcaster, experiment.UnitSession} {
 		p.Units = append(p.Units, option{Value: string(u), Text: string(u) + "s", Selected: u == v.Unit})
 	}

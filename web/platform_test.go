@@ -51,7 +51,7 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 			return r.Launch(w, LaunchView{Chrome: chrome, Base: "/launch", Step: launch.StepChange})
 		},
 		"/catalogue": func(w io.Writer) error {
-			return r.Catalogue(w, CatalogueView{chrome, metrics.All(), sampleConclusions()})
+			return r.Catalogue(w, CatalogueView{Chrome: chrome, Define: "/define-metric", Metrics: metrics.All(), Conclusions: sampleConclusions()})
 		},
 		"/layers":             func(w io.Writer) error { return r.Layers(w, layers) },
 		"/layers/none":        func(w io.Writer) error { return r.Layers(w, LayersView{Chrome: chrome}) },
@@ -79,6 +79,7 @@ func platformSamples(r *Renderer, chrome Chrome) map[string]pageWriter {
 	maps.Copy(out, launchSamples(r, chrome))
 	maps.Copy(out, reviewSamples(r, chrome))
 	maps.Copy(out, metricSamples(r, chrome))
+	maps.Copy(out, defineSamples(r, chrome))
 	return out
 }
 

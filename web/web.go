@@ -30,7 +30,7 @@ var templateFiles embed.FS
 
 // pageNames are the pages: each is templates/<name>.html, which defines "title"
 // and "main" for templates/layout.html; templates/parts.html is shared.
-var pageNames = [...]string{"experiments", "timeline", "report", "launch", "planner", "catalogue", "metric", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "settings", "signin", "problem"}
+var pageNames = [...]string{"experiments", "timeline", "report", "launch", "planner", "catalogue", "metric", "define", "layers", "audit", "telemetry", "learn", "conclusions", "programme", "settings", "signin", "problem"}
 
 // Renderer holds the parsed pages and the static files. It is safe for
 // concurrent use.
@@ -104,6 +104,11 @@ func (r *Renderer) Catalogue(w io.Writer, v CatalogueView) error {
 // Metric writes the page of one metric.
 func (r *Renderer) Metric(w io.Writer, v MetricView) error {
 	return r.write(w, "metric", newMetricPage(v))
+}
+
+// Define writes the page on which a metric is defined.
+func (r *Renderer) Define(w io.Writer, v DefineView) error {
+	return r.write(w, "define", newDefinePage(v))
 }
 
 // Layers writes the map of layers.
