@@ -172,7 +172,7 @@ func MetricForm(d *metrics.Definition) url.Values {
 	}
 	positive(defLevel, d.Level)
 	positive(defFloor, d.UnitFloor)
-	positive(defScale, d.Scale)
+	set(defScale, scaleText(d.Scale))
 	if d.CapAt > 0 {
 		positive(defCapAt, d.CapAt)
 		set(defCap, d.Cap)
@@ -191,6 +191,15 @@ func MetricForm(d *metrics.Definition) url.Values {
 		set(defUnits, string(d.Of))
 	}
 	return form
+}
+
+// scaleText writes a scale as people would: a 3600000th has too many digits otherwise.
+func scaleText(x float64) string {
+	text := decimal(x)
+	if n := math.Round(1 / x); len(text) > len("0.000001") && 1/n == x {
+		return "1/" + strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return text
 }
 
 func decimal(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

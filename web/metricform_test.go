@@ -200,6 +200,16 @@ func TestMetricFormLimits(t *testing.T) {
 	}
 }
 
+// Scales are written as people would, and mean what they did.
+func TestScaleText(t *testing.T) {
+	t.Parallel()
+	for x, want := range map[float64]string{1: "1", 100: "100", 0.001: "0.001", 2.7777777777777776e-7: "1/3600000", 1. / 3: "1/3", 0.123456789: "0.123456789", 1e-300: "1e-300", 5e-324: "5e-324"} {
+		if got := scaleText(x); got != want {
+			t.Errorf("scaleText(%v) = %q, want %q", x, got, want)
+		}
+	}
+}
+
 // Another kind takes what somebody wrote with it, and proposes the rest.
 func TestSwitchMetricKind(t *testing.T) {
 	t.Parallel()
