@@ -251,7 +251,7 @@ func defineQuantities() []defineQuantity {
 // metrics first, because those have names that are sent, and the base quantities.
 func (p *definePage) suggest(kind metrics.Kind, all []metrics.Definition) {
 	words := quantityWords()
-	under := map[metrics.Quantity]bool{}
+	under := [metrics.QuantityCount]bool{}
 	for q := range metrics.Quantity(metrics.QuantityCount) {
 		for _, o := range q.Over() {
 			under[o] = true
