@@ -90,11 +90,18 @@ func (l *lookTx) Aftermath(ctx context.Context, after, upTo time.Time, events []
 				return err
 			}
 			from = to
+			if _, err := l.tx.ExecContext(ctx, lookGoesOn); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return out, wrap("count late records", err)
 }
+
+// lookGoesOn keeps PostgreSQL from ending the look's own transaction, which waits
+// while others read, after idleTxTimeout: a million units take longer.
+const lookGoesOn = `select 'the look goes on'`
 
 // addAftermath adds the counts of a page to those of the arms.
 func (l *lookTx) addAftermath(ctx context.Context, tx *connTx, from, to closedPlace, events []string, arms []metrics.Aftermath) error {

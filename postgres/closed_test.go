@@ -114,6 +114,12 @@ func TestClosedPages(t *testing.T) {
 			if awaited := after[0].Awaited + after[1].Awaited; awaited != int64(units) {
 				t.Errorf("Aftermath counts %d units of %d", awaited, units)
 			}
+			// The look's own connection was heard of since the last page was read.
+			const waiting = `select count(*) from pg_stat_activity where datname = current_database() and query = $1 and state = 'idle in transaction'`
+			var awake int
+			if err := s.sql.GetContext(t.Context(), &awake, waiting, lookGoesOn); err != nil || awake != 1 {
+				t.Errorf("%d connections of a look are awake, want 1; %v", awake, err)
+			}
 			return err
 		})
 		if err != nil {
